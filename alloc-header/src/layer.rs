@@ -1,0 +1,80 @@
+//! What a tying frontend needs to put its word in front of bodies that come from any backing.
+//!
+//! ```text
+//!                 backing's body B'                        frontend's body B
+//!                 v                                        v
+//!   [ ... | ds'   | padding | (far: offset) | word | ds    | ... ]
+//!     \_ backing's          \                \_ TiedHeader /
+//!        prefix              \_ at B-24
+//! ```
+//!
+//! `ds` is the frontend's, near or far. It does its own work, then calls [`layer_release_near`] or
+//! [`layer_release_far`], which go back to `B'` and call the `ds'` that the backing wrote.
+
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+
+use crate::error::AllocError;
+use crate::header::{DeleteSpace, TiedHeader};
+use crate::locate::delete;
+use crate::prefix::{block_for, far_start, near_start, reach, wire};
+use crate::registry::Registry;
+
+/// A body of `size` bytes at alignment `align` from the registry's present backing, behind a
+/// [`TiedHeader`] with back word `word` and `near` or `far` as its `delete_space`.
+///
+/// # Errors
+///
+/// The backing has no such block, or there is no such layout. The error names `size` and `align`.
+///
+/// # Safety
+///
+/// `near` and `far` may be called as [`DeleteSpace`] says; each gives the block back exactly once,
+/// by [`layer_release_near`] and [`layer_release_far`].
+pub unsafe fn layer_allocate(
+    registry: &Registry,
+    size: usize,
+    align: usize,
+    type_index: i32,
+    near: DeleteSpace,
+    far: DeleteSpace,
+    word: usize,
+) -> Result<NonNull<c_void>, AllocError> {
+    let error = AllocError::new(size, align);
+    let block = block_for::<TiedHeader>(size, align).map_err(|_| error)?;
+    let inner = registry
+        .backing()
+        .allocate(block.size(), block.align(), type_index);
+    let header = TiedHeader::new(word, reach(align, near, far));
+    // SAFETY: the backing's body is fresh, and has the size and alignment that the layout asks for.
+    Ok(unsafe { wire(inner.map_err(|_| error)?, &block, header) })
+}
+
+/// Gives a near body's block back to the backing it came from.
+///
+/// # Safety
+///
+/// `body` came from [`layer_allocate`] and has its `near` in the header. It is given back this
+/// once, and nobody uses it or its header again.
+pub unsafe fn layer_release_near(body: NonNull<c_void>) {
+    // SAFETY: near bodies were wired near, at the backing's body, which is headed.
+    unsafe { delete(near_start::<TiedHeader>(body)) }
+}
+
+/// Gives a far body's block back to the backing it came from.
+///
+/// # Safety
+///
+/// As for [`layer_release_near`], with `far` in the header.
+pub unsafe fn layer_release_far(body: NonNull<c_void>) {
+    // SAFETY: far bodies were wired far, at the backing's body, which is headed.
+    unsafe { delete(far_start::<TiedHeader>(body)) }
+}
+
+/// Whether `ds` is one of a frontend's two functions: then the body's header is a [`TiedHeader`].
+///
+/// Both must be single functions: not generic and never inlined, or they have many addresses.
+#[inline]
+pub fn is_mine(ds: DeleteSpace, near: DeleteSpace, far: DeleteSpace) -> bool {
+    ptr::fn_addr_eq(ds, near) || ptr::fn_addr_eq(ds, far)
+}

@@ -1,0 +1,132 @@
+//! Every prefix at every alignment and many sizes, against plain arithmetic in 128 bits: aligned,
+//! adjacent, in bounds, and refused exactly when the target could not hold it. For 16-, 32- and
+//! 64-bit targets.
+
+#![cfg(not(loom))]
+
+use std::alloc::Layout;
+
+use alloc_header::width::{self, MAX_16, MAX_32, MAX_64};
+use alloc_header::{BlockLayout, MAX_ALIGN, MIN_ALIGN, NEAR_ALIGN, body_offset};
+
+const PREFIXES: [u64; 6] = [8, 16, 24, 32, 40, 48];
+
+fn aligns() -> impl Iterator<Item = u64> {
+    (0..=16).map(|log2| 1 << log2)
+}
+
+fn sizes(max: u64) -> impl Iterator<Item = u64> {
+    let small = (0..=130).chain([1000, 4095, 4096, 4097, 32_000]);
+    let edge = (0..200).flat_map(move |k| [max - k, max - k * 331 % max]);
+    small
+        .chain(edge)
+        .chain([u64::MAX, u64::MAX - 7, u64::MAX / 2 + 1, i64::MAX as u64])
+}
+
+fn round_up(n: u128, align: u64) -> u128 {
+    n.div_ceil(align.into()) * u128::from(align)
+}
+
+#[test]
+fn sums_agree_with_plain_arithmetic_at_every_width() {
+    for max in [MAX_16, MAX_32, MAX_64] {
+        for prefix in PREFIXES {
+            for align in aligns() {
+                let offset = round_up(prefix.into(), align);
+                assert_eq!(
+                    width::body_offset(prefix, align, max).ok().map(u128::from),
+                    (offset <= max.into()).then_some(offset),
+                );
+                for size in sizes(max) {
+                    let total = offset + u128::from(size);
+                    let fits = round_up(total, align) <= max.into();
+                    let sums = width::block(prefix, size, align, max);
+                    assert_eq!(sums.is_ok(), fits, "{prefix} {size} {align} {max}");
+                    let Ok(sums) = sums else { continue };
+                    assert_eq!(u128::from(sums.body_offset), offset);
+                    assert_eq!(u128::from(sums.size), total);
+                    assert_eq!(sums.align, align);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn prefixes_and_alignments_at_the_edge_do_not_wrap() {
+    for max in [MAX_16, MAX_32, MAX_64] {
+        for prefix in [max - 15, max - 1, max, max + 1, u64::MAX - 1, u64::MAX] {
+            for align in (0..64).map(|log2| 1u64 << log2) {
+                let offset = round_up(prefix.into(), align);
+                let got = width::body_offset(prefix, align, max).ok().map(u128::from);
+                assert_eq!(
+                    got,
+                    (offset <= max.into()).then_some(offset),
+                    "{prefix} {align}"
+                );
+            }
+        }
+        // The largest alignment of the width: a body could begin there only past the end.
+        assert!(width::block(8, 0, max + 1, max).is_err());
+        assert!(width::block(8, 0, max / 2 + 1, max).is_ok());
+    }
+}
+
+#[test]
+fn alignments_that_are_none_are_refused_and_named() {
+    for align in [0, 3, 12, 24, 65535, usize::MAX] {
+        assert!(body_offset(8, align).is_err());
+        let error = BlockLayout::new(8, 8, align).unwrap_err();
+        assert!(error.to_string().contains(&align.to_string()), "{error}");
+        assert!(error.to_string().contains("not a power of two"), "{error}");
+    }
+    let error = BlockLayout::new(24, usize::MAX, 16)
+        .unwrap_err()
+        .to_string();
+    for number in [24, usize::MAX, 16, isize::MAX as usize] {
+        assert!(error.contains(&number.to_string()), "{error}");
+    }
+}
+
+#[test]
+fn block_layouts_are_layouts() {
+    for prefix in PREFIXES.map(|prefix| prefix as usize) {
+        for align in aligns().map(|align| align as usize) {
+            for size in sizes(isize::MAX as u64).map(|size| size as usize) {
+                let raised = align.max(MIN_ALIGN);
+                let words = Layout::from_size_align(prefix, raised).unwrap();
+                let std = Layout::from_size_align(size, raised)
+                    .and_then(|body| words.extend(body))
+                    .ok();
+                let ours = BlockLayout::new(prefix, size, align).ok();
+                let Some(ours) = ours else {
+                    assert!(std.is_none_or(|(l, _)| l.size() > isize::MAX as usize - raised));
+                    continue;
+                };
+                let (layout, offset) = std.unwrap();
+                assert_eq!((ours.size(), ours.align()), (layout.size(), layout.align()));
+                assert_eq!(ours.body_offset(), offset);
+                assert_eq!(body_offset(prefix, raised), Ok(offset));
+                assert!(offset >= prefix && offset % raised == 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn near_bodies_lie_at_one_offset_and_far_ones_leave_room_for_it() {
+    for prefix in PREFIXES.map(|prefix| prefix as usize) {
+        let near = prefix.next_multiple_of(NEAR_ALIGN);
+        for align in [1, 2, 4, 8, 16] {
+            assert_eq!(
+                BlockLayout::new(near, 5, align).unwrap().body_offset(),
+                near
+            );
+        }
+        let mut align = 2 * NEAR_ALIGN;
+        while align <= MAX_ALIGN {
+            assert!(body_offset(prefix + 8, align).unwrap() >= prefix + 8);
+            align *= 2;
+        }
+    }
+}

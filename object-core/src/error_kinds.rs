@@ -1,0 +1,95 @@
+//! What can go wrong below the level of [`Error`](crate::Error) objects.
+
+use core::fmt;
+
+pub use alloc_header::AllocError;
+
+pub(crate) use crate::register_error::RegisterError;
+
+/// Why an object was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewError {
+    /// The backing had no block.
+    Alloc(AllocError),
+    /// The object's type could not be registered.
+    Register(RegisterError),
+}
+
+impl fmt::Display for NewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alloc(error) => error.fmt(f),
+            Self::Register(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for NewError {}
+
+impl From<AllocError> for NewError {
+    fn from(error: AllocError) -> Self {
+        Self::Alloc(error)
+    }
+}
+
+impl From<RegisterError> for NewError {
+    fn from(error: RegisterError) -> Self {
+        Self::Register(error)
+    }
+}
+
+/// An object was not made; the value that was to become one comes back.
+pub struct PlaceError<T> {
+    /// The value, as it was handed in.
+    pub value: T,
+    /// Why.
+    pub cause: NewError,
+}
+
+impl<T> fmt::Debug for PlaceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlaceError").field("cause", &self.cause).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for PlaceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for PlaceError<T> {}
+
+/// A value is not of the type that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CastError {
+    expected: &'static str,
+    got: i32,
+}
+
+impl CastError {
+    pub(crate) const fn new(expected: &'static str, got: i32) -> Self {
+        Self { expected, got }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn expected(&self) -> &'static str {
+        self.expected
+    }
+
+    /// The number of the type that came.
+    #[must_use]
+    pub const fn got(&self) -> i32 {
+        self.got
+    }
+}
+
+impl fmt::Display for CastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, got {}", self.expected, crate::types::TypeName(self.got))
+    }
+}
+
+impl core::error::Error for CastError {}

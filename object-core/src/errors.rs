@@ -1,0 +1,273 @@
+//! [`Error`]: an error that crosses languages with its kind, message, cause and traceback.
+//!
+//! `kind` is the name of the exception's type (`ValueError`); a frontend that knows the name raises
+//! that type. `context` is for the frontend that made the error: Python keeps the exception itself
+//! there, so that it comes back as the very same one.
+
+use core::fmt;
+use core::ptr::{NonNull, null_mut};
+
+use crate::abi::{ByteSlice, RawAny};
+use crate::arc::{ObjectArc, ObjectRef};
+use crate::error_kinds::{CastError, NewError, RegisterError};
+use crate::header::ObjectHeader;
+use crate::object::Object;
+use crate::slots::{any_slot_load, any_slot_swap, drop_strong};
+use crate::str::Str;
+use crate::type_index;
+
+/// The body of an error.
+///
+/// # Invariants
+///
+/// `kind` and `message` point into the two strings at the end, which do not change. `traceback`
+/// changes under the slot lock only; the bytes it pointed to before stay until the error dies.
+#[repr(C)]
+#[derive(Debug)]
+pub struct ErrorObj {
+    header: ObjectHeader,
+    /// For C: the kind's bytes.
+    pub kind: ByteSlice,
+    /// For C: the message's bytes.
+    pub message: ByteSlice,
+    cause: *mut ObjectHeader,
+    context: *mut ObjectHeader,
+    traceback: RawAny,
+    kind_text: Str,
+    message_text: Str,
+}
+
+// SAFETY: what changes changes under the slot lock; the rest is immutable and owned.
+unsafe impl Send for ErrorObj {}
+// SAFETY: as above.
+unsafe impl Sync for ErrorObj {}
+
+// SAFETY: repr(C), header first, a fixed type.
+unsafe impl Object for ErrorObj {
+    fn type_index() -> Result<i32, RegisterError> {
+        Ok(type_index::ERROR)
+    }
+}
+
+impl Drop for ErrorObj {
+    fn drop(&mut self) {
+        // SAFETY: null or references this error owns; nobody else looks any more.
+        unsafe {
+            drop_strong(self.cause);
+            drop_strong(self.context);
+            crate::slots::raw_dec(&self.traceback);
+        }
+    }
+}
+
+/// An error of any frontend. Cloning shares it.
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Error(ObjectArc<ErrorObj>);
+
+/// Made once, never freed: there is always an error to say that there is no memory.
+static OUT_OF_MEMORY: ErrorObj = ErrorObj {
+    header: ObjectHeader::immortal(type_index::ERROR),
+    kind: ByteSlice::new(b"MemoryError"),
+    message: ByteSlice::new(b"no memory for a native object"),
+    cause: null_mut(),
+    context: null_mut(),
+    traceback: RawAny::NONE,
+    kind_text: Str::EMPTY,
+    message_text: Str::EMPTY,
+};
+
+impl Error {
+    /// An error with a kind (`"ValueError"`) and a message. If there is no memory for it, it is
+    /// [`Error::out_of_memory`].
+    #[must_use]
+    pub fn new(kind: &str, message: &str) -> Self {
+        Self::try_with(kind, message, None, None).unwrap_or_else(|_| Self::out_of_memory())
+    }
+
+    /// An error made of a message's parts: `Error::format("KeyError", format_args!("{key}"))`.
+    #[must_use]
+    pub fn format(kind: &str, message: fmt::Arguments<'_>) -> Self {
+        match message.as_str() {
+            Some(text) => Self::new(kind, text),
+            None => Self::new(kind, &alloc::fmt::format(message)),
+        }
+    }
+
+    /// An error with a cause and a frontend's context.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn try_with(
+        kind: &str,
+        message: &str,
+        cause: Option<Error>,
+        context: Option<ObjectRef>,
+    ) -> Result<Self, NewError> {
+        let (kind_text, message_text) = (Str::try_new(kind)?, Str::try_new(message)?);
+        let owned = |object: Option<ObjectRef>| {
+            object.map_or(null_mut(), |object| ObjectArc::into_raw(object).as_ptr())
+        };
+        let value = ErrorObj {
+            header: ObjectHeader::new(),
+            kind: ByteSlice::EMPTY,
+            message: ByteSlice::EMPTY,
+            cause: owned(cause.map(|error| ObjectArc::upcast(error.0))),
+            context: owned(context),
+            traceback: RawAny::NONE,
+            kind_text,
+            message_text,
+        };
+        let mut unique = crate::unique::UniqueObject::try_new(value).map_err(|error| error.cause)?;
+        // Short strings lie in the object itself, so their address is known only now.
+        // INVARIANT: both point into this object's own strings.
+        unique.kind = ByteSlice::new(unique.kind_text.as_bytes());
+        unique.message = ByteSlice::new(unique.message_text.as_bytes());
+        Ok(Self(crate::unique::UniqueObject::share(unique)))
+    }
+
+    /// The error that needs no memory.
+    #[must_use]
+    pub fn out_of_memory() -> Self {
+        // SAFETY: a static object, alive for ever; its counts are atomics.
+        Self(unsafe { ObjectArc::from_borrowed(NonNull::from(&OUT_OF_MEMORY)) })
+    }
+
+    /// The kind: an exception type's name.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        // SAFETY: by ErrorObj's invariant.
+        unsafe { self.0.kind.as_str() }
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        // SAFETY: by ErrorObj's invariant.
+        unsafe { self.0.message.as_str() }
+    }
+
+    /// The error that caused this one.
+    #[must_use]
+    pub fn cause(&self) -> Option<Error> {
+        let cause = NonNull::new(self.0.cause)?;
+        // SAFETY: a live error, owned by this one.
+        Some(Self(unsafe { ObjectArc::from_borrowed(cause.cast()) }))
+    }
+
+    /// What the frontend that made the error keeps with it.
+    #[must_use]
+    pub fn context(&self) -> Option<ObjectRef> {
+        // SAFETY: a live object, owned by this error.
+        NonNull::new(self.0.context).map(|object| unsafe { ObjectRef::from_borrowed(object) })
+    }
+
+    /// The frames the error came through, innermost first, one to three lines each:
+    /// `  File "x.rs", line 3, in load`. Empty if nobody added one.
+    #[must_use]
+    pub fn traceback(&self) -> Str {
+        let slot = (&raw const self.0.traceback).cast_mut();
+        // SAFETY: the slot of this live object, changed only by `push_traceback`; it holds a string
+        // or nothing.
+        unsafe {
+            let raw = any_slot_load(ObjectArc::header(&self.0), slot);
+            if raw.type_index == type_index::NONE { Str::EMPTY } else { Str::from_raw(raw) }
+        }
+    }
+
+    /// Adds a frame. Without memory for it the frame is left out; so it is on the static error.
+    pub fn push_traceback(&self, frame: &str) {
+        if !ObjectArc::header(&self.0).is_headed() {
+            return;
+        }
+        let mut text = alloc::string::String::new();
+        let old = self.traceback();
+        if text.try_reserve_exact(old.len() + frame.len() + 1).is_err() {
+            return;
+        }
+        text.push_str(&old);
+        text.push_str(frame);
+        if !frame.ends_with('\n') {
+            text.push('\n');
+        }
+        let Ok(new) = Str::try_new(&text) else { return };
+        // SAFETY: as in `traceback`; the pointer is the block's, so writing through it is fine. The
+        // old text is dropped after the lock.
+        unsafe {
+            let slot = &raw mut (*ObjectArc::as_ptr(&self.0).as_ptr()).traceback;
+            let old = any_slot_swap(ObjectArc::header(&self.0), slot, Str::into_raw(new));
+            crate::slots::raw_dec(&old);
+        }
+    }
+
+    /// The error's object.
+    #[must_use]
+    pub fn as_object(&self) -> &ObjectArc<ErrorObj> {
+        &self.0
+    }
+
+    /// The error's object, given away.
+    #[must_use]
+    pub fn into_object(self) -> ObjectArc<ErrorObj> {
+        self.0
+    }
+
+    /// An error by its object.
+    #[must_use]
+    pub fn from_object(object: ObjectArc<ErrorObj>) -> Self {
+        Self(object)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind(), self.message())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind(), self.message())?;
+        let traceback = self.traceback();
+        if !traceback.is_empty() {
+            write!(f, "\n{}", &*traceback)?;
+        }
+        if let Some(cause) = self.cause() {
+            write!(f, "\ncaused by {cause:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<CastError> for Error {
+    fn from(error: CastError) -> Self {
+        Self::format("TypeError", format_args!("{error}"))
+    }
+}
+
+impl From<NewError> for Error {
+    fn from(error: NewError) -> Self {
+        match error {
+            NewError::Alloc(_) => Self::out_of_memory(),
+            NewError::Register(error) => error.into(),
+        }
+    }
+}
+
+impl From<RegisterError> for Error {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::OutOfMemory => Self::out_of_memory(),
+            other => Self::format("ValueError", format_args!("{other}")),
+        }
+    }
+}
+
+impl From<Error> for crate::any::Any {
+    fn from(error: Error) -> Self {
+        error.0.into()
+    }
+}

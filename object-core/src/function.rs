@@ -1,0 +1,316 @@
+//! [`Function`]: something any frontend can call, with packed arguments.
+
+use core::ffi::c_void;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use crate::abi::{ByteSlice, RawAny, SafeCall};
+use crate::table::{function_status};
+use crate::any::{Any, AnyView};
+use crate::arc::ObjectArc;
+use crate::error_kinds::{NewError, RegisterError};
+use crate::errors::{Error, ErrorObj};
+use crate::header::{ObjectHeader, flags};
+use crate::object::{Extends, Object};
+use crate::runtime::runtime;
+use crate::type_index;
+
+/// The body every function begins with; what a closure captured lies behind it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct FunctionObj {
+    header: ObjectHeader,
+    safe_call: SafeCall,
+    /// Layout-compatible with the ABI this one is modelled on; always null here.
+    native_call: *mut c_void,
+}
+
+// SAFETY: two immutable addresses.
+unsafe impl Send for FunctionObj {}
+// SAFETY: as above.
+unsafe impl Sync for FunctionObj {}
+
+// SAFETY: repr(C), header first, a fixed type.
+unsafe impl Object for FunctionObj {
+    fn type_index() -> Result<i32, RegisterError> {
+        Ok(type_index::FUNCTION)
+    }
+}
+
+impl FunctionObj {
+    /// The head of a frontend's own kind of function.
+    ///
+    /// # Safety
+    ///
+    /// `safe_call` keeps the contract of [`SafeCall`] when it is handed an object that begins with
+    /// this head.
+    #[must_use]
+    pub const unsafe fn new(safe_call: SafeCall) -> Self {
+        Self { header: ObjectHeader::new(), safe_call, native_call: core::ptr::null_mut() }
+    }
+
+    /// Its entry point; frontends recognise their own functions by it.
+    #[inline]
+    #[must_use]
+    pub fn safe_call(&self) -> SafeCall {
+        self.safe_call
+    }
+}
+
+/// What a closure captured, behind the function's head.
+#[repr(C)]
+struct ClosureObj<F> {
+    base: FunctionObj,
+    call: F,
+}
+
+// SAFETY: repr(C), begins with a FunctionObj; `F` is Send and Sync by the bound.
+unsafe impl<F: Send + Sync + 'static> Object for ClosureObj<F> {
+    // The number says "a function", not which closure.
+    const DISTINCT: bool = false;
+
+    fn type_index() -> Result<i32, RegisterError> {
+        Ok(type_index::FUNCTION)
+    }
+}
+
+// SAFETY: repr(C), the first field is a FunctionObj.
+unsafe impl<F: Send + Sync + 'static> Extends<FunctionObj> for ClosureObj<F> {}
+
+/// A function of any frontend. Cloning shares it.
+///
+/// ```
+/// use object_core::{Any, AnyView, Error, Function};
+///
+/// let add = Function::from_packed(|args: &[AnyView<'_>]| -> Result<Any, Error> {
+///     let mut sum = 0;
+///     for arg in args {
+///         sum += i64::try_from(*arg)?;
+///     }
+///     Ok(sum.into())
+/// });
+/// let sum = add.call_packed(&[AnyView::int(2), AnyView::int(3)]).unwrap();
+/// assert_eq!(sum.get::<i64>().unwrap(), 5);
+/// ```
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Function(ObjectArc<FunctionObj>);
+
+impl Function {
+    /// A function made of a Rust closure over packed arguments.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn try_from_packed<F>(call: F) -> Result<Self, NewError>
+    where
+        F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
+    {
+        // SAFETY: `call_closure::<F>` expects a ClosureObj<F>, which is what is made here.
+        let base = unsafe { FunctionObj::new(call_closure::<F>) };
+        let closure = ObjectArc::try_new(ClosureObj { base, call }).map_err(|error| error.cause)?;
+        Ok(Self(ObjectArc::upcast(closure)))
+    }
+
+    /// A function made of a Rust closure over packed arguments.
+    ///
+    /// # Panics
+    ///
+    /// No memory.
+    #[cfg(feature = "infallible")]
+    #[must_use]
+    pub fn from_packed<F>(call: F) -> Self
+    where
+        F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
+    {
+        match Self::try_from_packed(call) {
+            Ok(function) => function,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Says that the function does not touch the caller's language and may take long: a Python
+    /// caller releases its interpreter meanwhile.
+    #[must_use]
+    pub fn releasing_interpreter(self) -> Self {
+        ObjectArc::header(&self.0).set_flags(flags::RELEASES_INTERPRETER);
+        self
+    }
+
+    /// Calls it. Arguments are borrowed for the call.
+    ///
+    /// # Errors
+    ///
+    /// What the function raised; a panic inside a Rust function is an error of kind `PanicError`.
+    pub fn call_packed(&self, args: &[AnyView<'_>]) -> Result<Any, Error> {
+        let mut result = MaybeUninit::new(RawAny::NONE);
+        // SAFETY: the object keeps SafeCall's contract; views have RawAny's layout, and live for
+        // the call.
+        let failed = unsafe {
+            (self.0.safe_call)(
+                ObjectArc::as_ptr(&self.0).as_ptr().cast(),
+                args.as_ptr().cast::<RawAny>(),
+                args.len() as i32,
+                result.as_mut_ptr(),
+            )
+        };
+        // SAFETY: initialised above, or overwritten by the call with an owned value.
+        let result = unsafe { Any::from_raw(result.assume_init()) };
+        if failed == 0 { Ok(result) } else { Err(result.into_error()) }
+    }
+
+    /// The function of that name in this process.
+    #[must_use]
+    pub fn get_global(name: &str) -> Option<Self> {
+        // SAFETY: the name is readable for the call; what comes back is null or an owned function.
+        unsafe {
+            let object = (runtime().function_get)(ByteSlice::new(name.as_bytes()));
+            NonNull::new(object).map(|object| Self(ObjectArc::from_raw(object.cast())))
+        }
+    }
+
+    /// Gives the function a name in this process.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` if the name is taken and `override_existing` is false.
+    pub fn register_global(&self, name: &str, override_existing: bool) -> Result<(), Error> {
+        // SAFETY: name and function are alive for the call.
+        let status = unsafe {
+            (runtime().function_register)(
+                ByteSlice::new(name.as_bytes()),
+                ObjectArc::as_ptr(&self.0).as_ptr().cast(),
+                i32::from(override_existing),
+            )
+        };
+        match status {
+            function_status::OK => Ok(()),
+            function_status::TAKEN => Err(Error::format(
+                "ValueError",
+                format_args!(
+                    "global function '{name}' is already registered; pass override=True to replace it"
+                ),
+            )),
+            _ => Err(Error::out_of_memory()),
+        }
+    }
+
+    /// Takes a name out of this process; false if nobody had it.
+    pub fn remove_global(name: &str) -> bool {
+        // SAFETY: the name is readable for the call.
+        unsafe { (runtime().function_remove)(ByteSlice::new(name.as_bytes())) != 0 }
+    }
+
+    /// The function's object.
+    #[must_use]
+    pub fn as_object(&self) -> &ObjectArc<FunctionObj> {
+        &self.0
+    }
+
+    /// The function's object, given away.
+    #[must_use]
+    pub fn into_object(self) -> ObjectArc<FunctionObj> {
+        self.0
+    }
+
+    /// A function by its object.
+    #[must_use]
+    pub fn from_object(object: ObjectArc<FunctionObj>) -> Self {
+        Self(object)
+    }
+}
+
+impl Any {
+    /// An error out of a failed call's result: the error itself, or one that says that it was none.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        match self.into_object::<ErrorObj>() {
+            Ok(error) => Error::from_object(error),
+            Err(other) => Error::format(
+                "RuntimeError",
+                format_args!("a function failed without an error object (it returned {other:?})"),
+            ),
+        }
+    }
+}
+
+/// The entry point of a Rust closure: a C frame, so nothing unwinds out of it.
+unsafe extern "C" fn call_closure<F>(
+    function: *mut c_void,
+    args: *const RawAny,
+    num_args: i32,
+    result: *mut RawAny,
+) -> i32
+where
+    F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
+{
+    // SAFETY: SafeCall's contract: this entry point is only in ClosureObj<F>s, and the caller holds
+    // the function for the call.
+    let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
+    let count = usize::try_from(num_args).unwrap_or(0);
+    let args: &[AnyView<'_>] = if count == 0 {
+        &[]
+    } else {
+        // SAFETY: SafeCall's contract: `num_args` values, borrowed for the call; a view has the
+        // layout of a RawAny.
+        unsafe { core::slice::from_raw_parts(args.cast::<AnyView<'_>>(), count) }
+    };
+    let outcome = catch(|| (closure.call)(args));
+    // SAFETY: SafeCall's contract: room for one value.
+    unsafe { return_packed(outcome, result) }
+}
+
+/// Writes a call's outcome the way [`SafeCall`] says.
+///
+/// # Safety
+///
+/// `result` has room for one value, which becomes the caller's.
+pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) -> i32 {
+    let (status, value) = match outcome {
+        Ok(value) => (0, value),
+        Err(error) => (1, Any::from(error)),
+    };
+    // SAFETY: the caller's contract.
+    unsafe { result.write(Any::into_raw(value)) };
+    status
+}
+
+/// Runs `call`; a panic becomes an error of kind `PanicError`. Without std a panic aborts.
+///
+/// # Errors
+///
+/// The call's own, or the panic's.
+pub fn catch<R>(call: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    #[cfg(feature = "std")]
+    {
+        std::panic::catch_unwind(core::panic::AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+            let text = crate::place::panic_text(&*payload);
+            let error = Error::format("PanicError", format_args!("Rust code panicked: {text}"));
+            core::mem::forget(payload); // its destructor may panic too
+            Err(error)
+        })
+    }
+    #[cfg(not(feature = "std"))]
+    call()
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({:p})", ObjectArc::as_ptr(&self.0))
+    }
+}
+
+impl From<Function> for Any {
+    fn from(function: Function) -> Self {
+        function.0.into()
+    }
+}
+
+impl TryFrom<AnyView<'_>> for Function {
+    type Error = crate::error_kinds::CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, Self::Error> {
+        view.try_into().map(Self)
+    }
+}

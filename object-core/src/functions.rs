@@ -1,0 +1,98 @@
+//! The process's functions by name: the engine behind the runtime table's `function_*`.
+
+use alloc::boxed::Box;
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+use crate::abi::{ByteSlice};
+use crate::table::{function_status as status};
+use crate::header::ObjectHeader;
+use crate::leak::boxed;
+use crate::refs::{dec_ref, inc_ref};
+
+/// A strong reference to a function.
+struct Held(NonNull<ObjectHeader>);
+
+// SAFETY: functions are Send and Sync by the `Object` contract.
+unsafe impl Send for Held {}
+// SAFETY: as above.
+unsafe impl Sync for Held {}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours.
+        unsafe { dec_ref(self.0) };
+    }
+}
+
+type ByName = HashMap<Box<[u8]>, Held>;
+
+static FUNCTIONS: spin::RwLock<Option<ByName>> = spin::RwLock::new(None);
+
+/// The table's `function_register`.
+pub(crate) unsafe extern "C" fn register(
+    name: ByteSlice,
+    function: *mut ObjectHeader,
+    override_existing: i32,
+) -> i32 {
+    let Some(function) = NonNull::new(function) else { return status::OUT_OF_MEMORY };
+    // SAFETY: the table's contract: readable.
+    let Ok(name) = boxed(unsafe { name.as_bytes() }) else { return status::OUT_OF_MEMORY };
+    // SAFETY: alive by the table's contract; this reference is the map's.
+    unsafe { inc_ref(function) };
+    let held = Held(function);
+    let mut guard = FUNCTIONS.write();
+    let map = guard.get_or_insert_with(HashMap::new);
+    if map.try_reserve(1).is_err() {
+        drop(guard);
+        return status::OUT_OF_MEMORY;
+    }
+    // What leaves the map is dropped after the lock: a closure's drop may call back into the table.
+    let (answer, leaving) = match map.entry(name) {
+        Entry::Occupied(mut there) if override_existing != 0 => {
+            (status::OK, Some(there.insert(held)))
+        }
+        Entry::Occupied(_) => (status::TAKEN, Some(held)),
+        Entry::Vacant(free) => {
+            free.insert(held);
+            (status::OK, None)
+        }
+    };
+    drop(guard);
+    drop(leaving);
+    answer
+}
+
+/// The table's `function_get`.
+pub(crate) unsafe extern "C" fn get(name: ByteSlice) -> *mut ObjectHeader {
+    // SAFETY: the table's contract: readable.
+    let name = unsafe { name.as_bytes() };
+    let guard = FUNCTIONS.read();
+    let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
+    // SAFETY: the map holds a reference while we hold the lock.
+    unsafe { inc_ref(held.0) };
+    held.0.as_ptr()
+}
+
+/// The table's `function_remove`.
+pub(crate) unsafe extern "C" fn remove(name: ByteSlice) -> i32 {
+    // SAFETY: the table's contract: readable.
+    let name = unsafe { name.as_bytes() };
+    let leaving = FUNCTIONS.write().as_mut().and_then(|map| map.remove(name));
+    i32::from(leaving.is_some()) // dropped here, after the lock
+}
+
+/// The table's `function_names`.
+pub(crate) unsafe extern "C" fn names(
+    context: *mut c_void,
+    visit: unsafe extern "C" fn(context: *mut c_void, name: ByteSlice),
+) {
+    let guard = FUNCTIONS.read();
+    for name in guard.iter().flat_map(HashMap::keys) {
+        // SAFETY: the table's contract for `visit`.
+        unsafe { visit(context, ByteSlice::new(name)) };
+    }
+}

@@ -1,0 +1,206 @@
+//! The 24 bytes every object begins with.
+//!
+//! ```text
+//! body                    8            12           16                    24
+//! v                       v            v            v                     v
+//! [ counts: u64           | type: i32  | flags: u32 | deleter             | fields ...
+//! ```
+
+use core::ffi::c_void;
+
+use crate::count::{Counts, abort};
+use crate::primitive::sync::atomic::{AtomicU32, Ordering};
+
+/// Drops the body (bit [`DELETE_BODY`]), frees the space (bit [`DELETE_SPACE`]), or both.
+///
+/// It never touches the counts, never unwinds, and is called once for each bit.
+pub type Deleter = unsafe extern "C" fn(object: *mut c_void, bits: i32);
+
+/// Bit of a [`Deleter`] call: the last strong reference went, drop the body.
+pub const DELETE_BODY: i32 = 1;
+/// Bit of a [`Deleter`] call: the last weak reference went, free the space.
+pub const DELETE_SPACE: i32 = 2;
+
+/// Bits of [`ObjectHeader::flags`]. Bits 0 to 7 belong to the runtime, 8 to 15 to the object's
+/// type, 16 to 31 to the tying frontend.
+pub mod flags {
+    /// Proof that an allocation header stands in front of the body. Set only by the code that
+    /// placed the body there; without it nothing ever reads memory in front of a body.
+    pub const HEADED: u32 = 1;
+    /// The slot lock is taken.
+    pub const SLOT_LOCK: u32 = 1 << 1;
+    /// Dropping the body drops no other object: its drop need not go through the drop list.
+    pub const LEAF: u32 = 1 << 2;
+    /// Items lie behind the body.
+    pub const ITEMS: u32 = 1 << 3;
+    /// Of a function: it may run while the interpreter is released.
+    pub const RELEASES_INTERPRETER: u32 = 1 << 8;
+    /// First bit of the tying frontend's.
+    pub const FRONTEND_SHIFT: u32 = 16;
+}
+
+/// The head of every object: the first field of every `#[repr(C)]` object struct.
+///
+/// # Invariants
+///
+/// `flags` has [`HEADED`](flags::HEADED) only if an `AllocHeader` ends where this header begins.
+/// `type_index` and `deleter` do not change after the object was placed.
+#[repr(C)]
+#[derive(Debug)]
+pub struct ObjectHeader {
+    counts: Counts,
+    type_index: i32,
+    flags: AtomicU32,
+    deleter: Deleter,
+    // 32-bit targets: repr(C) pads to 24, the counts' alignment being 8.
+}
+
+const _: () = {
+    use static_assertions::{const_assert, const_assert_eq};
+    const_assert_eq!(size_of::<ObjectHeader>(), 24);
+    const_assert_eq!(align_of::<ObjectHeader>(), 8);
+    const_assert_eq!(core::mem::offset_of!(ObjectHeader, counts), 0);
+    const_assert_eq!(core::mem::offset_of!(ObjectHeader, type_index), 8);
+    const_assert_eq!(core::mem::offset_of!(ObjectHeader, flags), 12);
+    const_assert_eq!(core::mem::offset_of!(ObjectHeader, deleter), 16);
+    const_assert!(flags::FRONTEND_SHIFT == 16);
+};
+
+impl ObjectHeader {
+    /// A header for a value that was not placed yet: no proof, no type, one strong reference.
+    ///
+    /// Write it as the first field of an object; `ObjectArc::try_new` fills it in.
+    #[must_use]
+    pub const fn new() -> Self {
+        // INVARIANT: no HEADED bit.
+        Self {
+            counts: Counts::one(),
+            type_index: crate::type_index::OBJECT,
+            flags: AtomicU32::new(0),
+            deleter: unplaced,
+        }
+    }
+
+    /// A header for an object that foreign code allocates: no allocation header, its own deleter.
+    ///
+    /// Such an object works everywhere but is never tied: every look from Python makes a new
+    /// wrapper, equal by object.
+    ///
+    /// # Safety
+    ///
+    /// The object is of type `type_index`, and `deleter` drops and frees it.
+    #[must_use]
+    pub const unsafe fn foreign(type_index: i32, deleter: Deleter) -> Self {
+        // INVARIANT: no HEADED bit.
+        Self { counts: Counts::one(), type_index, flags: AtomicU32::new(0), deleter }
+    }
+
+    /// A header for an object in static memory, which never dies and has no allocation header.
+    #[must_use]
+    pub(crate) const fn immortal(type_index: i32) -> Self {
+        Self {
+            counts: Counts::immortal(),
+            type_index,
+            flags: AtomicU32::new(flags::LEAF),
+            deleter: unplaced,
+        }
+    }
+
+    /// A header for a body that was placed behind an allocation header.
+    ///
+    /// # Safety
+    ///
+    /// The header returned is written to a body with an allocation header in front of it, and
+    /// nowhere else.
+    #[must_use]
+    pub const unsafe fn placed(type_index: i32, extra_flags: u32, deleter: Deleter) -> Self {
+        // INVARIANT: HEADED by the caller's contract.
+        Self {
+            counts: Counts::one(),
+            type_index,
+            flags: AtomicU32::new(flags::HEADED | extra_flags),
+            deleter,
+        }
+    }
+
+    /// The counts.
+    #[inline]
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The object's type.
+    #[inline]
+    #[must_use]
+    pub fn type_index(&self) -> i32 {
+        self.type_index
+    }
+
+    /// The object's deleter.
+    #[inline]
+    #[must_use]
+    pub fn deleter(&self) -> Deleter {
+        self.deleter
+    }
+
+    /// The bits now. Only the slot lock's bit changes while others can see the object, and the
+    /// frontend's by its own rules; the others are fixed when the object is placed.
+    #[inline]
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        // Relaxed: the fixed bits were written before the object was shared.
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// Sets bits that the caller owns by the table in [`flags`].
+    pub fn set_flags(&self, bits: u32) {
+        debug_assert!(bits & (flags::HEADED | flags::SLOT_LOCK) == 0, "not the caller's bits");
+        self.flags.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    /// Clears bits that the caller owns by the table in [`flags`].
+    pub fn clear_flags(&self, bits: u32) {
+        debug_assert!(bits & (flags::HEADED | flags::SLOT_LOCK) == 0, "not the caller's bits");
+        self.flags.fetch_and(!bits, Ordering::Relaxed);
+    }
+
+    /// Whether an allocation header stands in front of this body.
+    #[inline]
+    #[must_use]
+    pub fn is_headed(&self) -> bool {
+        self.flags() & flags::HEADED != 0
+    }
+
+    /// Takes the slot lock: a spin lock of a few instructions' length. Nothing that can run foreign
+    /// code, allocate or free happens under it.
+    #[inline]
+    pub(crate) fn lock_slots(&self) {
+        // Acquire: pairs with the Release of the unlock before.
+        let mut spins = 0u32;
+        while self.flags.fetch_or(flags::SLOT_LOCK, Ordering::Acquire) & flags::SLOT_LOCK != 0 {
+            while self.flags.load(Ordering::Relaxed) & flags::SLOT_LOCK != 0 {
+                crate::primitive::relax(spins);
+                spins = spins.saturating_add(1);
+            }
+        }
+    }
+
+    /// Gives the slot lock back.
+    #[inline]
+    pub(crate) fn unlock_slots(&self) {
+        // Release: what was read and written under the lock happens before the next holder's.
+        self.flags.fetch_and(!flags::SLOT_LOCK, Ordering::Release);
+    }
+}
+
+impl Default for ObjectHeader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The deleter of a value that is no object yet.
+unsafe extern "C" fn unplaced(_object: *mut c_void, _bits: i32) {
+    abort("a value that was never placed as an object, or is immortal, was released as one");
+}

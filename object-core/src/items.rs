@@ -1,0 +1,297 @@
+//! In-place arrays: items behind the body, in the same block.
+//!
+//! ```text
+//! body                         items_offset = round_up(size of H, align of Item)
+//! v                            v
+//! [ H: header | fields | (pad) | item 0 | item 1 | ... | item len-1 ]
+//! ```
+
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::mem::needs_drop;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use crate::arc::ObjectArc;
+use crate::error_kinds::{AllocError, NewError, PlaceError, RegisterError};
+use crate::header::{DELETE_BODY, DELETE_SPACE, flags};
+use crate::object::{Extends, Object};
+use crate::place::{allocate, commit, free, guarded};
+use crate::unique::UniqueObject;
+
+/// The body of an object with items behind it.
+///
+/// # Safety
+///
+/// [`HAS_ITEMS`](Object::HAS_ITEMS) is true; [`len`](Self::len) answers what
+/// [`set_items`](Self::set_items) was told, and nothing else changes that.
+pub unsafe trait ItemsHead: Object {
+    /// One item.
+    type Item: Send + Sync + 'static;
+
+    /// How many items lie behind the body.
+    fn len(&self) -> usize;
+
+    /// Told once, by the constructor, before the object is shared.
+    ///
+    /// # Safety
+    ///
+    /// Only for the code that laid `len` items there.
+    unsafe fn set_items(&mut self, items: NonNull<Self::Item>, len: usize);
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Bytes from the body to the first item.
+pub(crate) const fn items_offset<H: ItemsHead>() -> usize {
+    size_of::<H>().next_multiple_of(align_of::<H::Item>())
+}
+
+/// A block of body and `len` items: its size and alignment, or the layout that cannot be.
+fn body_layout<H: ItemsHead>(len: usize) -> Result<(usize, usize), AllocError> {
+    let align = if align_of::<H>() > align_of::<H::Item>() {
+        align_of::<H>()
+    } else {
+        align_of::<H::Item>()
+    };
+    len.checked_mul(size_of::<H::Item>())
+        .and_then(|bytes| bytes.checked_add(items_offset::<H>()))
+        .map(|size| (size, align))
+        .ok_or_else(|| AllocError::new(usize::MAX, align))
+}
+
+/// A block that is being filled; on a panic or an early return it drops what is in it.
+struct Filling<H: ItemsHead> {
+    body: NonNull<H>,
+    items: NonNull<H::Item>,
+    filled: usize,
+}
+
+impl<H: ItemsHead> Drop for Filling<H> {
+    fn drop(&mut self) {
+        let items = core::ptr::slice_from_raw_parts_mut(self.items.as_ptr(), self.filled);
+        // SAFETY: `filled` items were written, and nobody has seen them.
+        unsafe { items.drop_in_place() };
+        // SAFETY: `allocate` put a header in front of the body.
+        unsafe { free(self.body.as_ptr().cast()) };
+    }
+}
+
+impl<H: ItemsHead> ObjectArc<H> {
+    /// Makes an object of `head` and `len` items, each made by `item`.
+    ///
+    /// # Errors
+    ///
+    /// No memory, or the type was refused: the head comes back, `item` was not called.
+    pub fn try_with_items(
+        head: H,
+        len: usize,
+        mut item: impl FnMut(usize) -> H::Item,
+    ) -> Result<Self, PlaceError<H>> {
+        match Self::try_with_items_fallible(head, len, |i| Ok::<_, core::convert::Infallible>(item(i)))
+        {
+            Ok(Ok(object)) => Ok(object),
+            Ok(Err(never)) => match never {},
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`try_with_items`](Self::try_with_items), where making an item can fail: the items made so
+    /// far and the head are dropped, the block is freed, the item's error returned.
+    ///
+    /// # Errors
+    ///
+    /// Outer: no memory, or the type was refused: the head comes back. Inner: `item`'s.
+    pub fn try_with_items_fallible<E>(
+        head: H,
+        len: usize,
+        mut item: impl FnMut(usize) -> Result<H::Item, E>,
+    ) -> Result<Result<Self, E>, PlaceError<H>> {
+        const {
+            assert!(H::HAS_ITEMS, "an ItemsHead must say HAS_ITEMS");
+        }
+        let made = H::type_index().map_err(NewError::from).and_then(|type_index| {
+            let (size, align) = body_layout::<H>(len)?;
+            Ok((type_index, allocate(size, align, type_index)?))
+        });
+        let (type_index, body) = match made {
+            Ok((type_index, body)) => (type_index, body.cast::<H>()),
+            Err(cause) => return Err(PlaceError { value: head, cause }),
+        };
+        // SAFETY: inside the block by `body_layout`.
+        let items = unsafe { body.byte_add(items_offset::<H>()) }.cast::<H::Item>();
+        let mut filling = Filling { body, items, filled: 0 };
+        for i in 0..len {
+            match item(i) {
+                // SAFETY: room for `len` items.
+                Ok(value) => unsafe { items.add(i).write(value) },
+                Err(error) => return Ok(Err(error)),
+            }
+            filling.filled += 1;
+        }
+        core::mem::forget(filling);
+        let leaf = if needs_drop::<H>() || needs_drop::<H::Item>() { 0 } else { flags::LEAF };
+        let extra = flags::ITEMS | leaf;
+        // SAFETY: the body is ours alone until it is returned; `len` items lie behind it, and the
+        // deleter knows of them.
+        unsafe {
+            body.write(head);
+            (*body.as_ptr()).set_items(items, len);
+            commit(body.cast(), type_index, extra, delete_with_items::<H>);
+            Ok(Ok(Self::from_raw(body)))
+        }
+    }
+
+    /// Makes an object of `head` and a copy of `items`, by one copy of bytes.
+    ///
+    /// # Errors
+    ///
+    /// No memory, or the type was refused: the head comes back.
+    pub fn try_copy_items(head: H, items: &[H::Item]) -> Result<Self, PlaceError<H>>
+    where
+        H::Item: Copy,
+    {
+        Self::try_with_items(head, items.len(), |i| items[i])
+    }
+
+    /// Makes an object of `head` and `len` items, each made by `item`.
+    ///
+    /// # Panics
+    ///
+    /// No memory, or the type was refused.
+    #[cfg(feature = "infallible")]
+    #[must_use]
+    pub fn with_items(head: H, len: usize, item: impl FnMut(usize) -> H::Item) -> Self {
+        match Self::try_with_items(head, len, item) {
+            Ok(object) => object,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The items.
+    #[inline]
+    #[must_use]
+    pub fn items(this: &Self) -> &[H::Item] {
+        // SAFETY: `len` items lie there by the ItemsHead contract; the pointer is the block's, not
+        // one made of `&H`.
+        unsafe {
+            let items = Self::as_ptr(this).byte_add(items_offset::<H>()).cast::<H::Item>();
+            core::slice::from_raw_parts(items.as_ptr(), this.len())
+        }
+    }
+}
+
+impl<H: ItemsHead> UniqueObject<H> {
+    /// The items, to change.
+    #[must_use]
+    pub fn items_mut(this: &mut Self) -> &mut [H::Item] {
+        let len = this.len();
+        // SAFETY: as `items`; unique, so nobody else reads them.
+        unsafe {
+            let items = Self::as_ptr(this).byte_add(items_offset::<H>()).cast::<H::Item>();
+            core::slice::from_raw_parts_mut(items.as_ptr(), len)
+        }
+    }
+}
+
+/// The deleter of a body with items.
+unsafe extern "C" fn delete_with_items<H: ItemsHead>(object: *mut c_void, bits: i32) {
+    if bits & DELETE_BODY != 0 {
+        let body = object.cast::<H>();
+        if needs_drop::<H::Item>() {
+            // SAFETY: the last strong reference went: nobody else reads body or items, and `len` of
+            // them lie there.
+            guarded(|| unsafe {
+                let items = object.byte_add(items_offset::<H>()).cast::<H::Item>();
+                core::ptr::slice_from_raw_parts_mut(items, (*body).len()).drop_in_place();
+            });
+        }
+        if needs_drop::<H>() {
+            // SAFETY: as above.
+            guarded(|| unsafe { body.drop_in_place() });
+        }
+    }
+    if bits & DELETE_SPACE != 0 {
+        // SAFETY: placed behind a header; nobody reaches the space any more.
+        unsafe { free(object) };
+    }
+}
+
+/// A head of any type with items of any type behind it.
+///
+/// ```
+/// use object_core::{ObjectArc, ObjectHeader, WithItems};
+///
+/// let numbers = ObjectArc::with_items(WithItems::new(ObjectHeader::new()), 16, |i| i as u64);
+/// assert_eq!(ObjectArc::items(&numbers)[3], 3);
+/// ```
+///
+/// # Invariants
+///
+/// `len` is 0 until the constructor has laid the items.
+#[repr(C)]
+#[derive(Debug)]
+pub struct WithItems<H: Object, T: Send + Sync + 'static> {
+    head: H,
+    len: usize,
+    _items: PhantomData<T>,
+}
+
+impl<H: Object, T: Send + Sync + 'static> WithItems<H, T> {
+    /// A head that waits for its items.
+    #[must_use]
+    pub const fn new(head: H) -> Self {
+        // INVARIANT: no items yet.
+        Self { head, len: 0, _items: PhantomData }
+    }
+}
+
+impl<H: Object, T: Send + Sync + 'static> Deref for WithItems<H, T> {
+    type Target = H;
+
+    fn deref(&self) -> &H {
+        &self.head
+    }
+}
+
+// SAFETY: repr(C), the head first, and it begins with a header; the type is the head's.
+unsafe impl<H: Object, T: Send + Sync + 'static> Object for WithItems<H, T> {
+    const HAS_ITEMS: bool = {
+        assert!(!H::HAS_ITEMS, "the head has items itself");
+        true
+    };
+    // The type table knows the head's type, not the items'.
+    const DISTINCT: bool = false;
+
+    fn type_index() -> Result<i32, RegisterError> {
+        H::type_index()
+    }
+}
+
+// SAFETY: `len` is private and written by `set_items` only.
+unsafe impl<H: Object, T: Send + Sync + 'static> ItemsHead for WithItems<H, T> {
+    type Item = T;
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    unsafe fn set_items(&mut self, _items: NonNull<T>, len: usize) {
+        self.len = len;
+    }
+}
+
+impl<H: Object, T: Send + Sync + 'static> ObjectArc<WithItems<H, T>> {
+    /// The same object as its head's type.
+    #[must_use]
+    pub fn into_head<P: Object>(this: Self) -> ObjectArc<P>
+    where
+        H: Extends<P>,
+    {
+        // SAFETY: the object begins with the head, and that with a P; the reference moves over.
+        unsafe { ObjectArc::from_raw(Self::into_raw(this).cast()) }
+    }
+}

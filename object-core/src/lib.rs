@@ -1,0 +1,148 @@
+//! Reference-counted native objects that every language can hold: the core of Tieback.
+//!
+//! An object is a block with a 24-byte [`ObjectHeader`] at its body's start: counts, type, flags and
+//! the way to delete it. Everything else follows from that: a handle is an address, a weak reference
+//! keeps the space, a cast asks the type table, and any frontend that knows the header can hold,
+//! call and reflect objects that another one made. Nothing here knows that Python exists.
+//!
+//! # Handles
+//!
+//! - [`ObjectArc<T>`]: a strong reference, like `Arc`; [`ObjectRef`] to an object of any type.
+//! - [`WeakObjectArc<T>`]: keeps the space, not the object.
+//! - [`UniqueObject<T>`]: the only reference, and so the only way to `&mut`.
+//! - [`Any`] and [`AnyView`]: a value of any type, owned or borrowed; 16 bytes.
+//! - [`Str`], [`Bytes`]: short ones in the value, longer ones in an object.
+//! - [`Array`], [`WithItems`]: items in the object's own block.
+//! - [`Function`], [`Error`]: what crosses between frontends when they call each other.
+//!
+//! # Rooms, lowest first
+//!
+//! `count`, `header`, `abi` and `table` are the frozen layouts; `refs` and `slots` count and lock by address;
+//! `type_table`, `functions` and `runtime` are the process-wide state behind one table; `place`,
+//! then the handles stand on those; `field`, `builder`, `reflected` describe types; `library` loads
+//! others. A file uses only files named above it.
+//!
+//! # Features
+//!
+//! `std` (default), `infallible` (default: the panicking forms), `default-backing`, `allocator-api2`.
+
+#![no_std]
+#![cfg_attr(not(doctest), deny(unsafe_code))]
+
+#[cfg(not(loom))]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod primitive;
+
+pub mod count;
+
+// Under loom only the words that are modelled are compiled.
+macro_rules! rooms {
+    ($($(#[$attr:meta])* $vis:vis mod $name:ident;)*) => {
+        $(#[cfg(not(loom))] $(#[$attr])* $vis mod $name;)*
+    };
+}
+
+rooms! {
+    pub mod type_index;
+    #[allow(unsafe_code)]
+    pub mod header;
+    #[allow(unsafe_code)]
+    pub mod abi;
+    #[allow(unsafe_code)]
+    pub mod table;
+    #[allow(unsafe_code)]
+    mod anchor;
+    #[allow(unsafe_code)]
+    mod drops;
+    #[allow(unsafe_code)]
+    pub mod refs;
+    #[allow(unsafe_code)]
+    pub mod slots;
+    mod leak;
+    #[allow(unsafe_code)]
+    mod fingerprint;
+    #[allow(unsafe_code)]
+    mod type_table;
+    #[allow(unsafe_code)]
+    mod functions;
+    #[allow(unsafe_code)]
+    mod unraisable;
+    #[allow(unsafe_code)]
+    mod runtime;
+    mod register_error;
+    #[allow(unsafe_code)]
+    mod types;
+    mod error_kinds;
+    #[allow(unsafe_code)]
+    mod object;
+    #[allow(unsafe_code)]
+    mod place;
+    #[allow(unsafe_code)]
+    mod arc;
+    #[allow(unsafe_code)]
+    mod weak;
+    #[allow(unsafe_code)]
+    mod unique;
+    #[allow(unsafe_code)]
+    mod items;
+    #[allow(unsafe_code)]
+    mod str;
+    #[allow(unsafe_code)]
+    mod any;
+    #[allow(unsafe_code)]
+    mod errors;
+    #[allow(unsafe_code)]
+    mod function;
+    #[allow(unsafe_code)]
+    mod array;
+    #[allow(unsafe_code)]
+    mod opaque;
+    #[allow(unsafe_code)]
+    mod field;
+    #[allow(unsafe_code)]
+    mod builder;
+    #[allow(unsafe_code)]
+    mod reflected;
+    #[cfg(feature = "std")]
+    #[allow(unsafe_code)]
+    mod library;
+}
+
+#[cfg(not(loom))]
+mod surface {
+    pub use crate::any::{Any, AnyView};
+    pub use crate::arc::{ObjectArc, ObjectRef};
+    pub use crate::array::{Array, ArrayObj};
+    pub use crate::builder::TypeBuilder;
+    pub use crate::drops::DropScope;
+    pub use crate::error_kinds::{AllocError, CastError, NewError, PlaceError};
+    pub use crate::errors::{Error, ErrorObj};
+    pub use crate::field::{FieldOf, FieldType, MutField, convert_for, read_field, write_field};
+    pub use crate::function::{Function, FunctionObj, catch, return_packed};
+    pub use crate::header::ObjectHeader;
+    pub use crate::items::{ItemsHead, WithItems};
+    #[cfg(feature = "std")]
+    pub use crate::library::load_library;
+    pub use crate::object::{Extends, Object};
+    pub use crate::opaque::OpaqueObj;
+    #[cfg(feature = "std")]
+    pub use crate::place::panic_text;
+    pub use crate::place::report_unraisable;
+    pub use crate::reflected::{
+        FieldSpec, holds_references, register_reflected, try_new_reflected,
+    };
+    pub use crate::register_error::RegisterError;
+    pub use crate::runtime::{
+        AdoptError, RuntimeState, adopt, check_table, runtime, runtime_state,
+    };
+    pub use crate::str::{Bytes, BytesObj, SMALL_MAX, Str, StrObj};
+    pub use crate::types::{TypeName, TypeSlot, is_instance, type_index_of, type_info};
+    pub use crate::unique::UniqueObject;
+    pub use crate::weak::WeakObjectArc;
+    pub use alloc_header;
+}
+#[cfg(not(loom))]
+pub use surface::*;

@@ -1,0 +1,126 @@
+//! From a value to an object: take a block, write the value, then write its header.
+//!
+//! ```text
+//! [ ... prefix ... | AllocHeader ][ ObjectHeader | fields ... | items ... ]
+//!                                 ^ body, where `allocate` points
+//! ```
+//!
+//! The proof bit is written last, by [`commit`], and by nobody else.
+
+use core::ffi::c_void;
+use core::mem::needs_drop;
+use core::ptr::NonNull;
+
+use crate::abi::{ByteSlice};
+use crate::error_kinds::{AllocError, NewError, PlaceError};
+use crate::header::{DELETE_BODY, DELETE_SPACE, Deleter, ObjectHeader, flags};
+use crate::object::Object;
+use crate::runtime::{registry, runtime};
+
+/// An uninitialised body of `size` bytes behind a wired prefix.
+#[inline]
+pub(crate) fn allocate(
+    size: usize,
+    align: usize,
+    type_index: i32,
+) -> Result<NonNull<c_void>, AllocError> {
+    registry().allocate(size, align.max(align_of::<ObjectHeader>()), type_index)
+}
+
+/// Writes the header of a body that is complete: from here on it is an object with one reference.
+///
+/// # Safety
+///
+/// `body` came from [`allocate`], is complete but for its header, and `deleter` fits it.
+#[inline]
+pub(crate) unsafe fn commit(
+    body: NonNull<ObjectHeader>,
+    type_index: i32,
+    extra_flags: u32,
+    deleter: Deleter,
+) {
+    // SAFETY: the body is ours alone, and `allocate` put a header in front of it.
+    unsafe { body.write(ObjectHeader::placed(type_index, extra_flags, deleter)) };
+}
+
+/// Makes an object of `value`.
+#[inline]
+pub(crate) fn place<T: Object>(value: T) -> Result<NonNull<T>, PlaceError<T>> {
+    const {
+        assert!(!T::HAS_ITEMS, "a type with in-place items is made by `try_with_items`");
+    }
+    let type_index = match T::type_index() {
+        Ok(number) => number,
+        Err(error) => return Err(PlaceError { value, cause: NewError::Register(error) }),
+    };
+    let body = match allocate(size_of::<T>(), align_of::<T>(), type_index) {
+        Ok(body) => body.cast::<T>(),
+        Err(error) => return Err(PlaceError { value, cause: NewError::Alloc(error) }),
+    };
+    let leaf = if needs_drop::<T>() { 0 } else { flags::LEAF };
+    // SAFETY: the body is uninitialised and as large and aligned as T asks; the deleter is T's.
+    unsafe {
+        body.write(value);
+        commit(body.cast(), type_index, leaf, delete_value::<T>);
+    }
+    Ok(body)
+}
+
+/// The deleter of a plain value.
+unsafe extern "C" fn delete_value<T: Object>(object: *mut c_void, bits: i32) {
+    if bits & DELETE_BODY != 0 && needs_drop::<T>() {
+        // SAFETY: the last strong reference went: nobody else reads the body.
+        guarded(|| unsafe { object.cast::<T>().drop_in_place() });
+    }
+    if bits & DELETE_SPACE != 0 {
+        // SAFETY: `place` put it into a headed block; nobody reaches the space any more.
+        unsafe { free(object) };
+    }
+}
+
+/// Returns the block of a headed body.
+///
+/// # Safety
+///
+/// The body stands behind an allocation header, and nobody reaches it any more.
+#[inline]
+pub(crate) unsafe fn free(object: *mut c_void) {
+    if let Some(body) = NonNull::new(object) {
+        // SAFETY: the caller's contract.
+        unsafe { alloc_header::delete(body) };
+    }
+}
+
+/// Runs a destructor in a C frame: a panic is caught, reported, and not resumed, so that freeing is
+/// finished.
+pub(crate) fn guarded(drop_body: impl FnOnce()) {
+    #[cfg(feature = "std")]
+    if let Err(payload) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(drop_body)) {
+        // The panic hook has printed it already.
+        let text = panic_text(&*payload);
+        report_unraisable(text);
+        // The payload's own destructor may panic too; it is the last thing to be let go of.
+        core::mem::forget(payload);
+    }
+    #[cfg(not(feature = "std"))]
+    drop_body(); // a panic leaves through a C frame: the process aborts
+}
+
+/// Tells the frontend of an error that nobody can catch.
+pub fn report_unraisable(message: &str) {
+    // SAFETY: the message is readable for the call.
+    unsafe { (runtime().report_unraisable)(ByteSlice::new(message.as_bytes())) };
+}
+
+/// The text of a caught panic.
+#[cfg(feature = "std")]
+#[must_use]
+pub fn panic_text(payload: &(dyn core::any::Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<std::string::String>() {
+        text
+    } else {
+        "a panic with a payload that is no text"
+    }
+}

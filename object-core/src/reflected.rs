@@ -1,0 +1,135 @@
+//! Types and objects made at run time, by reflection alone: a frontend's classes.
+//!
+//! ```text
+//! [ ObjectHeader | parent's fields ... | own fields, each aligned as its kind asks | (pad to 8) ]
+//! ```
+
+use alloc::vec::Vec;
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use crate::abi::{ByteSlice, FieldInfo, FieldKind, TypeDesc, TypeInfo, type_flags};
+use crate::arc::ObjectRef;
+use crate::error_kinds::{NewError, RegisterError};
+use crate::field::drop_field;
+use crate::header::{DELETE_BODY, DELETE_SPACE, ObjectHeader, flags};
+use crate::place::{allocate, commit, free};
+use crate::runtime::runtime;
+use crate::types::type_info;
+
+/// A field of a type made at run time; its offset is chosen here.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldSpec<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its documentation.
+    pub doc: &'a str,
+    /// How it is stored.
+    pub kind: FieldKind,
+    /// [`field_flags`](crate::abi::field_flags).
+    pub flags: u32,
+    /// For objects and weak references: the type it must be an instance of.
+    pub type_index: i32,
+}
+
+/// Registers a type of `fields` behind those of `parent`; its number.
+///
+/// # Errors
+///
+/// [`RegisterError`], among them [`Conflict`](RegisterError::Conflict) for a key that is taken, and
+/// [`UnknownParent`](RegisterError::UnknownParent) for a parent whose bodies are not made by
+/// reflection (only `Object` itself and types registered here are).
+pub fn register_reflected(
+    key: &str,
+    doc: &str,
+    parent: i32,
+    fields: &[FieldSpec<'_>],
+) -> Result<i32, RegisterError> {
+    let parent_info = type_info(parent).ok_or(RegisterError::UnknownParent)?;
+    let is_root = parent == crate::type_index::OBJECT;
+    if !is_root && parent_info.flags & type_flags::REFLECTED == 0 {
+        return Err(RegisterError::UnknownParent);
+    }
+    let start = if is_root { size_of::<ObjectHeader>() as u32 } else { parent_info.size };
+    let mut end = start;
+    let mut infos: Vec<FieldInfo> = Vec::new();
+    infos.try_reserve_exact(fields.len()).map_err(|_| RegisterError::OutOfMemory)?;
+    for field in fields {
+        let offset = end.next_multiple_of(field.kind.align() as u32);
+        end = offset + field.kind.size() as u32;
+        infos.push(FieldInfo {
+            name: ByteSlice::new(field.name.as_bytes()),
+            doc: ByteSlice::new(field.doc.as_bytes()),
+            offset,
+            kind: field.kind as u8,
+            reserved: [0; 3],
+            flags: field.flags,
+            type_index: field.type_index,
+        });
+    }
+    let desc = TypeDesc {
+        key: ByteSlice::new(key.as_bytes()),
+        doc: ByteSlice::new(doc.as_bytes()),
+        parent,
+        flags: type_flags::REFLECTED,
+        size: end.next_multiple_of(8),
+        align: 8,
+        fields: infos.as_ptr(),
+        methods: core::ptr::null(),
+        num_fields: infos.len() as u32,
+        num_methods: 0,
+    };
+    // SAFETY: everything the description borrows is alive for the call.
+    let number = unsafe { (runtime().type_register)(&raw const desc) };
+    if number >= 0 { Ok(number) } else { Err(RegisterError::from_status(number)) }
+}
+
+/// Whether objects of the type hold references in their fields.
+#[must_use]
+pub fn holds_references(info: &'static TypeInfo) -> bool {
+    info.all_fields().any(|field| field.kind().is_none_or(FieldKind::owns_references))
+}
+
+/// A new object of a reflected type, every field zero: 0, 0.0, false, None, no object.
+///
+/// `leaf` is the opposite of [`holds_references`], which callers keep with the type.
+///
+/// # Errors
+///
+/// No memory, or a type that is not reflected.
+#[inline]
+pub fn try_new_reflected(info: &'static TypeInfo, leaf: bool) -> Result<ObjectRef, NewError> {
+    if info.flags & type_flags::REFLECTED == 0 {
+        return Err(RegisterError::BadDescription.into());
+    }
+    let size = info.size as usize;
+    let body = allocate(size, info.align as usize, info.type_index)?;
+    let extra = if leaf { flags::LEAF } else { 0 };
+    // SAFETY: the body has `size` bytes, at least a header's; zero is a value of every kind of
+    // field; the deleter reads the fields of the object's own type.
+    unsafe {
+        let fields = body.as_ptr().cast::<u8>().add(size_of::<ObjectHeader>());
+        fields.write_bytes(0, size - size_of::<ObjectHeader>());
+        commit(body.cast(), info.type_index, extra, delete_reflected);
+        Ok(ObjectRef::from_raw(body.cast()))
+    }
+}
+
+/// The deleter of a reflected object: drops what its fields own.
+unsafe extern "C" fn delete_reflected(object: *mut c_void, bits: i32) {
+    let Some(header) = NonNull::new(object.cast::<ObjectHeader>()) else { return };
+    // SAFETY: the header stays readable until the space is freed.
+    let (number, is_leaf) = unsafe {
+        (header.as_ref().type_index(), header.as_ref().flags() & flags::LEAF != 0)
+    };
+    if bits & DELETE_BODY != 0 && !is_leaf {
+        for field in type_info(number).into_iter().flat_map(TypeInfo::all_fields) {
+            // SAFETY: the last strong reference went: nobody else reads the fields.
+            unsafe { drop_field(header, field) };
+        }
+    }
+    if bits & DELETE_SPACE != 0 {
+        // SAFETY: placed behind a header; nobody reaches the space any more.
+        unsafe { free(object) };
+    }
+}

@@ -1,0 +1,181 @@
+//! Counting by address: what every handle, and C through the runtime table, is made of.
+
+use core::ptr::NonNull;
+
+use crate::anchor::settled;
+use crate::count::{Released, Taken};
+use crate::drops;
+use crate::header::ObjectHeader;
+
+/// Adds a strong reference.
+///
+/// # Safety
+///
+/// The caller has a strong reference to a live object, its own or a lent one.
+#[inline]
+pub unsafe fn inc_ref(object: NonNull<ObjectHeader>) {
+    // SAFETY: alive by the caller's contract.
+    if unsafe { object.as_ref() }.counts().inc_strong() != Taken::Counted {
+        // SAFETY: as above.
+        unsafe { inc_slow(object) };
+    }
+}
+
+/// Gives a strong reference back, and deletes the object if it was the last.
+///
+/// # Safety
+///
+/// The caller owns a strong reference and does not use it afterwards.
+#[inline]
+pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
+    // SAFETY: alive by the caller's reference.
+    let released = unsafe { object.as_ref() }.counts().dec_strong();
+    if released != Released::Held {
+        // SAFETY: the caller's contract; the count said what is due.
+        unsafe { settle_release(object, released) };
+    }
+}
+
+/// Adds a weak reference.
+///
+/// # Safety
+///
+/// The caller has a reference of any kind.
+#[inline]
+pub unsafe fn inc_weak(object: NonNull<ObjectHeader>) {
+    // SAFETY: the space is there by the caller's reference.
+    unsafe { object.as_ref() }.counts().inc_weak();
+}
+
+/// Gives a weak reference back, and frees the space if it was the last reference.
+///
+/// # Safety
+///
+/// The caller owns a weak reference and does not use it afterwards.
+#[inline]
+pub unsafe fn dec_weak(object: NonNull<ObjectHeader>) {
+    // SAFETY: the space is there by the caller's reference.
+    let header = unsafe { object.as_ref() };
+    if header.counts().dec_weak() {
+        let deleter = header.deleter();
+        // SAFETY: weak is 0, so the space is due, once.
+        unsafe { deleter(object.as_ptr().cast(), crate::header::DELETE_SPACE) };
+    }
+}
+
+/// Makes a strong reference of a weak one, which stays as well; false if the object is dead.
+///
+/// # Safety
+///
+/// The caller has a weak reference.
+#[inline]
+pub unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
+    // SAFETY: the space is there by the caller's reference.
+    match unsafe { object.as_ref() }.counts().upgrade() {
+        Taken::Counted => true,
+        Taken::Dead => false,
+        // SAFETY: the caller's contract.
+        Taken::Slow => unsafe { upgrade_slow(object) },
+    }
+}
+
+#[inline(never)]
+unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
+    match released {
+        Released::Held => {}
+        // SAFETY: the count told this thread, and it alone, that the object is dead.
+        Released::Body => unsafe { drops::delete(object, false) },
+        // SAFETY: as above.
+        Released::Both => unsafe { drops::delete(object, true) },
+        Released::Slow => match settled() {
+            // SAFETY: the caller's reference goes to the runtime.
+            Some(table) => unsafe { (table.count_slow_dec)(object.as_ptr()) },
+            // SAFETY: as above; no table, no other arithmetic than this.
+            None => unsafe { own_slow_dec(object.as_ptr()) },
+        },
+    }
+}
+
+#[cold]
+unsafe fn inc_slow(object: NonNull<ObjectHeader>) {
+    match settled() {
+        // SAFETY: the caller's contract.
+        Some(table) => unsafe { (table.count_slow_inc)(object.as_ptr()) },
+        // SAFETY: as above.
+        None => unsafe { own_slow_inc(object.as_ptr()) },
+    }
+}
+
+#[cold]
+unsafe fn upgrade_slow(object: NonNull<ObjectHeader>) -> bool {
+    match settled() {
+        // SAFETY: the caller's contract.
+        Some(table) => unsafe { (table.count_slow_upgrade)(object.as_ptr()) != 0 },
+        // SAFETY: as above.
+        None => unsafe { own_slow_upgrade(object.as_ptr()) != 0 },
+    }
+}
+
+/// The table's `count_slow_inc`.
+pub(crate) unsafe extern "C" fn own_slow_inc(object: *mut ObjectHeader) {
+    // SAFETY: not null and alive by the table's contract.
+    unsafe { &*object }.counts().inc_flagged();
+}
+
+/// The table's `count_slow_dec`.
+pub(crate) unsafe extern "C" fn own_slow_dec(object: *mut ObjectHeader) {
+    // SAFETY: not null and alive by the table's contract.
+    let released = unsafe { &*object }.counts().dec_flagged();
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the count said what is due.
+        unsafe { settle_release(object, released) };
+    }
+}
+
+/// The table's `count_slow_upgrade`.
+pub(crate) unsafe extern "C" fn own_slow_upgrade(object: *mut ObjectHeader) -> i32 {
+    // SAFETY: not null, and the space is there, by the table's contract.
+    let taken = unsafe { &*object }.counts().upgrade_flagged();
+    i32::from(taken == Taken::Counted)
+}
+
+/// The table's `inc_ref`.
+pub(crate) unsafe extern "C" fn table_inc_ref(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the table's contract.
+        unsafe { inc_ref(object) };
+    }
+}
+
+/// The table's `dec_ref`.
+pub(crate) unsafe extern "C" fn table_dec_ref(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the table's contract.
+        unsafe { dec_ref(object) };
+    }
+}
+
+/// The table's `inc_weak`.
+pub(crate) unsafe extern "C" fn table_inc_weak(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the table's contract.
+        unsafe { inc_weak(object) };
+    }
+}
+
+/// The table's `dec_weak`.
+pub(crate) unsafe extern "C" fn table_dec_weak(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the table's contract.
+        unsafe { dec_weak(object) };
+    }
+}
+
+/// The table's `upgrade`.
+pub(crate) unsafe extern "C" fn table_upgrade(object: *mut ObjectHeader) -> i32 {
+    match NonNull::new(object) {
+        // SAFETY: the table's contract.
+        Some(object) => i32::from(unsafe { upgrade(object) }),
+        None => 0,
+    }
+}

@@ -1,0 +1,159 @@
+//! One runtime a process: Unset, Own or Adopted.
+//!
+//! Every shared library that contains object-core has its own copy of its statics. They all must
+//! use one table, or a type would have two numbers and a global function two homes. So a copy
+//! *settles* once: by its first use it runs its **own** runtime; if a table is handed to it before
+//! that, it **adopts** it. Handing it one later is an error, because objects may exist already.
+
+use core::fmt;
+
+use crate::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
+use crate::{anchor, functions, refs, slots, type_table, unraisable};
+
+static OWN: RuntimeTable = RuntimeTable {
+    major: ABI_MAJOR,
+    minor: ABI_MINOR,
+    size: size_of::<RuntimeTable>() as u32,
+    registry: &raw const alloc_header::REGISTRY,
+    count_slow_inc: refs::own_slow_inc,
+    count_slow_dec: refs::own_slow_dec,
+    count_slow_upgrade: refs::own_slow_upgrade,
+    inc_ref: refs::table_inc_ref,
+    dec_ref: refs::table_dec_ref,
+    inc_weak: refs::table_inc_weak,
+    dec_weak: refs::table_dec_weak,
+    upgrade: refs::table_upgrade,
+    slot_load: slots::table_slot_load,
+    slot_store: slots::table_slot_store,
+    any_slot_load: slots::table_any_slot_load,
+    any_slot_swap: slots::table_any_slot_swap,
+    type_register: type_table::register,
+    type_info: type_table::info,
+    type_index_of_key: type_table::index_of_key,
+    function_register: functions::register,
+    function_get: functions::get,
+    function_remove: functions::remove,
+    function_names: functions::names,
+    report_unraisable: unraisable::report,
+    set_unraisable_hook: unraisable::set_hook,
+};
+
+/// How this copy of the code stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuntimeState {
+    /// Nothing was used yet.
+    Unset,
+    /// It runs its own runtime, and can hand its table to others.
+    Own,
+    /// It uses a table that was handed to it.
+    Adopted,
+}
+
+/// Why a table was not adopted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// The table speaks another version: (its major, its minor).
+    Version(u16, u16),
+    /// The table is smaller than its version says: its size.
+    Size(u32),
+    /// This copy already runs its own runtime (or adopted another one), and objects may exist.
+    Settled,
+}
+
+impl fmt::Display for AdoptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(major, minor) => write!(
+                f,
+                "the host's runtime speaks ABI {major}.{minor}, this library needs \
+                 {ABI_MAJOR}.{ABI_MINOR}; {}",
+                if *major == ABI_MAJOR { "update the host" } else { "rebuild one of the two" }
+            ),
+            Self::Size(size) => write!(
+                f,
+                "the host's runtime table has {size} bytes, but its version says at least {}",
+                size_of::<RuntimeTable>()
+            ),
+            Self::Settled => f.write_str(
+                "this copy of object-core already runs its own runtime; hand it the table before \
+                 its first use",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for AdoptError {}
+
+/// The table in force. The first call of a copy that was handed none settles for its own.
+#[inline]
+#[must_use]
+pub fn runtime() -> &'static RuntimeTable {
+    match anchor::settled() {
+        Some(table) => table,
+        None => first_use(),
+    }
+}
+
+#[cold]
+fn first_use() -> &'static RuntimeTable {
+    anchor::settle(&OWN)
+}
+
+/// How this copy stands, without settling it.
+#[must_use]
+pub fn runtime_state() -> RuntimeState {
+    match anchor::settled() {
+        None => RuntimeState::Unset,
+        Some(table) if core::ptr::eq(table, &OWN) => RuntimeState::Own,
+        Some(_) => RuntimeState::Adopted,
+    }
+}
+
+/// Whether a table can serve this copy: same major, at least this minor, as large as it says.
+///
+/// # Errors
+///
+/// [`AdoptError::Version`] or [`AdoptError::Size`].
+///
+/// # Safety
+///
+/// `table` points to at least 8 readable bytes, and to as many as it says.
+pub unsafe fn check_table(table: *const RuntimeTable) -> Result<(), AdoptError> {
+    // SAFETY: version and size are the first 8 bytes of every version; fields are read one by one,
+    // because a shorter table must not be borrowed whole.
+    let (major, minor, size) = unsafe { ((*table).major, (*table).minor, (*table).size) };
+    // As a range, because a minor of 0 cannot be undercut.
+    if major != ABI_MAJOR || !(ABI_MINOR..=u16::MAX).contains(&minor) {
+        return Err(AdoptError::Version(major, minor));
+    }
+    if (size as usize) < size_of::<RuntimeTable>() {
+        return Err(AdoptError::Size(size));
+    }
+    Ok(())
+}
+
+/// Uses `table` from here on. Adopting the table that is in force already is fine.
+///
+/// # Errors
+///
+/// [`AdoptError`]; then nothing has changed.
+///
+/// # Safety
+///
+/// `table` is a runtime table (its first 8 bytes say which version and size) that lives as long as
+/// the process.
+pub unsafe fn adopt(table: *const RuntimeTable) -> Result<(), AdoptError> {
+    // SAFETY: the caller's contract.
+    unsafe { check_table(table) }?;
+    // SAFETY: as large as our version needs, by the check; alive by the caller's contract.
+    let table: &'static RuntimeTable = unsafe { &*table };
+    if core::ptr::eq(anchor::settle(table), table) { Ok(()) } else { Err(AdoptError::Settled) }
+}
+
+/// The registry in force: where blocks come from.
+#[inline]
+pub(crate) fn registry() -> &'static alloc_header::Registry {
+    // SAFETY: a table's registry lives as long as the table.
+    unsafe { &*runtime().registry }
+}

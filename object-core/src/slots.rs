@@ -1,0 +1,203 @@
+//! Fields that can change: references read and replaced under the owner's slot lock, scalars as
+//! relaxed atomics.
+//!
+//! The danger (design section 5, hazard 11): a reader loads the pointer, another thread replaces and
+//! drops the object, the reader counts up freed memory. The lock closes the gap between the load and
+//! the increment; nothing else happens under it, and the old value is dropped after it.
+
+use core::ptr::NonNull;
+
+use crate::abi::{RawAny};
+use crate::header::ObjectHeader;
+use crate::refs::{dec_ref, dec_weak, inc_ref, upgrade};
+
+/// Holds the lock, and gives it back on every way out.
+struct Locked<'a>(&'a ObjectHeader);
+
+impl<'a> Locked<'a> {
+    fn new(owner: &'a ObjectHeader) -> Self {
+        owner.lock_slots();
+        Self(owner)
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.0.unlock_slots();
+    }
+}
+
+/// A strong reference to what the slot holds; `None` for null.
+///
+/// # Safety
+///
+/// `slot` is a strong object slot of the live object `owner`, and everybody changes it through
+/// [`slot_store`] only.
+#[inline]
+#[must_use]
+pub unsafe fn slot_load(
+    owner: &ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+) -> Option<NonNull<ObjectHeader>> {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let object = NonNull::new(unsafe { *slot })?;
+    // SAFETY: the slot owns a reference, and cannot lose it while we hold the lock.
+    unsafe { inc_ref(object) };
+    Some(object)
+}
+
+/// Puts an owned reference (or null) into the slot and returns the old one, owned by the caller,
+/// who drops it after; no lock is held then.
+///
+/// # Safety
+///
+/// As [`slot_load`]; `new` is null or an owned strong reference.
+#[inline]
+#[must_use]
+pub unsafe fn slot_store(
+    owner: &ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+    new: *mut ObjectHeader,
+) -> *mut ObjectHeader {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody else reads or writes while we hold the lock.
+    unsafe { core::mem::replace(&mut *slot, new) }
+}
+
+/// A strong reference to what a weak slot points to; `None` for null and for dead objects.
+///
+/// # Safety
+///
+/// `slot` is a weak object slot of the live object `owner`, changed through [`slot_store`] only
+/// (with weak references).
+#[inline]
+#[must_use]
+pub unsafe fn weak_slot_load(
+    owner: &ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+) -> Option<NonNull<ObjectHeader>> {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let object = NonNull::new(unsafe { *slot })?;
+    // SAFETY: the slot owns a weak reference, and cannot lose it while we hold the lock.
+    unsafe { upgrade(object) }.then_some(object)
+}
+
+/// An owned copy of what the slot holds.
+///
+/// # Safety
+///
+/// `slot` is an `Any` slot of the live object `owner`, changed through [`any_slot_swap`] only.
+#[inline]
+#[must_use]
+pub unsafe fn any_slot_load(owner: &ObjectHeader, slot: *mut RawAny) -> RawAny {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let raw = unsafe { *slot };
+    // SAFETY: the slot owns what it holds, and cannot lose it while we hold the lock.
+    unsafe { raw_inc(&raw) };
+    raw
+}
+
+/// Exchanges what the slot holds with `value`; both are owned.
+///
+/// # Safety
+///
+/// As [`any_slot_load`].
+#[inline]
+#[must_use]
+pub unsafe fn any_slot_swap(owner: &ObjectHeader, slot: *mut RawAny, value: RawAny) -> RawAny {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody else reads or writes while we hold the lock.
+    unsafe { core::mem::replace(&mut *slot, value) }
+}
+
+/// Adds a reference to the object in `raw`, if it holds one.
+///
+/// # Safety
+///
+/// The object is alive.
+#[inline]
+pub unsafe fn raw_inc(raw: &RawAny) {
+    if let Some(object) = raw.as_object() {
+        // SAFETY: the caller's contract.
+        unsafe { inc_ref(object) };
+    }
+}
+
+/// Gives back the reference to the object in `raw`, if it holds one.
+///
+/// # Safety
+///
+/// `raw` owns it, and is not used as owning afterwards.
+#[inline]
+pub unsafe fn raw_dec(raw: &RawAny) {
+    if let Some(object) = raw.as_object() {
+        // SAFETY: the caller's contract.
+        unsafe { dec_ref(object) };
+    }
+}
+
+/// Gives back a reference taken out of a strong slot; null is nothing.
+///
+/// # Safety
+///
+/// Null or an owned strong reference.
+pub unsafe fn drop_strong(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the caller's contract.
+        unsafe { dec_ref(object) };
+    }
+}
+
+/// Gives back a reference taken out of a weak slot; null is nothing.
+///
+/// # Safety
+///
+/// Null or an owned weak reference.
+pub unsafe fn drop_weak(object: *mut ObjectHeader) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the caller's contract.
+        unsafe { dec_weak(object) };
+    }
+}
+
+/// The table's `slot_load`.
+pub(crate) unsafe extern "C" fn table_slot_load(
+    owner: *mut ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+) -> *mut ObjectHeader {
+    // SAFETY: the table's contract is this function's.
+    unsafe { slot_load(&*owner, slot) }.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+}
+
+/// The table's `slot_store`.
+pub(crate) unsafe extern "C" fn table_slot_store(
+    owner: *mut ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+    new: *mut ObjectHeader,
+) -> *mut ObjectHeader {
+    // SAFETY: the table's contract is this function's.
+    unsafe { slot_store(&*owner, slot, new) }
+}
+
+/// The table's `any_slot_load`.
+pub(crate) unsafe extern "C" fn table_any_slot_load(
+    owner: *mut ObjectHeader,
+    slot: *mut RawAny,
+    out: *mut RawAny,
+) {
+    // SAFETY: the table's contract is this function's.
+    unsafe { out.write(any_slot_load(&*owner, slot)) };
+}
+
+/// The table's `any_slot_swap`.
+pub(crate) unsafe extern "C" fn table_any_slot_swap(
+    owner: *mut ObjectHeader,
+    slot: *mut RawAny,
+    value: *mut RawAny,
+) {
+    // SAFETY: the table's contract is this function's; `value` is the caller's own variable.
+    unsafe { *value = any_slot_swap(&*owner, slot, *value) };
+}

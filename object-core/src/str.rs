@@ -1,0 +1,331 @@
+//! [`Str`] and [`Bytes`]: short ones in the value itself, longer ones in an object.
+//!
+//! ```text
+//! up to 7 bytes   { type: SMALL_STR, len, b0..b6 }                         no allocation
+//! longer          { type: STR, 0, * } -> [ header | data * | size | bytes ... 0 ]
+//!                                                    \__________/\__ data points here
+//! ```
+
+use core::fmt;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use crate::abi::{AnyValue, RawAny};
+use crate::arc::ObjectArc;
+use crate::error_kinds::{NewError, RegisterError};
+use crate::header::ObjectHeader;
+use crate::items::ItemsHead;
+use crate::object::Object;
+use crate::slots::{raw_dec, raw_inc};
+use crate::type_index;
+
+/// The longest text or bytes that fit into a value.
+pub const SMALL_MAX: usize = 7;
+
+macro_rules! byte_object {
+    ($(#[$doc:meta])* $object:ident, $number:ident) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Debug)]
+        pub struct $object {
+            header: ObjectHeader,
+            data: *const u8,
+            size: usize,
+        }
+
+        // SAFETY: the bytes are immutable once the object is shared.
+        unsafe impl Send for $object {}
+        // SAFETY: as above.
+        unsafe impl Sync for $object {}
+
+        // SAFETY: repr(C), header first, a fixed type.
+        unsafe impl Object for $object {
+            const HAS_ITEMS: bool = true;
+
+            fn type_index() -> Result<i32, RegisterError> {
+                Ok(type_index::$number)
+            }
+        }
+
+        // SAFETY: `size` is private and written by `set_items` only; one byte more than `size`
+        // is laid, a NUL for C.
+        unsafe impl ItemsHead for $object {
+            type Item = u8;
+
+            fn len(&self) -> usize {
+                self.size
+            }
+
+            unsafe fn set_items(&mut self, items: NonNull<u8>, len: usize) {
+                self.data = items.as_ptr();
+                self.size = len - 1;
+            }
+        }
+
+        impl $object {
+            fn waiting() -> Self {
+                Self { header: ObjectHeader::new(), data: core::ptr::null(), size: 0 }
+            }
+
+            /// The bytes, without the NUL behind them.
+            #[must_use]
+            pub fn bytes(&self) -> &[u8] {
+                // SAFETY: set by the constructor to bytes that live as long as the object.
+                unsafe { core::slice::from_raw_parts(self.data, self.size) }
+            }
+        }
+    };
+}
+
+byte_object!(
+    /// A string object: UTF-8, with a NUL behind it.
+    StrObj,
+    STR
+);
+byte_object!(
+    /// A bytes object, with a NUL behind it.
+    BytesObj,
+    BYTES
+);
+
+/// `bytes` as a value: in place if short, else in an object of type `large`.
+fn pack(bytes: &[u8], small: i32, large: i32) -> Result<RawAny, NewError> {
+    if bytes.len() <= SMALL_MAX {
+        let mut value = [0u8; 8];
+        value[..bytes.len()].copy_from_slice(bytes);
+        let small_len = bytes.len() as u32;
+        return Ok(RawAny { type_index: small, small_len, value: AnyValue { bytes: value } });
+    }
+    let byte = |i: usize| bytes.get(i).copied().unwrap_or(0);
+    let object: NonNull<ObjectHeader> = if large == type_index::STR {
+        let made = ObjectArc::try_with_items(StrObj::waiting(), bytes.len() + 1, byte);
+        ObjectArc::into_raw(made.map_err(|error| error.cause)?).cast()
+    } else {
+        let made = ObjectArc::try_with_items(BytesObj::waiting(), bytes.len() + 1, byte);
+        ObjectArc::into_raw(made.map_err(|error| error.cause)?).cast()
+    };
+    Ok(RawAny::object(large, object.as_ptr()))
+}
+
+/// The bytes of a string or bytes value; `None` for anything else.
+///
+/// # Safety
+///
+/// What `raw` points to outlives the borrow.
+pub(crate) unsafe fn raw_bytes(raw: &RawAny) -> Option<&[u8]> {
+    match raw.type_index {
+        type_index::SMALL_STR | type_index::SMALL_BYTES => {
+            // SAFETY: the type says that the bytes were written; the length is at most 7.
+            let bytes = unsafe { &raw.value.bytes };
+            bytes.get(..raw.small_len as usize)
+        }
+        // SAFETY: the type says which object it is; alive by the caller's contract.
+        type_index::STR => Some(unsafe { &*raw.value.object.cast::<StrObj>() }.bytes()),
+        // SAFETY: as above.
+        type_index::BYTES => Some(unsafe { &*raw.value.object.cast::<BytesObj>() }.bytes()),
+        // SAFETY: as above: a NUL-terminated string.
+        type_index::RAW_STR => Some(unsafe {
+            core::ffi::CStr::from_ptr(raw.value.pointer.cast()).to_bytes()
+        }),
+        type_index::BYTE_SLICE_PTR => {
+            // SAFETY: as above: a run of bytes.
+            Some(unsafe { (*raw.value.pointer.cast::<crate::abi::ByteSlice>()).as_bytes() })
+        }
+        _ => None,
+    }
+}
+
+macro_rules! byte_value {
+    ($(#[$doc:meta])* $name:ident, $small:ident, $large:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Invariants
+        ///
+        /// Holds a value of its two types, and owns the object if it is one.
+        #[repr(transparent)]
+        pub struct $name(RawAny);
+
+        impl $name {
+            /// The empty one; allocates nothing.
+            pub const EMPTY: Self = Self(RawAny {
+                type_index: type_index::$small,
+                small_len: 0,
+                value: AnyValue { int: 0 },
+            });
+
+            /// Takes over an owned value.
+            ///
+            /// # Safety
+            ///
+            /// It is of one of the two types (and UTF-8, if a string), and the caller gives it away.
+            #[must_use]
+            pub const unsafe fn from_raw(raw: RawAny) -> Self {
+                Self(raw)
+            }
+
+            /// Gives the value to the caller.
+            #[must_use]
+            pub fn into_raw(this: Self) -> RawAny {
+                core::mem::ManuallyDrop::new(this).0
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                // SAFETY: our object outlives the borrow.
+                unsafe { raw_bytes(&self.0) }.unwrap_or(&[])
+            }
+        }
+
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                // SAFETY: alive by the type invariant; the clone owns the reference just taken.
+                unsafe { raw_inc(&self.0) };
+                Self(self.0)
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                // SAFETY: ours by the type invariant.
+                unsafe { raw_dec(&self.0) };
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::EMPTY
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.as_bytes() == other.as_bytes()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+                self.as_bytes().cmp(other.as_bytes())
+            }
+        }
+    };
+}
+
+byte_value!(
+    /// An immutable string, 16 bytes: up to 7 bytes of UTF-8 in place, longer ones shared.
+    Str,
+    SMALL_STR,
+    STR
+);
+byte_value!(
+    /// Immutable bytes, 16 bytes: up to 7 in place, more of them shared.
+    Bytes,
+    SMALL_BYTES,
+    BYTES
+);
+
+impl Str {
+    /// A copy of `text`.
+    ///
+    /// # Errors
+    ///
+    /// No memory (never for up to 7 bytes).
+    pub fn try_new(text: &str) -> Result<Self, NewError> {
+        // INVARIANT: `pack` answers one of the two types, owned; UTF-8 because a `str` is.
+        pack(text.as_bytes(), type_index::SMALL_STR, type_index::STR).map(Self)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Foreign code may have written the bytes: check, rather than trust, what is not ours.
+        core::str::from_utf8(self.as_bytes()).unwrap_or("<not UTF-8>")
+    }
+}
+
+impl Bytes {
+    /// A copy of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// No memory (never for up to 7 bytes).
+    pub fn try_new(bytes: &[u8]) -> Result<Self, NewError> {
+        // INVARIANT: `pack` answers one of the two types, owned.
+        pack(bytes, type_index::SMALL_BYTES, type_index::BYTES).map(Self)
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl core::hash::Hash for Str {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl core::hash::Hash for Bytes {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().fmt(f)
+    }
+}
+
+#[cfg(feature = "infallible")]
+impl From<&str> for Str {
+    /// # Panics
+    ///
+    /// No memory; [`try_new`](Str::try_new) says so instead.
+    fn from(text: &str) -> Self {
+        Self::try_new(text).expect("no memory for a string")
+    }
+}
+
+#[cfg(feature = "infallible")]
+impl From<&[u8]> for Bytes {
+    /// # Panics
+    ///
+    /// No memory; [`try_new`](Bytes::try_new) says so instead.
+    fn from(bytes: &[u8]) -> Self {
+        Self::try_new(bytes).expect("no memory for bytes")
+    }
+}

@@ -1,0 +1,154 @@
+//! The runtime table, and the handshake of libraries: the part of the ABI that grows.
+//!
+//! `docs/abi.md` documents each entry.
+
+use core::ffi::c_void;
+
+use alloc_header::Registry;
+
+use crate::abi::{ByteSlice, RawAny, TypeDesc, TypeInfo};
+use crate::header::ObjectHeader;
+
+/// Layouts below belong to this number; libraries of another one are refused.
+pub const ABI_MAJOR: u16 = 1;
+/// Grows when the runtime table grows; a library newer than its host is refused.
+pub const ABI_MINOR: u16 = 0;
+
+/// What `type_register` answers below 0.
+pub mod register_status {
+    /// The key is taken by a type with another fingerprint.
+    pub const CONFLICT: i32 = -1;
+    /// The parent's number is no type.
+    pub const UNKNOWN_PARENT: i32 = -2;
+    /// A key, name, kind, offset or alignment that cannot be.
+    pub const BAD_DESCRIPTION: i32 = -3;
+    /// No memory.
+    pub const OUT_OF_MEMORY: i32 = -4;
+    /// The table is full.
+    pub const TOO_MANY: i32 = -5;
+}
+
+/// What `function_register` answers.
+pub mod function_status {
+    /// Done.
+    pub const OK: i32 = 0;
+    /// The name is taken and `override` was not asked for.
+    pub const TAKEN: i32 = -1;
+    /// No memory.
+    pub const OUT_OF_MEMORY: i32 = -4;
+}
+
+/// Everything process-wide, behind one table. Version first, size second, grown only at its end.
+///
+/// All functions may be called on any thread, attached or not, unless it says otherwise. None
+/// unwinds.
+#[repr(C)]
+#[derive(Debug)]
+pub struct RuntimeTable {
+    /// [`ABI_MAJOR`].
+    pub major: u16,
+    /// [`ABI_MINOR`].
+    pub minor: u16,
+    /// Bytes of this table.
+    pub size: u32,
+    /// Backing and tying frontend.
+    pub registry: *const Registry,
+    /// Bit 63 was seen: adds a strong reference.
+    pub count_slow_inc: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// Bit 63 was seen: gives a strong reference back, and deletes.
+    pub count_slow_dec: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// Bit 63 was seen: 1 if a weak reference became a strong one, 0 if the object is dead.
+    pub count_slow_upgrade: unsafe extern "C" fn(object: *mut ObjectHeader) -> i32,
+    /// Adds a strong reference (for C, which inlines no counts).
+    pub inc_ref: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// Gives a strong reference back, and deletes.
+    pub dec_ref: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// Adds a weak reference.
+    pub inc_weak: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// Gives a weak reference back, and frees.
+    pub dec_weak: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// 1 if the weak reference held by the caller became a strong one besides, 0 if dead.
+    pub upgrade: unsafe extern "C" fn(object: *mut ObjectHeader) -> i32,
+    /// A strong reference to what a mutable object field holds, or null.
+    pub slot_load: unsafe extern "C" fn(
+        owner: *mut ObjectHeader,
+        slot: *mut *mut ObjectHeader,
+    ) -> *mut ObjectHeader,
+    /// Puts an owned reference (or null) into a mutable object field, returns the old one, owned.
+    pub slot_store: unsafe extern "C" fn(
+        owner: *mut ObjectHeader,
+        slot: *mut *mut ObjectHeader,
+        new: *mut ObjectHeader,
+    ) -> *mut ObjectHeader,
+    /// An owned copy of a mutable `Any` field, written to `out`.
+    pub any_slot_load:
+        unsafe extern "C" fn(owner: *mut ObjectHeader, slot: *mut RawAny, out: *mut RawAny),
+    /// Exchanges a mutable `Any` field with `*value`; both are owned.
+    pub any_slot_swap:
+        unsafe extern "C" fn(owner: *mut ObjectHeader, slot: *mut RawAny, value: *mut RawAny),
+    /// The type's number, or a [`register_status`].
+    pub type_register: unsafe extern "C" fn(desc: *const TypeDesc) -> i32,
+    /// The type by number, or null. Lock-free.
+    pub type_info: unsafe extern "C" fn(type_index: i32) -> *const TypeInfo,
+    /// The type's number by key, or -1.
+    pub type_index_of_key: unsafe extern "C" fn(key: ByteSlice) -> i32,
+    /// Puts a function (borrowed) under a name; a [`function_status`].
+    pub function_register: unsafe extern "C" fn(
+        name: ByteSlice,
+        function: *mut ObjectHeader,
+        override_existing: i32,
+    ) -> i32,
+    /// The function of that name, owned by the caller, or null.
+    pub function_get: unsafe extern "C" fn(name: ByteSlice) -> *mut ObjectHeader,
+    /// Takes the name out; 1 if it was there.
+    pub function_remove: unsafe extern "C" fn(name: ByteSlice) -> i32,
+    /// Calls `visit` with each name, in no order. `visit` must not call back into the table.
+    pub function_names: unsafe extern "C" fn(
+        context: *mut c_void,
+        visit: unsafe extern "C" fn(context: *mut c_void, name: ByteSlice),
+    ),
+    /// Tells the frontend of an error that nobody can catch (a destructor's panic).
+    pub report_unraisable: unsafe extern "C" fn(message: ByteSlice),
+    /// Sets who is told; returns who was. Null: nobody.
+    pub set_unraisable_hook: unsafe extern "C" fn(
+        hook: Option<unsafe extern "C" fn(message: ByteSlice)>,
+    ) -> Option<unsafe extern "C" fn(message: ByteSlice)>,
+}
+
+// SAFETY: a table is immutable; the registry behind the pointer is Sync and lives as long.
+unsafe impl Send for RuntimeTable {}
+// SAFETY: as above.
+unsafe impl Sync for RuntimeTable {}
+
+/// What a library tells its loader about the handshake.
+#[repr(C)]
+#[derive(Debug)]
+pub struct LibraryReply {
+    /// Bytes of this struct, filled in by the loader.
+    pub size: u32,
+    /// The library's [`ABI_MAJOR`].
+    pub major: u16,
+    /// The library's [`ABI_MINOR`].
+    pub minor: u16,
+    /// [`RawAny::NONE`], or an owned `Error` with [`library_status::FAILED`].
+    pub error: RawAny,
+}
+
+/// What `tieback_library_init` answers.
+pub mod library_status {
+    /// Everything is registered.
+    pub const OK: i32 = 0;
+    /// Something failed; `error` says what. Nothing was registered.
+    pub const FAILED: i32 = 1;
+    /// The versions do not fit; nothing was touched.
+    pub const REFUSED: i32 = 2;
+    /// The library already runs its own runtime.
+    pub const OWN_RUNTIME: i32 = 3;
+}
+
+/// The one symbol a library exports, under the name `tieback_library_init`.
+pub type LibraryInit =
+    unsafe extern "C" fn(table: *const RuntimeTable, reply: *mut LibraryReply) -> i32;
+
+/// The name of the one symbol a library exports.
+pub const LIBRARY_INIT_SYMBOL: &[u8] = b"tieback_library_init\0";

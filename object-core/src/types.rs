@@ -1,0 +1,234 @@
+//! Asking the type table: what a type is called, what it descends from, what it has.
+
+use core::fmt;
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use crate::abi::{ByteSlice, FieldInfo, MethodInfo, TypeInfo};
+use crate::register_error::RegisterError;
+use crate::runtime::runtime;
+use crate::type_index;
+
+/// The type of that number, if it is registered. Lock-free, any thread.
+#[inline]
+#[must_use]
+pub fn type_info(type_index: i32) -> Option<&'static TypeInfo> {
+    // SAFETY: the table's contract: null or immutable for as long as the process.
+    unsafe { (runtime().type_info)(type_index).as_ref() }
+}
+
+/// The number of the type with that key, if it is registered.
+#[must_use]
+pub fn type_index_of(key: &str) -> Option<i32> {
+    // SAFETY: the key is readable for the call.
+    let index = unsafe { (runtime().type_index_of_key)(ByteSlice::new(key.as_bytes())) };
+    (index >= 0).then_some(index)
+}
+
+/// Whether objects of type `type_index` are also of type `ancestor`. O(1).
+#[inline]
+#[must_use]
+pub fn is_instance(type_index: i32, ancestor: i32) -> bool {
+    type_index == ancestor || is_descendant(type_index, ancestor)
+}
+
+#[inline(never)]
+fn is_descendant(type_index: i32, ancestor: i32) -> bool {
+    if ancestor == type_index::OBJECT {
+        return type_index::is_object(type_index);
+    }
+    match (type_info(type_index), type_info(ancestor)) {
+        (Some(info), Some(ancestor)) => {
+            info.ancestors().get(ancestor.depth as usize).is_some_and(|&at| core::ptr::eq(at, ancestor))
+        }
+        _ => false,
+    }
+}
+
+impl TypeInfo {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        // SAFETY: leaked at registration.
+        unsafe { self.key.as_str() }
+    }
+
+    /// Its documentation.
+    #[must_use]
+    pub fn doc(&self) -> &'static str {
+        // SAFETY: leaked at registration.
+        unsafe { self.doc.as_str() }
+    }
+
+    /// Its ancestors, the root first, the parent last.
+    #[must_use]
+    pub fn ancestors(&self) -> &'static [&'static TypeInfo] {
+        if self.depth == 0 {
+            return &[];
+        }
+        // SAFETY: `depth` pointers to leaked, immutable infos; a reference has a pointer's layout.
+        unsafe {
+            core::slice::from_raw_parts(self.ancestors.cast::<&TypeInfo>(), self.depth as usize)
+        }
+    }
+
+    /// Its parent; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<&'static TypeInfo> {
+        self.ancestors().last().copied()
+    }
+
+    /// Its own fields.
+    #[must_use]
+    pub fn own_fields(&self) -> &'static [FieldInfo] {
+        if self.num_fields == 0 {
+            return &[];
+        }
+        // SAFETY: leaked at registration, `num_fields` long.
+        unsafe { core::slice::from_raw_parts(self.fields, self.num_fields as usize) }
+    }
+
+    /// Its own methods.
+    #[must_use]
+    pub fn own_methods(&self) -> &'static [MethodInfo] {
+        if self.num_methods == 0 {
+            return &[];
+        }
+        // SAFETY: leaked at registration, `num_methods` long.
+        unsafe { core::slice::from_raw_parts(self.methods, self.num_methods as usize) }
+    }
+
+    /// All fields, the root's first.
+    pub fn all_fields(&'static self) -> impl Iterator<Item = &'static FieldInfo> {
+        let own = self.own_fields();
+        self.ancestors().iter().flat_map(|info| info.own_fields()).chain(own)
+    }
+
+    /// The field of that name, own or inherited.
+    #[must_use]
+    pub fn field(&'static self, name: &str) -> Option<&'static FieldInfo> {
+        self.all_fields().find(|field| field.name() == name)
+    }
+}
+
+impl FieldInfo {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        // SAFETY: leaked at registration (descriptions borrow for less, but are not handed out).
+        unsafe { self.name.as_str() }
+    }
+
+    /// Its documentation.
+    #[must_use]
+    pub fn doc(&self) -> &'static str {
+        // SAFETY: as above.
+        unsafe { self.doc.as_str() }
+    }
+
+    /// How it is stored; `None` for a kind of a newer version.
+    #[must_use]
+    pub const fn kind(&self) -> Option<crate::abi::FieldKind> {
+        crate::abi::FieldKind::from_number(self.kind)
+    }
+
+    /// Set once, at construction.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.flags & crate::abi::field_flags::FROZEN != 0
+    }
+
+    /// May be None.
+    #[must_use]
+    pub const fn is_optional(&self) -> bool {
+        self.flags & crate::abi::field_flags::OPTIONAL != 0
+    }
+}
+
+impl MethodInfo {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        // SAFETY: leaked at registration.
+        unsafe { self.name.as_str() }
+    }
+
+    /// Its documentation.
+    #[must_use]
+    pub fn doc(&self) -> &'static str {
+        // SAFETY: leaked at registration.
+        unsafe { self.doc.as_str() }
+    }
+
+    /// Called without the object as first argument.
+    #[must_use]
+    pub const fn is_static(&self) -> bool {
+        self.flags & crate::abi::method_flags::STATIC != 0
+    }
+}
+
+/// Prints what a type number is called: `int`, `crate_graph.Package`, `type 999`.
+#[derive(Debug, Clone, Copy)]
+pub struct TypeName(pub i32);
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            type_index::STR => f.write_str("str"),
+            type_index::BYTES => f.write_str("bytes"),
+            number => match type_index::value_name(number) {
+                Some(name) => f.write_str(name),
+                None => match type_info(number) {
+                    Some(info) => f.write_str(info.key()),
+                    None => write!(f, "type {number}"),
+                },
+            },
+        }
+    }
+}
+
+/// Where a Rust type keeps its number once it is registered: one static a type.
+#[derive(Debug)]
+pub struct TypeSlot(AtomicI32);
+
+impl TypeSlot {
+    /// Not registered yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicI32::new(0))
+    }
+
+    /// The number, registering on first use.
+    ///
+    /// # Errors
+    ///
+    /// What `register` returned; the next call tries again.
+    #[inline]
+    pub fn get_or_register(
+        &self,
+        register: impl FnOnce() -> Result<i32, RegisterError>,
+    ) -> Result<i32, RegisterError> {
+        // Acquire/Release are not needed: the number alone is used, and the table orders its own
+        // look-ups. Two threads may both register: the second gets the first one's number.
+        match self.0.load(Ordering::Relaxed) {
+            0 => {
+                let number = register()?;
+                self.0.store(number, Ordering::Relaxed);
+                Ok(number)
+            }
+            number => Ok(number),
+        }
+    }
+}
+
+impl Default for TypeSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a type number is called, as long as the process lives.
+pub(crate) fn static_name(type_index: i32) -> &'static str {
+    type_index::value_name(type_index)
+        .or_else(|| type_info(type_index).map(TypeInfo::key))
+        .unwrap_or("an unregistered type")
+}
