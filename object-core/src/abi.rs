@@ -79,7 +79,8 @@ pub union AnyValue {
 }
 
 /// A value of any type: 16 bytes, aligned to 8. Whether it owns its object is said by who holds it.
-#[repr(C)]
+// align(8): an i64 alone is aligned to 4 on some 32-bit targets.
+#[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub struct RawAny {
     /// What the value is.
@@ -286,10 +287,9 @@ pub mod field_flags {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct FieldInfo {
-    /// Its name.
-    pub name: ByteSlice,
-    /// Its documentation.
-    pub doc: ByteSlice,
+    // Private: `name()` and `doc()` rely on them. C fills them in.
+    pub(crate) name: ByteSlice,
+    pub(crate) doc: ByteSlice,
     /// Bytes from the body's start.
     pub offset: u32,
     /// A [`FieldKind`] by number.
@@ -298,8 +298,16 @@ pub struct FieldInfo {
     pub reserved: [u8; 3],
     /// [`field_flags`].
     pub flags: u32,
-    /// For objects and weak references: the type it must be an instance of.
+    /// For objects and weak references: the type it must be an instance of. In a description it may
+    /// be [`THIS`](crate::type_index::THIS).
     pub type_index: i32,
+}
+
+impl FieldInfo {
+    /// Whether it is of a kind that says of which type its objects are.
+    pub(crate) const fn names_type(&self) -> bool {
+        self.kind == FieldKind::Object as u8 || self.kind == FieldKind::Weak as u8
+    }
 }
 
 /// Bits of [`MethodInfo::flags`].
@@ -312,10 +320,9 @@ pub mod method_flags {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct MethodInfo {
-    /// Its name.
-    pub name: ByteSlice,
-    /// Its documentation.
-    pub doc: ByteSlice,
+    // Private, as in `FieldInfo`.
+    pub(crate) name: ByteSlice,
+    pub(crate) doc: ByteSlice,
     /// The function; the type table holds a reference.
     pub function: *mut ObjectHeader,
     /// [`method_flags`].
@@ -359,9 +366,9 @@ pub struct TypeInfo {
     pub align: u32,
     /// [`type_flags`].
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
-    /// A number made of size, alignment, fields and parent: equal for equal layouts.
+    // 0. Private, so that only the type table makes infos: their methods rely on the pointers.
+    pub(crate) reserved: u32,
+    /// A number made of size, alignment, flags, fields and parent: equal for equal layouts.
     pub fingerprint: u64,
 }
 
@@ -383,7 +390,8 @@ pub struct TypeDesc {
     pub parent: i32,
     /// As in [`TypeInfo`].
     pub flags: u32,
-    /// As in [`TypeInfo`].
+    /// As in [`TypeInfo`]; with [`REFLECTED`](type_flags::REFLECTED) a header's at least, and the
+    /// parent is reflected too.
     pub size: u32,
     /// As in [`TypeInfo`].
     pub align: u32,
@@ -396,3 +404,13 @@ pub struct TypeDesc {
     /// How many methods.
     pub num_methods: u32,
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    // What is private is pinned here, the rest in `tests/layout_abi.rs`.
+    const_assert_eq!(offset_of!(FieldInfo, name), 0);
+    const_assert_eq!(offset_of!(FieldInfo, doc), 16);
+    const_assert_eq!(offset_of!(MethodInfo, name), 0);
+    const_assert_eq!(offset_of!(MethodInfo, doc), 16);
+    const_assert_eq!(offset_of!(TypeInfo, reserved), 84);
+};

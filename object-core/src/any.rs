@@ -3,10 +3,13 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::abi::{RawAny};
 use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError};
+use crate::header::ObjectHeader;
 use crate::object::Object;
 use crate::slots::{raw_dec, raw_inc};
 use crate::str::{Bytes, Str, raw_bytes};
@@ -174,25 +177,66 @@ impl<'a> AnyView<'a> {
             index::BYTE_SLICE_PTR => {
                 Bytes::try_new(self.as_bytes().unwrap_or(&[])).map(Any::from)
             }
-            index::RVALUE_REF => {
-                // SAFETY: an rvalue view points to the caller's variable, which holds an object or
-                // null; the callee may take it.
-                let object = unsafe {
-                    let place = self.0.value.pointer.cast::<*mut crate::ObjectHeader>();
-                    core::mem::replace(&mut *place, core::ptr::null_mut())
-                };
-                Ok(match core::ptr::NonNull::new(object) {
-                    // SAFETY: the reference was the variable's and is ours now.
-                    Some(object) => Any::from(unsafe { ObjectRef::from_raw(object) }),
-                    None => Any::NONE,
-                })
-            }
+            index::RVALUE_REF => Ok(Any::from(self.take_moved())),
             _ => {
                 // SAFETY: alive for 'a. INVARIANT: the reference just taken is the Any's.
                 unsafe { raw_inc(&self.0) };
                 Ok(Any(self.0))
             }
         }
+    }
+}
+
+impl AnyView<'_> {
+    /// The caller's variable behind an rvalue view.
+    fn moved(&self) -> Option<&AtomicPtr<ObjectHeader>> {
+        // SAFETY: an rvalue view points to the caller's variable, which holds an object or null and
+        // is the callee's for the call; atomic, because views are copied and sent to threads.
+        (self.0.type_index == index::RVALUE_REF)
+            .then(|| unsafe { AtomicPtr::from_ptr(self.0.value.pointer.cast()) })
+    }
+
+    /// The object in the caller's variable, which is null afterwards; `None` for other views.
+    fn take_moved(self) -> Option<ObjectRef> {
+        let object = self.moved()?.swap(null_mut(), Ordering::AcqRel);
+        // SAFETY: the reference was the variable's and is ours now.
+        NonNull::new(object).map(|object| unsafe { ObjectRef::from_raw(object) })
+    }
+
+    /// Puts back what [`take_moved`](Self::take_moved) took and nobody could use.
+    fn give_back(self, object: ObjectRef) {
+        let Some(place) = self.moved() else { return };
+        let raw = ObjectArc::as_ptr(&object).as_ptr();
+        let (done, failed) = (Ordering::AcqRel, Ordering::Relaxed);
+        if place.compare_exchange(null_mut(), raw, done, failed).is_ok() {
+            let _ = ObjectArc::into_raw(object); // the variable's from here on
+        }
+    }
+
+    /// The object, if it is of type `wanted`: a reference of its own, or the one that was moved. A
+    /// moved object that is of another type stays where it was.
+    ///
+    /// # Errors
+    ///
+    /// The number of the type that came.
+    pub(crate) fn object_of(self, wanted: i32) -> Result<ObjectRef, i32> {
+        let got = self.type_index();
+        if let Some(object) = self.0.as_object() {
+            if is_instance(got, wanted) {
+                // SAFETY: alive for the view.
+                return Ok(unsafe { ObjectRef::from_borrowed(object) });
+            }
+            return Err(got);
+        }
+        let Some(object) = self.take_moved() else {
+            return Err(self.moved().map_or(got, |_| index::NONE));
+        };
+        let got = ObjectArc::header(&object).type_index();
+        if is_instance(got, wanted) {
+            return Ok(object);
+        }
+        self.give_back(object);
+        Err(got)
     }
 }
 
@@ -244,8 +288,6 @@ impl fmt::Debug for Any {
     }
 }
 
-// ---- into Any --------------------------------------------------------------------------------
-
 impl From<()> for Any {
     fn from((): ()) -> Self {
         Self::NONE
@@ -265,24 +307,9 @@ macro_rules! from_int {
                 Self(RawAny::int(i64::from(value)))
             }
         }
-
-        impl TryFrom<AnyView<'_>> for $int {
-            type Error = CastError;
-
-            fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-                let wide = i64::try_from(view)?;
-                <$int>::try_from(wide).map_err(|_| CastError::new(stringify!($int), view.0.type_index))
-            }
-        }
     )*};
 }
-from_int!(i8, i16, i32, u8, u16, u32);
-
-impl From<i64> for Any {
-    fn from(value: i64) -> Self {
-        Self(RawAny::int(value))
-    }
-}
+from_int!(i8, i16, i32, i64, u8, u16, u32);
 
 impl From<f64> for Any {
     fn from(value: f64) -> Self {
@@ -322,147 +349,5 @@ impl<T: Object> From<ObjectArc<T>> for Any {
 impl<T: Into<Any>> From<Option<T>> for Any {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::NONE, Into::into)
-    }
-}
-
-// ---- out of Any ------------------------------------------------------------------------------
-
-impl TryFrom<AnyView<'_>> for () {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match view.0.type_index {
-            index::NONE => Ok(()),
-            got => Err(CastError::new("None", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for bool {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match view.0.type_index {
-            // SAFETY: the type says that the int was written.
-            index::BOOL => Ok(unsafe { view.0.value.int } != 0),
-            got => Err(CastError::new("bool", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for i64 {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match view.0.type_index {
-            // SAFETY: the type says that the int was written; True is 1, as in Python.
-            index::INT | index::BOOL => Ok(unsafe { view.0.value.int }),
-            got => Err(CastError::new("int", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for f64 {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match view.0.type_index {
-            // SAFETY: the type says that the float was written.
-            index::FLOAT => Ok(unsafe { view.0.value.float }),
-            // SAFETY: the type says that the int was written.
-            index::INT | index::BOOL => Ok(unsafe { view.0.value.int } as f64),
-            got => Err(CastError::new("float", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for Str {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match (view.as_str(), view.0.type_index) {
-            (Some(_), index::STR | index::SMALL_STR) => {
-                // SAFETY: alive for the view; the reference just taken is the Str's.
-                unsafe { raw_inc(&view.0) };
-                // SAFETY: one of the two types, and UTF-8 as just checked.
-                Ok(unsafe { Self::from_raw(view.0) })
-            }
-            (Some(text), got) => Self::try_new(text).map_err(|_| CastError::new("str", got)),
-            (None, got) => Err(CastError::new("str", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for Bytes {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        match (view.0.type_index, view.as_bytes()) {
-            (index::BYTES | index::SMALL_BYTES, Some(_)) => {
-                // SAFETY: alive for the view; the reference just taken is the Bytes'.
-                unsafe { raw_inc(&view.0) };
-                // SAFETY: one of the two types.
-                Ok(unsafe { Self::from_raw(view.0) })
-            }
-            (got @ index::BYTE_SLICE_PTR, Some(bytes)) => {
-                Self::try_new(bytes).map_err(|_| CastError::new("bytes", got))
-            }
-            (got, _) => Err(CastError::new("bytes", got)),
-        }
-    }
-}
-
-impl TryFrom<AnyView<'_>> for Any {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        view.try_to_owned().map_err(|_| CastError::new("a value there is memory for", view.type_index()))
-    }
-}
-
-impl<T: Object> TryFrom<AnyView<'_>> for ObjectArc<T> {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        const {
-            assert!(T::DISTINCT, "the type's number does not tell what items lie behind the body");
-        }
-        if view.type_index() == index::RVALUE_REF {
-            let owned = Any::try_from(view)?;
-            let got = owned.type_index();
-            return owned.into_object().map_err(|_| CastError::new(expected::<T>(), got));
-        }
-        match (T::type_index(), view.0.as_object()) {
-            (Ok(wanted), Some(object)) if is_instance(view.0.type_index, wanted) => {
-                // SAFETY: alive for the view; the type table says that it is a T.
-                Ok(unsafe { Self::from_borrowed(object.cast()) })
-            }
-            _ => Err(CastError::new(expected::<T>(), view.0.type_index)),
-        }
-    }
-}
-
-fn expected<T: Object>() -> &'static str {
-    T::type_index().map_or("a type that could not be registered", crate::types::static_name)
-}
-
-macro_rules! optional {
-    ($($value:ty),*) => {$(
-        impl TryFrom<AnyView<'_>> for Option<$value> {
-            type Error = CastError;
-
-            fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-                if view.type_index() == index::NONE { Ok(None) } else { view.try_into().map(Some) }
-            }
-        }
-    )*};
-}
-optional!(bool, i64, f64, Str, Bytes);
-
-impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
-    type Error = CastError;
-
-    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        if view.type_index() == index::NONE { Ok(None) } else { view.try_into().map(Some) }
     }
 }

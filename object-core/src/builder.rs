@@ -1,6 +1,7 @@
 //! [`TypeBuilder`]: describes a Rust struct to the type table.
 
 use alloc::vec::Vec;
+use core::any::TypeId;
 use core::marker::PhantomData;
 
 use crate::abi::{ByteSlice, FieldInfo, MethodInfo, TypeDesc, method_flags};
@@ -92,7 +93,12 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
     /// [`MutField`](crate::MutField) can be set.
     #[must_use]
     pub fn field<F: FieldType>(mut self, name: &'a str, doc: &'a str, field: FieldOf<T, F>) -> Self {
-        let object_type = match F::object_type() {
+        let object_type = if F::is_object_of(TypeId::of::<T>()) {
+            Ok(type_index::THIS)
+        } else {
+            F::object_type()
+        };
+        let object_type = match object_type {
             Ok(number) => number,
             Err(error) => {
                 self.error = Some(error);
@@ -153,6 +159,8 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        // With the size every offset fits as well.
+        let size = u32::try_from(size_of::<T>()).map_err(|_| RegisterError::BadDescription)?;
         let mut methods: Vec<MethodInfo> = Vec::new();
         methods.try_reserve(self.methods.len()).map_err(|_| RegisterError::OutOfMemory)?;
         methods.extend(self.methods.iter().map(|(info, _)| *info));
@@ -161,7 +169,7 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
             doc: ByteSlice::new(self.doc.as_bytes()),
             parent: self.parent,
             flags: 0,
-            size: size_of::<T>() as u32,
+            size,
             align: align_of::<T>() as u32,
             fields: self.fields.as_ptr(),
             methods: methods.as_ptr(),

@@ -15,6 +15,9 @@
 //! commits on an unflagged word is plain arithmetic and one on a flagged word is the runtime's, with
 //! nothing in between: a `fetch_add` could land after the flag was set by another thread. On the
 //! machines measured it costs the same as `fetch_add` when nobody contends.
+//!
+//! Whoever changes a count of an object says that a reference appeared or went: those methods are
+//! unsafe. Reading is not.
 
 use crate::primitive::sync::atomic::{AtomicU64, Ordering};
 
@@ -115,7 +118,11 @@ impl Counts {
     }
 
     /// Sets bit 63: from here on the slow functions count. For the runtime and its tests.
-    pub fn set_shared(&self) {
+    ///
+    /// # Safety
+    ///
+    /// The slow functions in force can count this object.
+    pub unsafe fn set_shared(&self) {
         // Relaxed: the bit guards no data of its own; who acts on it synchronises in the slow path.
         self.0.fetch_or(SHARED, Ordering::Relaxed);
     }
@@ -128,9 +135,13 @@ impl Counts {
         self.0.load(Ordering::Acquire) & !SHARED == BOTH_ONE
     }
 
-    /// Adds a strong reference. The caller holds one (so `Dead` never comes back).
+    /// Adds a strong reference; never [`Taken::Dead`].
+    ///
+    /// # Safety
+    ///
+    /// The caller holds a strong reference, its own or a lent one.
     #[inline]
-    pub fn inc_strong(&self) -> Taken {
+    pub unsafe fn inc_strong(&self) -> Taken {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             // One test for both rare cases: bit 31 of the strong field is its limit.
@@ -160,8 +171,12 @@ impl Counts {
     }
 
     /// Gives a strong reference back.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns it, and does what the answer says is due.
     #[inline]
-    pub fn dec_strong(&self) -> Released {
+    pub unsafe fn dec_strong(&self) -> Released {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             if old & SHARED != 0 {
@@ -197,9 +212,13 @@ impl Counts {
         Ok(Released::Held)
     }
 
-    /// Turns a weak reference that the caller holds into a strong one, if the object lives.
+    /// Makes a strong reference beside the caller's weak one, if the object lives.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds a weak reference.
     #[inline]
-    pub fn upgrade(&self) -> Taken {
+    pub unsafe fn upgrade(&self) -> Taken {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             if old & SHARED != 0 {
@@ -230,10 +249,13 @@ impl Counts {
         Ok(Taken::Counted)
     }
 
-    /// Adds a weak reference; the caller holds a reference of some kind. Bit 63 does not matter to
-    /// weak references.
+    /// Adds a weak reference. Bit 63 does not matter to weak references.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds a reference of some kind.
     #[inline]
-    pub fn inc_weak(&self) {
+    pub unsafe fn inc_weak(&self) {
         // Relaxed: as for strong ones.
         let old = self.0.fetch_add(WEAK_ONE, Ordering::Relaxed);
         if old & WEAK_LIMIT != 0 {
@@ -243,9 +265,13 @@ impl Counts {
 
     /// Gives a weak reference back; true if it was the last reference of any kind, and the caller
     /// frees the space.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns it, and does what the answer says is due.
     #[inline]
     #[must_use]
-    pub fn dec_weak(&self) -> bool {
+    pub unsafe fn dec_weak(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         if word & !SHARED == WEAK_ONE {
             // Strong is 0 and ours is the only weak one: nobody can reach the word any more.
@@ -261,9 +287,13 @@ impl Counts {
         false
     }
 
-    /// The slow functions' arithmetic, in force until section 6 is built: the same steps, with bit
-    /// 63 left as it is.
-    pub fn inc_flagged(&self) {
+    /// [`inc_strong`](Self::inc_strong) with bit 63 left as it is: the slow functions' arithmetic,
+    /// in force until section 6 is built. So are the two below.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn inc_flagged(&self) {
         let old = self.0.fetch_add(STRONG_ONE, Ordering::Relaxed);
         if old & STRONG_LIMIT != 0 {
             abort("an object has more than 2^31 strong references");
@@ -271,7 +301,11 @@ impl Counts {
     }
 
     /// [`dec_strong`](Self::dec_strong) with bit 63 left as it is; never [`Released::Slow`].
-    pub fn dec_flagged(&self) -> Released {
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn dec_flagged(&self) -> Released {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             match self.dec_step(old) {
@@ -282,7 +316,11 @@ impl Counts {
     }
 
     /// [`upgrade`](Self::upgrade) with bit 63 left as it is; never [`Taken::Slow`].
-    pub fn upgrade_flagged(&self) -> Taken {
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn upgrade_flagged(&self) -> Taken {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             match self.upgrade_step(old) {

@@ -4,8 +4,8 @@
 //! deletions nest only [`NESTING`] deep on a thread; what comes deeper is put on the thread's list
 //! and deleted when the outermost deletion returns.
 //!
-//! Without std there are no thread locals: there the list is the open [`DropScope`]'s, and outside
-//! of one deletions nest as the objects do.
+//! Without std there are no thread locals: there is one list, in use while a [`DropScope`] is open,
+//! and outside of one deletions nest as the objects do.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -40,7 +40,7 @@ impl Due {
         // SAFETY: strong is 0: the body is due, once.
         unsafe { deleter(body, DELETE_BODY) };
         // SAFETY: the strong references' weak one keeps the space; we give it back now.
-        if unsafe { object.as_ref() }.counts().dec_weak() {
+        if unsafe { object.as_ref().counts().dec_weak() } {
             // SAFETY: weak is 0: the space is due, once.
             unsafe { deleter(body, DELETE_SPACE) };
         }
@@ -65,130 +65,183 @@ pub(crate) unsafe fn delete(object: NonNull<ObjectHeader>, both: bool) {
 #[cfg(feature = "std")]
 mod list {
     use core::cell::{Cell, RefCell};
+    use core::mem::ManuallyDrop;
     use std::vec::Vec;
 
     use super::{Due, NESTING};
 
+    /// A list that grew beyond this is not kept for the next large graph.
+    const KEPT: usize = 1 << 12;
+
     std::thread_local! {
         static DEPTH: Cell<u32> = const { Cell::new(0) };
-        static LIST: RefCell<Vec<Due>> = const { RefCell::new(Vec::new()) };
+        // Never destroyed, so that locals of this thread that are destroyed late can still put
+        // deletions off; its memory is freed by `AT_EXIT`, and after that by each use itself.
+        static LIST: RefCell<ManuallyDrop<Vec<Due>>> =
+            const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+        static AT_EXIT: AtExit = const { AtExit };
+    }
+
+    struct AtExit;
+
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            let _ = LIST.try_with(|list| ManuallyDrop::into_inner(list.take()));
+        }
     }
 
     pub(super) fn delete(due: Due) {
-        let depth = DEPTH.get();
+        let depth = DEPTH.try_with(Cell::get).unwrap_or(0);
         if depth >= NESTING && put_off(due) {
             return;
         }
-        DEPTH.set(depth + 1);
+        let _ = DEPTH.try_with(|cell| cell.set(depth + 1));
         due.run();
         if depth == 0 {
             while let Some(next) = take() {
                 next.run();
             }
         }
-        DEPTH.set(depth);
+        let _ = DEPTH.try_with(|cell| cell.set(depth));
     }
 
-    /// False if the list cannot take it (no memory, or the thread is past its locals): then it nests.
+    /// False if the list cannot take it (no memory): then it nests.
     fn put_off(due: Due) -> bool {
-        LIST.try_with(|list| {
+        let push = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
             let mut list = list.borrow_mut();
             let room = list.try_reserve(1).is_ok();
             if room {
                 list.push(due);
             }
             room
-        })
-        .unwrap_or(false)
+        };
+        LIST.try_with(push).unwrap_or(false)
     }
 
     fn take() -> Option<Due> {
-        LIST.try_with(|list| {
+        let pop = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
             let mut list = list.borrow_mut();
             let next = list.pop();
-            if next.is_none() && list.capacity() > 1 << 12 {
-                // A large graph came by once: do not keep its list for ever.
-                *list = Vec::new();
+            if next.is_none() && list.capacity() > 0 {
+                let exiting = AT_EXIT.try_with(|_| ()).is_err();
+                if exiting || list.capacity() > KEPT {
+                    **list = Vec::new();
+                }
             }
             next
-        })
-        .unwrap_or(None)
+        };
+        LIST.try_with(pop).unwrap_or(None)
     }
 }
 
 #[cfg(not(feature = "std"))]
 mod list {
     use alloc::vec::Vec;
+    use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
     use super::Due;
 
-    /// The open scope's list. Only ever try-locked: an interrupt that drops an object while the
-    /// same core holds the lock must not wait for it, it deletes in place.
-    pub(super) static OPEN: spin::Mutex<Option<Vec<Due>>> = spin::Mutex::new(None);
+    /// How many scopes are open. The last one to close deletes what is due, and counts until that
+    /// is done, so that nothing nests meanwhile.
+    static SCOPES: AtomicUsize = AtomicUsize::new(0);
+    /// What is due. Only ever try-locked, and held for a push or a pop: an interrupt on the core
+    /// that holds it must not wait. Whoever finds it held leaves the rest to its holder, who looks
+    /// after a push whether a scope is still open ([`settle`]).
+    static LIST: spin::Mutex<Vec<Due>> = spin::Mutex::new(Vec::new());
 
     pub(super) fn delete(due: Due) {
-        let mut open = OPEN.try_lock();
-        if let Some(list) = open.as_mut().and_then(|open| open.as_mut()) {
-            if list.try_reserve(1).is_ok() {
-                list.push(due);
-                return;
+        if SCOPES.load(Ordering::Relaxed) == 0 || !put_off(due) {
+            due.run();
+        }
+    }
+
+    /// False if the list cannot take it (no memory, or it is held): then it nests.
+    fn put_off(due: Due) -> bool {
+        let Some(mut list) = LIST.try_lock() else { return false };
+        let room = list.try_reserve(1).is_ok();
+        if room {
+            list.push(due);
+        }
+        drop(list);
+        settle();
+        room
+    }
+
+    pub(super) fn open() {
+        SCOPES.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn close() {
+        let mut scopes = SCOPES.load(Ordering::Relaxed);
+        loop {
+            if scopes == 1 {
+                drain();
+            }
+            let left = scopes - 1;
+            let (done, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            match SCOPES.compare_exchange(scopes, left, done, failed) {
+                Ok(_) if left == 0 && is_left_alone() => scopes = SCOPES.fetch_add(1, done) + 1,
+                Ok(_) => return,
+                Err(now) => scopes = now,
             }
         }
-        drop(open);
-        due.run();
+    }
+
+    /// After a push: if the last scope closed meanwhile, and so could not see it, acts for it.
+    fn settle() {
+        if is_left_alone() {
+            open();
+            close();
+        }
+    }
+
+    /// Whether something is due and nobody is there to delete it.
+    fn is_left_alone() -> bool {
+        // SeqCst: of two cores, one that let go of the lock and one that closed the last scope, at
+        // least one sees what the other did.
+        fence(Ordering::SeqCst);
+        SCOPES.load(Ordering::Relaxed) == 0 && LIST.try_lock().is_some_and(|list| !list.is_empty())
+    }
+
+    fn drain() {
+        while let Some(mut list) = LIST.try_lock() {
+            let next = list.pop();
+            let Some(due) = next else {
+                let memory = core::mem::take(&mut *list);
+                drop(list); // the list's own memory is freed outside the lock
+                drop(memory);
+                return;
+            };
+            drop(list);
+            due.run();
+        }
     }
 }
 
 /// While it lives, objects that die are put on a list instead of nesting; it deletes them when it
 /// is closed, one after the other, so that a chain of any length needs a fixed depth of stack.
 ///
-/// With std every thread does this by itself and a scope does nothing. Without std one scope can be
-/// open at a time; a second one, on any core, shares the first one's list and closes nothing.
-/// Objects that other cores drop meanwhile may be deleted by the core that closes the scope.
+/// With std every thread does this by itself and a scope does nothing. Without std there is one list
+/// for all cores, in use while any scope is open; the last one to close deletes what is on it,
+/// whichever core dropped it.
 #[derive(Debug)]
 #[must_use = "the scope ends where this value is dropped"]
 pub struct DropScope {
-    #[cfg(not(feature = "std"))]
-    owner: bool,
     _not_send: core::marker::PhantomData<*mut ()>,
 }
 
 impl DropScope {
-    /// Opens a scope.
+    /// Opens a scope. Never waits, so that an interrupt may.
     pub fn open() -> Self {
-        #[cfg(feature = "std")]
-        {
-            Self { _not_send: core::marker::PhantomData }
-        }
         #[cfg(not(feature = "std"))]
-        {
-            let mut open = list::OPEN.lock();
-            let owner = open.is_none();
-            if owner {
-                *open = Some(alloc::vec::Vec::new());
-            }
-            drop(open);
-            Self { owner, _not_send: core::marker::PhantomData }
-        }
+        list::open();
+        Self { _not_send: core::marker::PhantomData }
     }
 }
 
 impl Drop for DropScope {
     fn drop(&mut self) {
         #[cfg(not(feature = "std"))]
-        if self.owner {
-            loop {
-                let mut open = list::OPEN.lock();
-                let next = open.as_mut().and_then(alloc::vec::Vec::pop);
-                let Some(due) = next else {
-                    let list = open.take();
-                    drop(open); // the list's own memory is freed outside the lock
-                    drop(list);
-                    return;
-                };
-                drop(open);
-                due.run();
-            }
-        }
+        list::close();
     }
 }

@@ -4,17 +4,21 @@
 //! that type. `context` is for the frontend that made the error: Python keeps the exception itself
 //! there, so that it comes back as the very same one.
 
+use alloc::string::String;
+use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::{NonNull, null_mut};
 
 use crate::abi::{ByteSlice, RawAny};
+use crate::any::{Any, AnyView};
 use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
-use crate::slots::{any_slot_load, any_slot_swap, drop_strong};
-use crate::str::Str;
+use crate::slots::{any_slot_load, any_slot_swap, drop_strong, raw_dec};
+use crate::str::{Str, text_place};
 use crate::type_index;
+use crate::unique::UniqueObject;
 
 /// The body of an error.
 ///
@@ -32,7 +36,7 @@ pub struct ErrorObj {
     pub message: ByteSlice,
     cause: *mut ObjectHeader,
     context: *mut ObjectHeader,
-    traceback: RawAny,
+    traceback: UnsafeCell<RawAny>,
     kind_text: Str,
     message_text: Str,
 }
@@ -44,6 +48,9 @@ unsafe impl Sync for ErrorObj {}
 
 // SAFETY: repr(C), header first, a fixed type.
 unsafe impl Object for ErrorObj {
+    // It points into itself.
+    const EXACT: bool = false;
+
     fn type_index() -> Result<i32, RegisterError> {
         Ok(type_index::ERROR)
     }
@@ -55,7 +62,7 @@ impl Drop for ErrorObj {
         unsafe {
             drop_strong(self.cause);
             drop_strong(self.context);
-            crate::slots::raw_dec(&self.traceback);
+            raw_dec(self.traceback.get_mut());
         }
     }
 }
@@ -72,7 +79,7 @@ static OUT_OF_MEMORY: ErrorObj = ErrorObj {
     message: ByteSlice::new(b"no memory for a native object"),
     cause: null_mut(),
     context: null_mut(),
-    traceback: RawAny::NONE,
+    traceback: UnsafeCell::new(RawAny::NONE),
     kind_text: Str::EMPTY,
     message_text: Str::EMPTY,
 };
@@ -88,10 +95,13 @@ impl Error {
     /// An error made of a message's parts: `Error::format("KeyError", format_args!("{key}"))`.
     #[must_use]
     pub fn format(kind: &str, message: fmt::Arguments<'_>) -> Self {
-        match message.as_str() {
-            Some(text) => Self::new(kind, text),
-            None => Self::new(kind, &alloc::fmt::format(message)),
+        if let Some(text) = message.as_str() {
+            return Self::new(kind, text);
         }
+        let mut growing = Growing { text: String::new(), no_memory: false };
+        // An error that is not ours, but a Display's own, ends the message where it stands.
+        let _ = fmt::write(&mut growing, message);
+        if growing.no_memory { Self::out_of_memory() } else { Self::new(kind, &growing.text) }
     }
 
     /// An error with a cause and a frontend's context.
@@ -115,16 +125,20 @@ impl Error {
             message: ByteSlice::EMPTY,
             cause: owned(cause.map(|error| ObjectArc::upcast(error.0))),
             context: owned(context),
-            traceback: RawAny::NONE,
+            traceback: UnsafeCell::new(RawAny::NONE),
             kind_text,
             message_text,
         };
-        let mut unique = crate::unique::UniqueObject::try_new(value).map_err(|error| error.cause)?;
+        let unique = UniqueObject::try_new(value).map_err(|error| error.cause)?;
+        let object = UniqueObject::as_ptr(&unique).as_ptr();
         // Short strings lie in the object itself, so their address is known only now.
+        // SAFETY: nobody else looks; by the block's own pointer, so that the addresses stay good.
         // INVARIANT: both point into this object's own strings.
-        unique.kind = ByteSlice::new(unique.kind_text.as_bytes());
-        unique.message = ByteSlice::new(unique.message_text.as_bytes());
-        Ok(Self(crate::unique::UniqueObject::share(unique)))
+        unsafe {
+            (*object).kind = text_place(&raw const (*object).kind_text);
+            (*object).message = text_place(&raw const (*object).message_text);
+        }
+        Ok(Self(UniqueObject::share(unique)))
     }
 
     /// The error that needs no memory.
@@ -167,7 +181,7 @@ impl Error {
     /// `  File "x.rs", line 3, in load`. Empty if nobody added one.
     #[must_use]
     pub fn traceback(&self) -> Str {
-        let slot = (&raw const self.0.traceback).cast_mut();
+        let slot = self.0.traceback.get();
         // SAFETY: the slot of this live object, changed only by `push_traceback`; it holds a string
         // or nothing.
         unsafe {
@@ -181,7 +195,7 @@ impl Error {
         if !ObjectArc::header(&self.0).is_headed() {
             return;
         }
-        let mut text = alloc::string::String::new();
+        let mut text = String::new();
         let old = self.traceback();
         if text.try_reserve_exact(old.len() + frame.len() + 1).is_err() {
             return;
@@ -192,12 +206,11 @@ impl Error {
             text.push('\n');
         }
         let Ok(new) = Str::try_new(&text) else { return };
-        // SAFETY: as in `traceback`; the pointer is the block's, so writing through it is fine. The
-        // old text is dropped after the lock.
+        let slot = self.0.traceback.get();
+        // SAFETY: as in `traceback`. The old text is dropped after the lock.
         unsafe {
-            let slot = &raw mut (*ObjectArc::as_ptr(&self.0).as_ptr()).traceback;
             let old = any_slot_swap(ObjectArc::header(&self.0), slot, Str::into_raw(new));
-            crate::slots::raw_dec(&old);
+            raw_dec(&old);
         }
     }
 
@@ -228,13 +241,16 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind(), self.message())?;
-        let traceback = self.traceback();
-        if !traceback.is_empty() {
-            write!(f, "\n{}", &*traceback)?;
-        }
-        if let Some(cause) = self.cause() {
-            write!(f, "\ncaused by {cause:?}")?;
+        let mut next = Some(self.clone());
+        let mut lead = "";
+        while let Some(error) = next {
+            write!(f, "{lead}{error}")?;
+            let traceback = error.traceback();
+            if !traceback.is_empty() {
+                write!(f, "\n{}", &*traceback)?;
+            }
+            lead = "\ncaused by ";
+            next = error.cause();
         }
         Ok(())
     }
@@ -266,8 +282,33 @@ impl From<RegisterError> for Error {
     }
 }
 
-impl From<Error> for crate::any::Any {
+impl From<Error> for Any {
     fn from(error: Error) -> Self {
         error.0.into()
+    }
+}
+
+impl TryFrom<AnyView<'_>> for Error {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        view.try_into().map(Self)
+    }
+}
+
+/// A text that grows until there is no memory.
+struct Growing {
+    text: String,
+    no_memory: bool,
+}
+
+impl fmt::Write for Growing {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if self.text.try_reserve(more.len()).is_err() {
+            self.no_memory = true;
+            return Err(fmt::Error);
+        }
+        self.text.push_str(more);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! without a lock, so nobody may ever write it. A field that can change is a [`MutField`]: scalars
 //! are read and written as relaxed atomics, references under the owner's slot lock.
 
+use core::any::TypeId;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
@@ -27,7 +28,7 @@ use crate::slots::{
 };
 use crate::str::{Bytes, Str};
 use crate::type_index as index;
-use crate::types::{TypeName, is_instance};
+use crate::types::TypeName;
 use crate::weak::WeakObjectArc;
 
 /// A Rust type that can be a reflected field.
@@ -48,6 +49,12 @@ pub unsafe trait FieldType: Sized {
     /// The table's refusal of that type.
     fn object_type() -> Result<i32, RegisterError> {
         Ok(index::OBJECT)
+    }
+
+    /// Whether that is the Rust type's: a type is still being registered when its fields are asked,
+    /// so that one of its own type cannot have the number yet.
+    fn is_object_of(_rust_type: TypeId) -> bool {
+        false
     }
 }
 
@@ -71,6 +78,10 @@ unsafe impl<T: Object> FieldType for ObjectArc<T> {
     fn object_type() -> Result<i32, RegisterError> {
         T::type_index()
     }
+
+    fn is_object_of(rust_type: TypeId) -> bool {
+        rust_type == TypeId::of::<T>()
+    }
 }
 
 // SAFETY: as above; `None` is null by the null-pointer optimisation of a transparent NonNull.
@@ -81,6 +92,10 @@ unsafe impl<T: Object> FieldType for Option<ObjectArc<T>> {
     fn object_type() -> Result<i32, RegisterError> {
         T::type_index()
     }
+
+    fn is_object_of(rust_type: TypeId) -> bool {
+        rust_type == TypeId::of::<T>()
+    }
 }
 
 // SAFETY: a transparent pointer, null or owning a weak reference.
@@ -89,6 +104,10 @@ unsafe impl<T: Object> FieldType for WeakObjectArc<T> {
 
     fn object_type() -> Result<i32, RegisterError> {
         T::type_index()
+    }
+
+    fn is_object_of(rust_type: TypeId) -> bool {
+        rust_type == TypeId::of::<T>()
     }
 }
 
@@ -126,6 +145,10 @@ unsafe impl<F: FieldType> FieldType for MutField<F> {
     fn object_type() -> Result<i32, RegisterError> {
         F::object_type()
     }
+
+    fn is_object_of(rust_type: TypeId) -> bool {
+        F::is_object_of(rust_type)
+    }
 }
 
 impl<F: FieldType> MutField<F> {
@@ -139,10 +162,13 @@ impl<F: FieldType> MutField<F> {
     fn info<O: Object>(&self, owner: &ObjectArc<O>) -> FieldInfo {
         let start = ObjectArc::as_ptr(owner).as_ptr().addr();
         let offset = core::ptr::from_ref(self).addr().wrapping_sub(start);
+        let end = offset.checked_add(size_of::<F>());
         assert!(
-            offset >= size_of::<ObjectHeader>() && offset + size_of::<F>() <= size_of::<O>(),
+            offset >= size_of::<ObjectHeader>() && end.is_some_and(|end| end <= size_of::<O>()),
             "the field is not one of this object's: pass the object that the field is in"
         );
+        // Where an i64 is aligned to 4 its atomic is not; the type table refuses such a field too.
+        assert!(offset % F::KIND.align() == 0, "the field must be aligned as its kind asks");
         FieldInfo {
             name: crate::abi::ByteSlice::EMPTY,
             doc: crate::abi::ByteSlice::EMPTY,
@@ -297,8 +323,8 @@ pub unsafe fn read_field(object: NonNull<ObjectHeader>, field: &FieldInfo) -> An
 ///
 /// `TypeError` or `OverflowError`; the message names what was expected and what came.
 pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> {
-    let none = value.type_index() == index::NONE;
-    if none && (field.is_optional() || field.kind() == Some(FieldKind::Weak)) {
+    let nullable = field.is_optional() || field.kind() == Some(FieldKind::Weak);
+    if nullable && value.type_index() == index::NONE {
         return Ok(Any::NONE);
     }
     let limits = |low: i64, high: i64| {
@@ -306,8 +332,10 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
         if (low..=high).contains(&wide) {
             return Ok(Any::from(wide));
         }
-        let text = format_args!("expected an int from {low} to {high}, got {wide}");
-        Err(Error::format("OverflowError", text))
+        Err(Error::format(
+            "OverflowError",
+            format_args!("expected an int from {low} to {high}, got {wide}"),
+        ))
     };
     match field.kind() {
         Some(FieldKind::I8) => limits(i8::MIN.into(), i8::MAX.into()),
@@ -323,16 +351,18 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
         Some(FieldKind::Str) => Ok(Any::from(Str::try_from(value)?)),
         Some(FieldKind::Bytes) => Ok(Any::from(Bytes::try_from(value)?)),
         Some(FieldKind::Any) => Ok(value.try_to_owned()?),
-        Some(FieldKind::Object | FieldKind::Weak) => {
-            let owned = value.try_to_owned()?;
-            let got = owned.type_index();
-            if index::is_object(got) && is_instance(got, field.type_index) {
-                return Ok(owned);
+        Some(FieldKind::Object | FieldKind::Weak) => match value.object_of(field.type_index) {
+            Ok(object) => Ok(Any::from(object)),
+            // A moved object that is gone is None as well.
+            Err(index::NONE) if nullable => Ok(Any::NONE),
+            Err(got) => {
+                let expected = TypeName(field.type_index);
+                Err(Error::format(
+                    "TypeError",
+                    format_args!("expected {expected}, got {}", TypeName(got)),
+                ))
             }
-            let expected = TypeName(field.type_index);
-            let text = format_args!("expected {expected}, got {}", TypeName(got));
-            Err(Error::format("TypeError", text))
-        }
+        },
         None => Err(Error::new("TypeError", "the field is of a kind that this version does not know")),
     }
 }

@@ -25,16 +25,24 @@ impl Fnv {
     }
 }
 
-/// The fingerprint of a type: size, alignment, fields (name, kind, offset, flags), parent's key.
-/// Documentation and methods do not count: they may improve without breaking anybody.
+/// The fingerprint of a type: size, alignment, flags, fields (name, kind, offset, flags, and the key
+/// of the type an object must be of), parent's key. Documentation and methods do not count: they may
+/// improve without breaking anybody.
+///
+/// `key_of` answers a type's key by its number, which is another one in another process.
 ///
 /// # Safety
 ///
-/// The description's pointers are readable.
-pub(crate) unsafe fn fingerprint(desc: &TypeDesc, parent_key: ByteSlice) -> u64 {
+/// The description's pointers are readable, and so are the keys.
+pub(crate) unsafe fn fingerprint(
+    desc: &TypeDesc,
+    parent_key: ByteSlice,
+    key_of: impl Fn(i32) -> ByteSlice,
+) -> u64 {
     let mut hash = Fnv::new();
     hash.number(u64::from(desc.size));
     hash.number(u64::from(desc.align));
+    hash.number(u64::from(desc.flags));
     // SAFETY: the caller's contract.
     hash.bytes(unsafe { parent_key.as_bytes() });
     for i in 0..desc.num_fields as usize {
@@ -45,6 +53,10 @@ pub(crate) unsafe fn fingerprint(desc: &TypeDesc, parent_key: ByteSlice) -> u64 
         hash.number(u64::from(field.kind));
         hash.number(u64::from(field.offset));
         hash.number(u64::from(field.flags));
+        if field.names_type() {
+            // SAFETY: as above.
+            hash.bytes(unsafe { key_of(field.type_index).as_bytes() });
+        }
     }
     hash.0
 }

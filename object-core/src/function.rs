@@ -33,6 +33,9 @@ unsafe impl Sync for FunctionObj {}
 
 // SAFETY: repr(C), header first, a fixed type.
 unsafe impl Object for FunctionObj {
+    // A closure's body is longer, and its entry point must stay with it.
+    const EXACT: bool = false;
+
     fn type_index() -> Result<i32, RegisterError> {
         Ok(type_index::FUNCTION)
     }
@@ -134,7 +137,9 @@ impl Function {
     /// caller releases its interpreter meanwhile.
     #[must_use]
     pub fn releasing_interpreter(self) -> Self {
-        ObjectArc::header(&self.0).set_flags(flags::RELEASES_INTERPRETER);
+        // SAFETY: a bit of the function type's; true by the caller's word, and nothing but the
+        // caller's interpreter goes by it.
+        unsafe { ObjectArc::header(&self.0).set_flags(flags::RELEASES_INTERPRETER) };
         self
     }
 
@@ -287,7 +292,7 @@ pub fn catch<R>(call: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
         std::panic::catch_unwind(core::panic::AssertUnwindSafe(call)).unwrap_or_else(|payload| {
             let text = crate::place::panic_text(&*payload);
             let error = Error::format("PanicError", format_args!("Rust code panicked: {text}"));
-            core::mem::forget(payload); // its destructor may panic too
+            crate::place::discard(payload);
             Err(error)
         })
     }

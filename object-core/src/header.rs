@@ -33,6 +33,8 @@ pub mod flags {
     pub const LEAF: u32 = 1 << 2;
     /// Items lie behind the body.
     pub const ITEMS: u32 = 1 << 3;
+    /// All bits of the runtime's.
+    pub const RUNTIME: u32 = 0xFF;
     /// Of a function: it may run while the interpreter is released.
     pub const RELEASES_INTERPRETER: u32 = 1 << 8;
     /// First bit of the tying frontend's.
@@ -154,14 +156,23 @@ impl ObjectHeader {
     }
 
     /// Sets bits that the caller owns by the table in [`flags`].
-    pub fn set_flags(&self, bits: u32) {
-        debug_assert!(bits & (flags::HEADED | flags::SLOT_LOCK) == 0, "not the caller's bits");
+    ///
+    /// # Safety
+    ///
+    /// The caller is the object's type (bits 8 to 15) or the tying frontend (16 to 31), and the bits
+    /// are true of the object: others rely on them.
+    pub unsafe fn set_flags(&self, bits: u32) {
+        debug_assert!(bits & flags::RUNTIME == 0, "not the caller's bits");
         self.flags.fetch_or(bits, Ordering::Relaxed);
     }
 
     /// Clears bits that the caller owns by the table in [`flags`].
-    pub fn clear_flags(&self, bits: u32) {
-        debug_assert!(bits & (flags::HEADED | flags::SLOT_LOCK) == 0, "not the caller's bits");
+    ///
+    /// # Safety
+    ///
+    /// As [`set_flags`](Self::set_flags).
+    pub unsafe fn clear_flags(&self, bits: u32) {
+        debug_assert!(bits & flags::RUNTIME == 0, "not the caller's bits");
         self.flags.fetch_and(!bits, Ordering::Relaxed);
     }
 

@@ -63,20 +63,29 @@ fn body_layout<H: ItemsHead>(len: usize) -> Result<(usize, usize), AllocError> {
         .ok_or_else(|| AllocError::new(usize::MAX, align))
 }
 
-/// A block that is being filled; on a panic or an early return it drops what is in it.
-struct Filling<H: ItemsHead> {
-    body: NonNull<H>,
-    items: NonNull<H::Item>,
-    filled: usize,
+/// A headed block that is no object yet.
+struct Block(NonNull<c_void>);
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: `allocate` put a header in front of the body, and nobody else knows of it.
+        unsafe { free(self.0.as_ptr()) };
+    }
 }
 
-impl<H: ItemsHead> Drop for Filling<H> {
+/// A block that is being filled; on a panic or an early return it drops what is in it, and then
+/// itself, be it that an item's destructor panics.
+struct Filling<T> {
+    items: NonNull<T>,
+    filled: usize,
+    _block: Block,
+}
+
+impl<T> Drop for Filling<T> {
     fn drop(&mut self) {
         let items = core::ptr::slice_from_raw_parts_mut(self.items.as_ptr(), self.filled);
         // SAFETY: `filled` items were written, and nobody has seen them.
         unsafe { items.drop_in_place() };
-        // SAFETY: `allocate` put a header in front of the body.
-        unsafe { free(self.body.as_ptr().cast()) };
     }
 }
 
@@ -123,7 +132,7 @@ impl<H: ItemsHead> ObjectArc<H> {
         };
         // SAFETY: inside the block by `body_layout`.
         let items = unsafe { body.byte_add(items_offset::<H>()) }.cast::<H::Item>();
-        let mut filling = Filling { body, items, filled: 0 };
+        let mut filling = Filling { items, filled: 0, _block: Block(body.cast()) };
         for i in 0..len {
             match item(i) {
                 // SAFETY: room for `len` items.
@@ -171,12 +180,16 @@ impl<H: ItemsHead> ObjectArc<H> {
         }
     }
 
-    /// The items.
+    /// The items in the object's block; none if foreign code made the object, which may keep them
+    /// elsewhere.
     #[inline]
     #[must_use]
     pub fn items(this: &Self) -> &[H::Item] {
-        // SAFETY: `len` items lie there by the ItemsHead contract; the pointer is the block's, not
-        // one made of `&H`.
+        if Self::header(this).flags() & flags::ITEMS == 0 {
+            return &[];
+        }
+        // SAFETY: `len` items lie there by the flag and the ItemsHead contract; the pointer is the
+        // block's, not one made of `&H`.
         unsafe {
             let items = Self::as_ptr(this).byte_add(items_offset::<H>()).cast::<H::Item>();
             core::slice::from_raw_parts(items.as_ptr(), this.len())
@@ -194,6 +207,18 @@ impl<H: ItemsHead> UniqueObject<H> {
             let items = Self::as_ptr(this).byte_add(items_offset::<H>()).cast::<H::Item>();
             core::slice::from_raw_parts_mut(items.as_ptr(), len)
         }
+    }
+}
+
+impl<H: Object, T: Send + Sync + 'static> UniqueObject<WithItems<H, T>> {
+    /// The head, to change.
+    #[must_use]
+    pub fn head_mut(this: &mut Self) -> &mut H {
+        const {
+            assert!(H::EXACT, "two heads of this type cannot trade places");
+        }
+        // SAFETY: unique; the number of items, which must stay, is no part of the head.
+        unsafe { &mut (*Self::as_ptr(this).as_ptr()).head }
     }
 }
 

@@ -36,6 +36,7 @@ extern crate std;
 
 mod primitive;
 
+#[allow(unsafe_code)]
 pub mod count;
 
 // Under loom only the words that are modelled are compiled.
@@ -92,6 +93,8 @@ rooms! {
     mod str;
     #[allow(unsafe_code)]
     mod any;
+    #[allow(unsafe_code)]
+    mod values;
     #[allow(unsafe_code)]
     mod errors;
     #[allow(unsafe_code)]

@@ -35,12 +35,20 @@ use crate::type_index;
 ///   layout, the same one each time.
 /// - Fields that are reflected as mutable change only as [`slots`](crate::slots) says.
 /// - If [`HAS_ITEMS`](Self::HAS_ITEMS) is true, it implements `ItemsHead`.
+/// - If [`DISTINCT`](Self::DISTINCT) is false, the number is that of a parent struct whose
+///   [`EXACT`](Self::EXACT) is false (or of a head with items behind it).
 pub unsafe trait Object: Send + Sync + Sized + 'static {
     /// Items lie behind bodies of this type, so that a body without them must not be made.
     const HAS_ITEMS: bool = false;
 
     /// The type's number names this struct and no other, so that a cast may rely on it.
     const DISTINCT: bool = true;
+
+    /// Objects with exactly this number have this struct as their whole body, all of it free to
+    /// change while it is unique. False for heads that longer bodies share with their number, and
+    /// for bodies that point into themselves: of those
+    /// [`try_unique`](crate::ObjectArc::try_unique) makes no unique handle.
+    const EXACT: bool = true;
 
     /// The type's number; registers it on first use.
     ///

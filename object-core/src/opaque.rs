@@ -23,6 +23,9 @@ unsafe impl Sync for OpaqueObj {}
 
 // SAFETY: repr(C), header first, a fixed type.
 unsafe impl Object for OpaqueObj {
+    // A frontend's carrier is longer.
+    const EXACT: bool = false;
+
     fn type_index() -> Result<i32, RegisterError> {
         Ok(type_index::OPAQUE)
     }

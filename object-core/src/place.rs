@@ -97,13 +97,19 @@ pub(crate) fn guarded(drop_body: impl FnOnce()) {
     #[cfg(feature = "std")]
     if let Err(payload) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(drop_body)) {
         // The panic hook has printed it already.
-        let text = panic_text(&*payload);
-        report_unraisable(text);
-        // The payload's own destructor may panic too; it is the last thing to be let go of.
-        core::mem::forget(payload);
+        report_unraisable(panic_text(&*payload));
+        discard(payload);
     }
     #[cfg(not(feature = "std"))]
     drop_body(); // a panic leaves through a C frame: the process aborts
+}
+
+/// Drops a caught panic's payload, whose own destructor may panic too. That one's is leaked: it
+/// could go on for ever.
+#[cfg(feature = "std")]
+pub(crate) fn discard(payload: std::boxed::Box<dyn core::any::Any + Send>) {
+    let outcome = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(payload)));
+    core::mem::forget(outcome);
 }
 
 /// Tells the frontend of an error that nobody can catch.

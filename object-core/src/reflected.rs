@@ -4,7 +4,6 @@
 //! [ ObjectHeader | parent's fields ... | own fields, each aligned as its kind asks | (pad to 8) ]
 //! ```
 
-use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
@@ -13,6 +12,7 @@ use crate::arc::ObjectRef;
 use crate::error_kinds::{NewError, RegisterError};
 use crate::field::drop_field;
 use crate::header::{DELETE_BODY, DELETE_SPACE, ObjectHeader, flags};
+use crate::leak::with_room;
 use crate::place::{allocate, commit, free};
 use crate::runtime::runtime;
 use crate::types::type_info;
@@ -28,7 +28,8 @@ pub struct FieldSpec<'a> {
     pub kind: FieldKind,
     /// [`field_flags`](crate::abi::field_flags).
     pub flags: u32,
-    /// For objects and weak references: the type it must be an instance of.
+    /// For objects and weak references: the type it must be an instance of, or
+    /// [`THIS`](crate::type_index::THIS).
     pub type_index: i32,
 }
 
@@ -52,11 +53,12 @@ pub fn register_reflected(
     }
     let start = if is_root { size_of::<ObjectHeader>() as u32 } else { parent_info.size };
     let mut end = start;
-    let mut infos: Vec<FieldInfo> = Vec::new();
-    infos.try_reserve_exact(fields.len()).map_err(|_| RegisterError::OutOfMemory)?;
+    let mut infos = with_room(fields.len()).map_err(|_| RegisterError::OutOfMemory)?;
     for field in fields {
-        let offset = end.next_multiple_of(field.kind.align() as u32);
-        end = offset + field.kind.size() as u32;
+        let place = end.checked_next_multiple_of(field.kind.align() as u32);
+        let offset = place.ok_or(RegisterError::BadDescription)?;
+        let behind = offset.checked_add(field.kind.size() as u32);
+        end = behind.ok_or(RegisterError::BadDescription)?;
         infos.push(FieldInfo {
             name: ByteSlice::new(field.name.as_bytes()),
             doc: ByteSlice::new(field.doc.as_bytes()),
@@ -72,7 +74,7 @@ pub fn register_reflected(
         doc: ByteSlice::new(doc.as_bytes()),
         parent,
         flags: type_flags::REFLECTED,
-        size: end.next_multiple_of(8),
+        size: end.checked_next_multiple_of(8).ok_or(RegisterError::BadDescription)?,
         align: 8,
         fields: infos.as_ptr(),
         methods: core::ptr::null(),

@@ -14,11 +14,24 @@ use crate::header::ObjectHeader;
 /// The caller has a strong reference to a live object, its own or a lent one.
 #[inline]
 pub unsafe fn inc_ref(object: NonNull<ObjectHeader>) {
-    // SAFETY: alive by the caller's contract.
-    if unsafe { object.as_ref() }.counts().inc_strong() != Taken::Counted {
+    // SAFETY: the caller's contract.
+    if !unsafe { try_inc(object) } {
         // SAFETY: as above.
         unsafe { inc_slow(object) };
     }
+}
+
+/// As [`inc_ref`], unless the runtime has to do it: false, and nothing was done. Runs no foreign
+/// code.
+///
+/// # Safety
+///
+/// As [`inc_ref`].
+#[inline]
+#[must_use]
+pub(crate) unsafe fn try_inc(object: NonNull<ObjectHeader>) -> bool {
+    // SAFETY: alive by the caller's contract.
+    unsafe { object.as_ref().counts().inc_strong() == Taken::Counted }
 }
 
 /// Gives a strong reference back, and deletes the object if it was the last.
@@ -28,8 +41,8 @@ pub unsafe fn inc_ref(object: NonNull<ObjectHeader>) {
 /// The caller owns a strong reference and does not use it afterwards.
 #[inline]
 pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
-    // SAFETY: alive by the caller's reference.
-    let released = unsafe { object.as_ref() }.counts().dec_strong();
+    // SAFETY: alive by the caller's reference, which goes; what is due is done below.
+    let released = unsafe { object.as_ref().counts().dec_strong() };
     if released != Released::Held {
         // SAFETY: the caller's contract; the count said what is due.
         unsafe { settle_release(object, released) };
@@ -44,7 +57,7 @@ pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
 #[inline]
 pub unsafe fn inc_weak(object: NonNull<ObjectHeader>) {
     // SAFETY: the space is there by the caller's reference.
-    unsafe { object.as_ref() }.counts().inc_weak();
+    unsafe { object.as_ref().counts().inc_weak() };
 }
 
 /// Gives a weak reference back, and frees the space if it was the last reference.
@@ -56,7 +69,8 @@ pub unsafe fn inc_weak(object: NonNull<ObjectHeader>) {
 pub unsafe fn dec_weak(object: NonNull<ObjectHeader>) {
     // SAFETY: the space is there by the caller's reference.
     let header = unsafe { object.as_ref() };
-    if header.counts().dec_weak() {
+    // SAFETY: the caller's reference goes; what is due is done below.
+    if unsafe { header.counts().dec_weak() } {
         let deleter = header.deleter();
         // SAFETY: weak is 0, so the space is due, once.
         unsafe { deleter(object.as_ptr().cast(), crate::header::DELETE_SPACE) };
@@ -70,13 +84,25 @@ pub unsafe fn dec_weak(object: NonNull<ObjectHeader>) {
 /// The caller has a weak reference.
 #[inline]
 pub unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
-    // SAFETY: the space is there by the caller's reference.
-    match unsafe { object.as_ref() }.counts().upgrade() {
+    // SAFETY: the caller's contract.
+    match unsafe { try_upgrade(object) } {
         Taken::Counted => true,
         Taken::Dead => false,
         // SAFETY: the caller's contract.
         Taken::Slow => unsafe { upgrade_slow(object) },
     }
+}
+
+/// As [`upgrade`], unless the runtime has to do it: [`Taken::Slow`], and nothing was done. Runs no
+/// foreign code.
+///
+/// # Safety
+///
+/// As [`upgrade`].
+#[inline]
+pub(crate) unsafe fn try_upgrade(object: NonNull<ObjectHeader>) -> Taken {
+    // SAFETY: the space is there by the caller's reference.
+    unsafe { object.as_ref().counts().upgrade() }
 }
 
 #[inline(never)]
@@ -119,13 +145,13 @@ unsafe fn upgrade_slow(object: NonNull<ObjectHeader>) -> bool {
 /// The table's `count_slow_inc`.
 pub(crate) unsafe extern "C" fn own_slow_inc(object: *mut ObjectHeader) {
     // SAFETY: not null and alive by the table's contract.
-    unsafe { &*object }.counts().inc_flagged();
+    unsafe { (*object).counts().inc_flagged() };
 }
 
 /// The table's `count_slow_dec`.
 pub(crate) unsafe extern "C" fn own_slow_dec(object: *mut ObjectHeader) {
-    // SAFETY: not null and alive by the table's contract.
-    let released = unsafe { &*object }.counts().dec_flagged();
+    // SAFETY: not null and alive by the table's contract; what is due is done below.
+    let released = unsafe { (*object).counts().dec_flagged() };
     if let Some(object) = NonNull::new(object) {
         // SAFETY: the count said what is due.
         unsafe { settle_release(object, released) };
@@ -135,7 +161,7 @@ pub(crate) unsafe extern "C" fn own_slow_dec(object: *mut ObjectHeader) {
 /// The table's `count_slow_upgrade`.
 pub(crate) unsafe extern "C" fn own_slow_upgrade(object: *mut ObjectHeader) -> i32 {
     // SAFETY: not null, and the space is there, by the table's contract.
-    let taken = unsafe { &*object }.counts().upgrade_flagged();
+    let taken = unsafe { (*object).counts().upgrade_flagged() };
     i32::from(taken == Taken::Counted)
 }
 

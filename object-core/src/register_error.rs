@@ -12,12 +12,15 @@ pub enum RegisterError {
     Conflict,
     /// The parent is not registered.
     UnknownParent,
-    /// An empty name, a field outside the body, an offset that is not aligned.
+    /// An empty name, a field outside the body, an offset that is not aligned, a field's type that
+    /// is not registered.
     BadDescription,
     /// No memory.
     OutOfMemory,
     /// The type table is full.
     TooMany,
+    /// Two types have fields of each other's type, so that neither can be registered first.
+    Circular,
 }
 
 impl RegisterError {
@@ -44,9 +47,14 @@ impl fmt::Display for RegisterError {
             Self::UnknownParent => "the parent type is not registered; register it first",
             Self::BadDescription => {
                 "the type's description cannot be: a name is empty, or a field lies outside the \
-                 body, in its header, or at an offset that is not aligned"
+                 body, in its header, or at an offset that is not aligned, or is of a type that is \
+                 not registered"
             }
             Self::OutOfMemory => "no memory to register the type",
+            Self::Circular => {
+                "two types have fields of each other's type; declare one of the fields as an \
+                 ObjectRef, which takes any object"
+            }
             Self::TooMany => "the type table is full (262144 types)",
         })
     }

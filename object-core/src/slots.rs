@@ -4,12 +4,16 @@
 //! The danger (design section 5, hazard 11): a reader loads the pointer, another thread replaces and
 //! drops the object, the reader counts up freed memory. The lock closes the gap between the load and
 //! the increment; nothing else happens under it, and the old value is dropped after it.
+//!
+//! An object whose bit 63 is set is counted by the runtime, which may run anything: for that one a
+//! weak reference is taken under the lock, and the strong one after it.
 
 use core::ptr::NonNull;
 
 use crate::abi::{RawAny};
 use crate::header::ObjectHeader;
-use crate::refs::{dec_ref, dec_weak, inc_ref, upgrade};
+use crate::count::Taken;
+use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, try_inc, try_upgrade, upgrade};
 
 /// Holds the lock, and gives it back on every way out.
 struct Locked<'a>(&'a ObjectHeader);
@@ -27,6 +31,25 @@ impl Drop for Locked<'_> {
     }
 }
 
+/// Makes a strong reference to what a slot holds, outside of the lock; false if it died meanwhile.
+///
+/// # Safety
+///
+/// `object` cannot lose the reference that the slot owns while `locked` is held.
+#[cold]
+#[inline(never)]
+unsafe fn upgrade_unlocked(locked: Locked<'_>, object: NonNull<ObjectHeader>) -> bool {
+    // SAFETY: the slot owns a reference of some kind; ours keeps the space once the lock is gone.
+    unsafe { inc_weak(object) };
+    drop(locked);
+    // SAFETY: the weak reference just taken, given back after its last use.
+    unsafe {
+        let alive = upgrade(object);
+        dec_weak(object);
+        alive
+    }
+}
+
 /// A strong reference to what the slot holds; `None` for null.
 ///
 /// # Safety
@@ -39,12 +62,16 @@ pub unsafe fn slot_load(
     owner: &ObjectHeader,
     slot: *mut *mut ObjectHeader,
 ) -> Option<NonNull<ObjectHeader>> {
-    let _locked = Locked::new(owner);
-    // SAFETY: nobody writes while we hold the lock.
-    let object = NonNull::new(unsafe { *slot })?;
-    // SAFETY: the slot owns a reference, and cannot lose it while we hold the lock.
-    unsafe { inc_ref(object) };
-    Some(object)
+    loop {
+        let locked = Locked::new(owner);
+        // SAFETY: nobody writes while we hold the lock.
+        let object = NonNull::new(unsafe { *slot })?;
+        // SAFETY: the slot owns a reference, and cannot lose it while we hold the lock. If the
+        // object died when the lock was gone, the slot holds another one by now.
+        if unsafe { try_inc(object) || upgrade_unlocked(locked, object) } {
+            return Some(object);
+        }
+    }
 }
 
 /// Puts an owned reference (or null) into the slot and returns the old one, owned by the caller,
@@ -77,11 +104,17 @@ pub unsafe fn weak_slot_load(
     owner: &ObjectHeader,
     slot: *mut *mut ObjectHeader,
 ) -> Option<NonNull<ObjectHeader>> {
-    let _locked = Locked::new(owner);
+    let locked = Locked::new(owner);
     // SAFETY: nobody writes while we hold the lock.
     let object = NonNull::new(unsafe { *slot })?;
     // SAFETY: the slot owns a weak reference, and cannot lose it while we hold the lock.
-    unsafe { upgrade(object) }.then_some(object)
+    let alive = match unsafe { try_upgrade(object) } {
+        Taken::Counted => true,
+        Taken::Dead => false,
+        // SAFETY: as above.
+        Taken::Slow => unsafe { upgrade_unlocked(locked, object) },
+    };
+    alive.then_some(object)
 }
 
 /// An owned copy of what the slot holds.
@@ -92,12 +125,16 @@ pub unsafe fn weak_slot_load(
 #[inline]
 #[must_use]
 pub unsafe fn any_slot_load(owner: &ObjectHeader, slot: *mut RawAny) -> RawAny {
-    let _locked = Locked::new(owner);
-    // SAFETY: nobody writes while we hold the lock.
-    let raw = unsafe { *slot };
-    // SAFETY: the slot owns what it holds, and cannot lose it while we hold the lock.
-    unsafe { raw_inc(&raw) };
-    raw
+    loop {
+        let locked = Locked::new(owner);
+        // SAFETY: nobody writes while we hold the lock.
+        let raw = unsafe { *slot };
+        let Some(object) = raw.as_object() else { return raw };
+        // SAFETY: as in `slot_load`.
+        if unsafe { try_inc(object) || upgrade_unlocked(locked, object) } {
+            return raw;
+        }
+    }
 }
 
 /// Exchanges what the slot holds with `value`; both are owned.

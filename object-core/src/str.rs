@@ -10,7 +10,7 @@ use core::fmt;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use crate::abi::{AnyValue, RawAny};
+use crate::abi::{AnyValue, ByteSlice, RawAny};
 use crate::arc::ObjectArc;
 use crate::error_kinds::{NewError, RegisterError};
 use crate::header::ObjectHeader;
@@ -70,8 +70,9 @@ macro_rules! byte_object {
             /// The bytes, without the NUL behind them.
             #[must_use]
             pub fn bytes(&self) -> &[u8] {
+                let bytes = ByteSlice { data: self.data, len: self.size };
                 // SAFETY: set by the constructor to bytes that live as long as the object.
-                unsafe { core::slice::from_raw_parts(self.data, self.size) }
+                unsafe { bytes.as_bytes() }
             }
         }
     };
@@ -129,9 +130,28 @@ pub(crate) unsafe fn raw_bytes(raw: &RawAny) -> Option<&[u8]> {
         }),
         type_index::BYTE_SLICE_PTR => {
             // SAFETY: as above: a run of bytes.
-            Some(unsafe { (*raw.value.pointer.cast::<crate::abi::ByteSlice>()).as_bytes() })
+            Some(unsafe { (*raw.value.pointer.cast::<ByteSlice>()).as_bytes() })
         }
         _ => None,
+    }
+}
+
+/// Where the text of `text` lies, by `text`'s own provenance: no reference is made, so the address
+/// is good as long as the place (a short text) or the object (a longer one) is.
+///
+/// # Safety
+///
+/// `text` points to a live value.
+pub(crate) unsafe fn text_place(text: *const Str) -> ByteSlice {
+    // SAFETY: the caller's contract; a Str is transparent over a RawAny.
+    unsafe {
+        let raw = text.cast::<RawAny>();
+        if (*raw).type_index == type_index::STR {
+            let object = (*raw).value.object.cast::<StrObj>();
+            ByteSlice { data: (*object).data, len: (*object).size }
+        } else {
+            ByteSlice { data: (&raw const (*raw).value).cast(), len: (*raw).small_len as usize }
+        }
     }
 }
 

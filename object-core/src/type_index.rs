@@ -48,6 +48,9 @@ pub const LIST: i32 = 75;
 /// A mutable map.
 pub const DICT: i32 = 76;
 
+/// In the description of a field, on its way into the table: of the type that is described.
+pub const THIS: i32 = -1;
+
 /// The first number handed out at run time.
 pub const DYNAMIC_BEGIN: i32 = 128;
 /// How many types a runtime can hold, the fixed ones included.

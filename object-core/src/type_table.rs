@@ -10,17 +10,16 @@
 //! This is the engine behind the runtime table's `type_*` functions; it works on the raw structs of
 //! `abi`, so that it stands below every handle.
 
-use alloc::vec::Vec;
 use core::ptr::{NonNull, null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use hashbrown::HashMap;
 
-use crate::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, TypeInfo};
+use crate::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, TypeInfo, type_flags};
 use crate::table::{register_status as status};
 use crate::fingerprint::fingerprint;
 use crate::header::ObjectHeader;
-use crate::leak::{NoMemory, leak, leak_slice};
+use crate::leak::{NoMemory, leak, with_room};
 use crate::refs::inc_ref;
 use crate::type_index as index;
 
@@ -67,9 +66,9 @@ pub(crate) fn look_up(type_index: i32) -> Option<&'static TypeInfo> {
     unsafe { info.as_ref() }
 }
 
-/// Puts `info` where `look_up` finds it. The lock is held.
-fn publish(info: &'static TypeInfo) -> Result<(), NoMemory> {
-    let number = info.type_index as usize;
+/// Where the type of that number goes; makes the chunk for it. The lock is held.
+fn place_for(number: i32) -> Result<&'static AtomicPtr<TypeInfo>, NoMemory> {
+    let number = number as usize;
     let slot = &TABLE[number / CHUNK];
     let mut chunk = slot.load(Ordering::Acquire);
     if chunk.is_null() {
@@ -79,10 +78,7 @@ fn publish(info: &'static TypeInfo) -> Result<(), NoMemory> {
         slot.store(chunk, Ordering::Release);
     }
     // SAFETY: a leaked chunk, only ever shared.
-    let chunk = unsafe { &*chunk };
-    // Release: the info's fields are seen before its address.
-    chunk[number % CHUNK].store(core::ptr::from_ref(info).cast_mut(), Ordering::Release);
-    Ok(())
+    Ok(&unsafe { &*chunk }[number % CHUNK])
 }
 
 /// Runs `f` with the names, the fixed types registered.
@@ -119,7 +115,8 @@ fn with_names<R>(f: impl FnOnce(&mut Names) -> R) -> Result<R, NoMemory> {
     Ok(f(names))
 }
 
-/// Copies the description into leaked memory and publishes it.
+/// Copies the description into leaked memory and publishes it. All memory is asked for first, so
+/// that nothing is left behind when there is none.
 ///
 /// # Safety
 ///
@@ -131,74 +128,117 @@ unsafe fn insert(
     parent: Option<&'static TypeInfo>,
     print: u64,
 ) -> Result<(), NoMemory> {
+    // SAFETY: the caller's contract.
+    let (from_fields, from_methods) = unsafe { (fields_of(desc), methods_of(desc)) };
+    let texts = from_fields.iter().flat_map(|field| [field.name, field.doc]);
+    let texts = texts.chain(from_methods.iter().flat_map(|method| [method.name, method.doc]));
+    let bytes = texts.chain([desc.key, desc.doc]).fold(0, |sum: usize, text| sum.saturating_add(text.len));
+    let above = parent.map_or(&[][..], ancestors_of);
+
     names.by_key.try_reserve(1).map_err(|_| NoMemory)?;
-    // SAFETY: the caller's contract, here and below.
-    let copy = |text: ByteSlice| unsafe { leak_slice(text.as_bytes()) };
-    let mut ancestors: Vec<*const TypeInfo> = Vec::new();
-    if let Some(parent) = parent {
-        ancestors.try_reserve_exact(parent.depth as usize + 1).map_err(|_| NoMemory)?;
-        ancestors.extend((0..parent.depth as usize).map(|i| {
-            // SAFETY: `depth` entries, by TypeInfo's contract.
-            unsafe { *parent.ancestors.add(i) }
-        }));
-        ancestors.push(core::ptr::from_ref(parent));
+    let place = place_for(number)?;
+    let mut text = with_room::<u8>(bytes)?;
+    let mut ancestors = with_room::<&'static TypeInfo>(above.len() + 1)?;
+    let mut fields = with_room::<FieldInfo>(from_fields.len())?;
+    let mut methods = with_room::<MethodInfo>(from_methods.len())?;
+    let mut info = with_room::<TypeInfo>(1)?;
+
+    // From here on nothing can fail.
+    text.resize(bytes, 0);
+    let mut room: &'static mut [u8] = text.leak();
+    let mut copy = |text: ByteSlice| -> &'static [u8] {
+        let (here, rest) = core::mem::take(&mut room).split_at_mut(text.len);
+        // SAFETY: the caller's contract.
+        here.copy_from_slice(unsafe { text.as_bytes() });
+        room = rest;
+        here
+    };
+    let (key, doc) = (copy(desc.key), copy(desc.doc));
+    ancestors.extend(above.iter().copied().chain(parent));
+    for &field in from_fields {
+        let own = field.names_type() && field.type_index == index::THIS;
+        fields.push(FieldInfo {
+            name: ByteSlice::new(copy(field.name)),
+            doc: ByteSlice::new(copy(field.doc)),
+            type_index: if own { number } else { field.type_index },
+            ..field
+        });
     }
-    let mut fields: Vec<FieldInfo> = Vec::new();
-    fields.try_reserve_exact(desc.num_fields as usize).map_err(|_| NoMemory)?;
-    for i in 0..desc.num_fields as usize {
-        // SAFETY: `num_fields` entries.
-        let field = unsafe { *desc.fields.add(i) };
-        let (name, doc) = (ByteSlice::new(copy(field.name)?), ByteSlice::new(copy(field.doc)?));
-        fields.push(FieldInfo { name, doc, ..field });
-    }
-    let mut methods: Vec<MethodInfo> = Vec::new();
-    methods.try_reserve_exact(desc.num_methods as usize).map_err(|_| NoMemory)?;
-    for i in 0..desc.num_methods as usize {
-        // SAFETY: `num_methods` entries.
-        let method = unsafe { *desc.methods.add(i) };
-        let (name, doc) = (ByteSlice::new(copy(method.name)?), ByteSlice::new(copy(method.doc)?));
+    for &method in from_methods {
+        let (name, doc) = (ByteSlice::new(copy(method.name)), ByteSlice::new(copy(method.doc)));
         methods.push(MethodInfo { name, doc, ..method });
-    }
-    let key = copy(desc.key)?;
-    let ancestors = leak_slice(&ancestors)?;
-    let info = leak(TypeInfo {
-        type_index: number,
-        depth: ancestors.len() as i32,
-        key: ByteSlice::new(key),
-        doc: ByteSlice::new(copy(desc.doc)?),
-        ancestors: ancestors.as_ptr(),
-        num_fields: desc.num_fields,
-        num_methods: desc.num_methods,
-        fields: leak_slice(&fields)?.as_ptr(),
-        methods: leak_slice(&methods)?.as_ptr(),
-        size: desc.size,
-        align: desc.align,
-        flags: desc.flags,
-        reserved: 0,
-        fingerprint: print,
-    })?;
-    publish(info)?;
-    names.by_key.insert(key, number);
-    for method in &methods {
         if let Some(function) = NonNull::new(method.function) {
             // SAFETY: alive by the caller's contract; this reference is the table's, for ever.
             unsafe { inc_ref(function) };
         }
     }
+    info.push(TypeInfo {
+        type_index: number,
+        depth: ancestors.len() as i32,
+        key: ByteSlice::new(key),
+        doc: ByteSlice::new(doc),
+        ancestors: ancestors.leak().as_ptr().cast(),
+        num_fields: desc.num_fields,
+        num_methods: desc.num_methods,
+        fields: fields.leak().as_ptr(),
+        methods: methods.leak().as_ptr(),
+        size: desc.size,
+        align: desc.align,
+        flags: desc.flags,
+        reserved: 0,
+        fingerprint: print,
+    });
+    // Release: the info's fields are seen before its address.
+    place.store(info.leak().as_mut_ptr(), Ordering::Release);
+    names.by_key.insert(key, number);
     Ok(())
+}
+
+fn ancestors_of(info: &'static TypeInfo) -> &'static [&'static TypeInfo] {
+    match info.depth as usize {
+        0 => &[],
+        // SAFETY: `insert` leaked `depth` references.
+        len => unsafe { core::slice::from_raw_parts(info.ancestors.cast(), len) },
+    }
+}
+
+/// # Safety
+///
+/// The description's fields are readable for `'a`.
+unsafe fn fields_of<'a>(desc: &TypeDesc) -> &'a [FieldInfo] {
+    match desc.num_fields as usize {
+        0 => &[],
+        // SAFETY: the caller's contract.
+        len => unsafe { core::slice::from_raw_parts(desc.fields, len) },
+    }
+}
+
+/// # Safety
+///
+/// The description's methods are readable for `'a`.
+unsafe fn methods_of<'a>(desc: &TypeDesc) -> &'a [MethodInfo] {
+    match desc.num_methods as usize {
+        0 => &[],
+        // SAFETY: the caller's contract.
+        len => unsafe { core::slice::from_raw_parts(desc.methods, len) },
+    }
 }
 
 /// The table's `type_register`.
 pub(crate) unsafe extern "C" fn register(desc: *const TypeDesc) -> i32 {
     // SAFETY: the table's contract: not null, pointers readable.
     let desc = unsafe { &*desc };
-    let Some(parent) = look_up_parent(desc.parent) else { return status::UNKNOWN_PARENT };
+    let parent = match look_up_known(desc.parent) {
+        Ok(Some(parent)) => parent,
+        Ok(None) => return status::UNKNOWN_PARENT,
+        Err(NoMemory) => return status::OUT_OF_MEMORY,
+    };
     // SAFETY: as above.
     if !unsafe { is_sound(desc, parent) } {
         return status::BAD_DESCRIPTION;
     }
     // SAFETY: as above.
-    let print = unsafe { fingerprint(desc, parent.key) };
+    let print = unsafe { fingerprint(desc, parent.key, |number| key_of(number, desc)) };
     // SAFETY: as above.
     let key = unsafe { desc.key.as_bytes() };
     with_names(|names| {
@@ -221,14 +261,23 @@ pub(crate) unsafe extern "C" fn register(desc: *const TypeDesc) -> i32 {
     .unwrap_or(status::OUT_OF_MEMORY)
 }
 
-fn look_up_parent(number: i32) -> Option<&'static TypeInfo> {
+/// The type of that number, the fixed ones registered.
+fn look_up_known(number: i32) -> Result<Option<&'static TypeInfo>, NoMemory> {
     // The first registration of a process makes the fixed types.
-    with_names(|_| ()).ok()?;
-    look_up(number)
+    with_names(|_| ())?;
+    Ok(look_up(number))
+}
+
+/// The key of a field's type.
+fn key_of(number: i32, desc: &TypeDesc) -> ByteSlice {
+    if number == index::THIS {
+        return desc.key;
+    }
+    look_up(number).map_or(ByteSlice::EMPTY, |info| info.key)
 }
 
 /// Whether the description can be: names not empty, kinds known, fields inside the body and behind
-/// the header, offsets aligned.
+/// the header, offsets aligned, their types known; a reflected type is reflected from the root on.
 ///
 /// # Safety
 ///
@@ -241,23 +290,32 @@ unsafe fn is_sound(desc: &TypeDesc, parent: &TypeInfo) -> bool {
     if desc.size != 0 && (desc.size < head || desc.size < parent.size) {
         return false;
     }
+    if desc.flags & type_flags::REFLECTED != 0 {
+        let is_root = parent.type_index == index::OBJECT;
+        if desc.size == 0 || !(is_root || parent.flags & type_flags::REFLECTED != 0) {
+            return false;
+        }
+    }
     if (desc.num_fields > 0 && desc.fields.is_null())
         || (desc.num_methods > 0 && desc.methods.is_null())
     {
         return false;
     }
     // SAFETY: the caller's contract.
-    (0..desc.num_fields as usize).all(|i| unsafe { &*desc.fields.add(i) }.fits(desc, head))
+    let (fields, methods) = unsafe { (fields_of(desc), methods_of(desc)) };
+    fields.iter().all(|field| field.fits(desc, head)) && methods.iter().all(|method| method.name.len > 0)
 }
 
 impl FieldInfo {
     fn fits(&self, desc: &TypeDesc, head: u32) -> bool {
         let Some(kind) = FieldKind::from_number(self.kind) else { return false };
         let end = self.offset.checked_add(kind.size() as u32);
+        let type_known = || self.type_index == index::THIS || look_up(self.type_index).is_some();
         self.name.len > 0
             && self.offset >= head
             && self.offset as usize % kind.align() == 0
             && end.is_some_and(|end| end <= desc.size)
+            && (!self.names_type() || type_known())
     }
 }
 
@@ -267,7 +325,8 @@ pub(crate) unsafe extern "C" fn info(type_index: i32) -> *const TypeInfo {
         Some(info) => info,
         // A fixed type asked for before anything was registered.
         None if type_index < index::DYNAMIC_BEGIN => {
-            look_up_parent(type_index).map_or(null(), core::ptr::from_ref)
+            let known = look_up_known(type_index).ok().flatten();
+            known.map_or(null(), core::ptr::from_ref)
         }
         None => null(),
     }

@@ -207,17 +207,56 @@ impl TypeSlot {
         &self,
         register: impl FnOnce() -> Result<i32, RegisterError>,
     ) -> Result<i32, RegisterError> {
-        // Acquire/Release are not needed: the number alone is used, and the table orders its own
-        // look-ups. Two threads may both register: the second gets the first one's number.
-        match self.0.load(Ordering::Relaxed) {
-            0 => {
-                let number = register()?;
-                self.0.store(number, Ordering::Relaxed);
-                Ok(number)
-            }
+        // Acquire: whoever has the number finds the type in the table.
+        match self.0.load(Ordering::Acquire) {
+            0 => self.register(register),
             number => Ok(number),
         }
     }
+
+    /// Two threads may both come here: the second gets the first one's number.
+    #[cold]
+    fn register(
+        &self,
+        register: impl FnOnce() -> Result<i32, RegisterError>,
+    ) -> Result<i32, RegisterError> {
+        let number = nested(register)?;
+        // Release: pairs with the Acquire above.
+        self.0.store(number, Ordering::Release);
+        Ok(number)
+    }
+}
+
+/// Registers, unless this thread is registering too many types inside each other: then they go round
+/// in a circle. (Without std there is nobody to count.)
+fn nested(
+    register: impl FnOnce() -> Result<i32, RegisterError>,
+) -> Result<i32, RegisterError> {
+    #[cfg(feature = "std")]
+    {
+        /// Types that are fields of each other's for the first time nest, but not this deep.
+        const DEEPEST: u32 = 64;
+        std::thread_local! {
+            static DEPTH: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+        }
+
+        /// Counts down again, also on a panic.
+        struct Entered(u32);
+        impl Drop for Entered {
+            fn drop(&mut self) {
+                let _ = DEPTH.try_with(|depth| depth.set(self.0));
+            }
+        }
+
+        let entered = Entered(DEPTH.try_with(core::cell::Cell::get).unwrap_or(0));
+        if entered.0 == DEEPEST {
+            return Err(RegisterError::Circular);
+        }
+        let _ = DEPTH.try_with(|depth| depth.set(entered.0 + 1));
+        register()
+    }
+    #[cfg(not(feature = "std"))]
+    register()
 }
 
 impl Default for TypeSlot {

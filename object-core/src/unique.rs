@@ -8,9 +8,10 @@ use core::ptr::NonNull;
 
 use crate::arc::ObjectArc;
 use crate::error_kinds::PlaceError;
-use crate::header::{DELETE_BODY, DELETE_SPACE, Deleter, ObjectHeader, flags};
+use crate::header::{Deleter, ObjectHeader, flags};
 use crate::object::Object;
 use crate::place::{commit, free};
+use crate::refs::dec_ref;
 
 /// The only reference, of any kind, to an object; so it can be changed freely, and moved out of.
 ///
@@ -111,8 +112,9 @@ impl<T: Object> UniqueObject<T> {
 impl<T: Object> Drop for UniqueObject<T> {
     fn drop(&mut self) {
         self.restore_header();
-        // SAFETY: nobody else has a reference of any kind: both bits are due, once.
-        unsafe { (self.deleter)(self.object.as_ptr().cast(), DELETE_BODY | DELETE_SPACE) };
+        // SAFETY: the one reference of the header just written; this is its last use. The long way,
+        // because a chain of unique handles must not nest either.
+        unsafe { dec_ref(self.object.cast()) };
     }
 }
 
@@ -121,11 +123,13 @@ impl<T: Object> ObjectArc<T> {
     ///
     /// # Errors
     ///
-    /// It is not, or the object is an heir of `T`, or foreign code made it: the reference comes back.
+    /// It is not, or the object is (or, by [`EXACT`](Object::EXACT), could be) more than a `T`, or
+    /// foreign code made it: the reference comes back.
     pub fn try_unique(this: Self) -> Result<UniqueObject<T>, Self> {
         let header = Self::header(&this);
         // The exact type: `&mut` to a parent's part would let a swap tear an heir apart.
-        let exact = T::type_index().is_ok_and(|number| number == header.type_index())
+        let exact = T::EXACT
+            && T::type_index().is_ok_and(|number| number == header.type_index())
             && (header.flags() & flags::ITEMS != 0) == T::HAS_ITEMS;
         let counts = header.counts();
         if header.is_headed() && exact && counts.is_unique() && !counts.is_shared() {

@@ -1,0 +1,107 @@
+//! The Rust frontend of Tieback: typed functions, methods and calls over [`object_core`]'s objects,
+//! and libraries that every frontend of the process can load.
+//!
+//! # A library
+//!
+//! ```
+//! use rust_binding::prelude::*;
+//!
+//! rust_binding::export_library!(|exports| {
+//!     exports.function("shop.total", |price: i64, count: i64| price * count);
+//!     Ok(())
+//! });
+//! # fn main() {}
+//! ```
+//!
+//! Build it with `crate-type = ["cdylib"]`. It exports one C symbol, needs no Python, and is loaded by
+//! `tieback.load_library(path)` in Python or [`load_library`] in Rust. Object types with fields and
+//! methods: see [`TypedMethods`].
+//!
+//! # An application
+//!
+//! [`register`] does for a program what `export_library!` does for a library; [`CallTyped`] calls
+//! what others registered:
+//!
+//! ```
+//! use rust_binding::prelude::*;
+//!
+//! rust_binding::register(|exports| {
+//!     exports.function("doc.add", |a: i64, b: i64| a + b);
+//!     Ok(())
+//! })?;
+//! let add = Function::get_global("doc.add").unwrap();
+//! assert_eq!(add.call::<i64>((2, 3))?, 5);
+//!
+//! let error = add.call::<i64>(("2", 3)).unwrap_err();
+//! assert_eq!(error.to_string(), "TypeError: doc.add() argument 1: expected int, got str");
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Rooms, lowest first
+//!
+//! `callee` and `into_any` are values on their way in and out; `typed`, `methods` and `call` build on
+//! those; `exports` collects and commits; `init` is the handshake behind [`export_library!`]; `load` is
+//! the other side of it. A file uses only files named above it.
+
+#![cfg_attr(not(doctest), deny(unsafe_code))]
+
+// The whole of it, for what has no name below.
+pub use object_core;
+
+mod callee;
+
+mod into_any;
+
+mod typed;
+
+mod methods;
+
+mod call;
+
+mod exports;
+
+#[allow(unsafe_code)]
+mod init;
+
+#[allow(unsafe_code)]
+mod load;
+
+pub use object_core::{
+    AllocError, Any, AnyView, Array, ArrayObj, Bytes, BytesObj, CastError, Error, ErrorObj,
+    Extends, FieldType, Function, FunctionObj, ItemsHead, MutField, NewError, Object, ObjectArc,
+    ObjectHeader, ObjectRef, PlaceError, RegisterError, Str, StrObj, TypeBuilder, TypeSlot,
+    UniqueObject, WeakObjectArc, WithItems, field, report_unraisable, type_index_of, type_info,
+};
+
+pub use crate::call::{CallArgs, CallTyped};
+pub use crate::callee::FromAny;
+pub use crate::exports::{Exports, register};
+pub use crate::into_any::IntoAny;
+pub use crate::load::load_library;
+pub use crate::methods::{TypedMethod, TypedMethods};
+pub use crate::typed::{TypedFn, try_typed, typed};
+
+/// What a library's source file wants in scope: `use rust_binding::prelude::*;`.
+pub mod prelude {
+    pub use object_core::{
+        Any, AnyView, Array, Bytes, Error, Function, MutField, Object, ObjectArc, ObjectHeader,
+        ObjectRef, RegisterError, Str, TypeBuilder, TypeSlot, WeakObjectArc, field,
+    };
+
+    pub use crate::call::CallTyped;
+    pub use crate::exports::Exports;
+    pub use crate::methods::TypedMethods;
+    pub use crate::typed::typed;
+}
+
+/// What [`export_library!`] expands to; no promises.
+#[doc(hidden)]
+pub mod support {
+    pub use object_core::table::{LibraryReply, RuntimeTable};
+
+    pub use crate::init::{Registration, init};
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,473 @@
+//! Each rule catches what it is for, and lets through what is next to it: small trees, one broken
+//! rule each.
+
+use tidy::{Tree, check};
+
+/// A tree of these files; every crate in it gets a manifest if it has none.
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut tree: Tree = files
+        .iter()
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect();
+    let dirs: Vec<String> = tree
+        .keys()
+        .filter_map(|file| Some(file.split_once("/src/")?.0.to_owned()))
+        .collect();
+    for dir in dirs {
+        let name = dir.rsplit('/').next().unwrap_or_default();
+        let manifest = format!("[package]\nname = \"{name}\"\n");
+        tree.entry(format!("{dir}/Cargo.toml")).or_insert(manifest);
+    }
+    tree
+}
+
+/// What is found in these files, as `file:line rule`.
+fn found(files: &[(&str, &str)]) -> Vec<String> {
+    let problems = check(&tree(files));
+    problems
+        .iter()
+        .map(|p| format!("{}:{} {}", p.file, p.line, p.rule))
+        .collect()
+}
+
+const NONE: [String; 0] = [];
+
+#[test]
+fn a_file_begins_with_its_head() {
+    assert_eq!(found(&[("a/src/lib.rs", "//! Head.\n")]), NONE);
+    assert_eq!(
+        found(&[("a/src/lib.rs", "// no head\n//! Head.\n")]),
+        ["a/src/lib.rs:1 head"]
+    );
+    assert_eq!(
+        found(&[("a/src/bin/b.rs", "fn main() {}\n")]),
+        ["a/src/bin/b.rs:1 head"]
+    );
+    assert_eq!(found(&[("a/src/lib.rs", "")]), ["a/src/lib.rs:1 head"]);
+}
+
+#[test]
+fn a_file_has_500_lines_at_most() {
+    let lines = |n: usize| format!("//! Head.\n{}", "// x\n".repeat(n - 1));
+    assert_eq!(found(&[("a/src/lib.rs", &lines(500))]), NONE);
+    assert_eq!(
+        found(&[("a/src/lib.rs", &lines(501))]),
+        ["a/src/lib.rs:501 length"]
+    );
+    assert_eq!(
+        found(&[
+            ("a/tests/long.rs", &lines(501)),
+            ("a/src/lib.rs", &lines(1))
+        ]),
+        NONE
+    );
+}
+
+/// A crate whose lib.rs declares `low` above `high`, with these texts.
+fn two(low: &str, high: &str) -> Vec<String> {
+    let lib = "//! L.\nmod low;\nmod high;\n";
+    let (low, high) = (format!("//! L.\n{low}"), format!("//! H.\n{high}"));
+    found(&[
+        ("a/src/lib.rs", lib),
+        ("a/src/low.rs", &low),
+        ("a/src/high.rs", &high),
+    ])
+}
+
+#[test]
+fn imports_run_downwards() {
+    assert_eq!(
+        two(
+            "",
+            "use crate::low::X;\nfn f() { crate::low::g(); super::low::g(); }"
+        ),
+        NONE
+    );
+    let caught = ["a/src/low.rs:2 imports"];
+    for upward in [
+        "use crate::high::X;",
+        "use crate::{high::X};",
+        "use crate::{low::Y, high::{self, X as Z}};",
+        "pub(crate) use crate::high;",
+        "use super::high::X;",
+        "fn f(x: crate::high::X) {}",
+        "fn f() -> u8 { crate::high::X { y: 1 }.y }",
+        "fn f() { super::high::g() }",
+        "mod inner { use super::super::high::X; }",
+        "macro_rules! m { () => { crate::high::g() } }",
+    ] {
+        assert_eq!(two(upward, ""), caught, "{upward}");
+    }
+    for fine in [
+        "// use crate::high::X;",
+        "/* use crate::high::X; /* nested */ */",
+        "/// [`crate::high::X`]\nfn f() {}",
+        "const S: &str = \"use crate::high::X;\";",
+        "const S: &str = r#\"\"use crate::high::X;\"#;",
+        "const C: char = '\"'; const D: u8 = b'\\''; // \"use crate::high::X;",
+        "use other::high::X;",
+        "use crate::low::X;",
+        "#[cfg(test)]\nmod tests { use crate::high::X; }",
+        "#[cfg(test)]\nuse crate::high::X;",
+        "macro_rules! m { () => { $crate::high::g() } }",
+        "fn f() { crate::high!() }",
+        "struct S; mod inner { use super::S; fn f(s: super::S) {} }",
+    ] {
+        assert_eq!(two(fine, ""), NONE, "{fine}");
+    }
+    let only_outside_tests = "#[cfg(not(test))]\nuse crate::high::X;";
+    assert_eq!(two(only_outside_tests, ""), ["a/src/low.rs:3 imports"]);
+}
+
+#[test]
+fn mod_lines_inside_a_macro_count() {
+    let lib = "//! L.\nmacro_rules! rooms { ($($(#[$a:meta])* $v:vis mod $name:ident;)*) => {
+        $(#[cfg(x)] $(#[$a])* $v mod $name;)* }; }\nrooms! {\n    pub mod low;\n    mod high;\n}\n";
+    let files = |low| {
+        [
+            ("a/src/lib.rs", lib),
+            ("a/src/low.rs", low),
+            ("a/src/high.rs", "//! H.\n"),
+        ]
+    };
+    assert_eq!(
+        found(&files("//! L.\nuse crate::high::X;\n")),
+        ["a/src/low.rs:2 imports"]
+    );
+    assert_eq!(found(&files("//! L.\n")), NONE);
+}
+
+#[test]
+fn a_name_that_lib_rs_passes_on_counts_as_its_module() {
+    let lib = "//! L.\nmod low;\nmod high;\nmod surface {\n    pub use crate::high::X;\n}\n\
+               pub use surface::*;\npub use high::Y as Z;\npub use other::W;\n";
+    let files = |low: &str| {
+        found(&[
+            ("a/src/lib.rs", lib),
+            ("a/src/low.rs", low),
+            ("a/src/high.rs", "//! H.\n"),
+        ])
+    };
+    for upward in [
+        "use crate::X;",
+        "use crate::{W, Z};",
+        "fn f() { crate::X::new() }",
+    ] {
+        let low = format!("//! L.\n{upward}\n");
+        assert_eq!(files(&low), ["a/src/low.rs:2 imports"], "{upward}");
+    }
+    assert_eq!(files("//! L.\nuse crate::W;\n"), NONE);
+}
+
+#[test]
+fn folders_have_an_order_of_their_own() {
+    let files = |one: &str, two: &str| {
+        found(&[
+            ("a/src/lib.rs", "//! L.\nmod below;\nmod dir;\nmod above;\n"),
+            ("a/src/below.rs", "//! B.\n"),
+            ("a/src/above.rs", "//! A.\n"),
+            (
+                "a/src/dir/mod.rs",
+                "//! D.\nmod one;\nmod two;\npub use two::T;\n",
+            ),
+            ("a/src/dir/one.rs", one),
+            ("a/src/dir/two.rs", two),
+        ])
+    };
+    let two = "//! T.\nuse super::one::X;\nuse crate::below::Y;\nuse crate::dir::one::X as Z;\n";
+    assert_eq!(files("//! O.\nuse crate::below::Y;\n", two), NONE);
+    for upward in [
+        "super::two::X",
+        "crate::dir::two::X",
+        "super::T",
+        "crate::above::X",
+    ] {
+        let one = format!("//! O.\nuse {upward};\n");
+        assert_eq!(
+            files(&one, "//! T.\n"),
+            ["a/src/dir/one.rs:2 imports"],
+            "{upward}"
+        );
+    }
+}
+
+#[test]
+fn a_mod_rs_and_its_files_do_not_use_each_other() {
+    let files = |lib: &str| {
+        let low = "//! L.\nuse crate::Item;\n";
+        found(&[
+            ("a/src/lib.rs", &format!("//! L.\nmod low;\n{lib}")),
+            ("a/src/low.rs", low),
+        ])
+    };
+    assert_eq!(files("struct Item;\npub use low::X;\n"), NONE);
+    // Another crate's name is nobody's item here.
+    assert_eq!(files("pub use other::Item;\nuse low::X;\n"), NONE);
+    assert_eq!(
+        files("struct Item;\nuse low::X;\n"),
+        ["a/src/low.rs:2 imports"]
+    );
+    assert_eq!(
+        files("struct Item;\nfn f() { low::g() }\n"),
+        ["a/src/low.rs:2 imports"]
+    );
+}
+
+#[test]
+fn nobody_uses_super_star() {
+    let caught = ["a/src/low.rs:2 imports"];
+    assert_eq!(two("mod inner { use super::*; }", ""), caught);
+    assert_eq!(
+        two("mod i { mod j { pub use super::super::*; } }", ""),
+        caught
+    );
+    assert_eq!(two("#[cfg(test)] mod tests { use super::*; }", ""), caught);
+    assert_eq!(two("mod inner { pub use super::inner::*; }", ""), NONE);
+}
+
+#[test]
+fn every_file_is_declared() {
+    // A file of tests is found, and may use anything.
+    let lib = (
+        "a/src/lib.rs",
+        "//! L.\n#[cfg(test)]\nmod tests;\nmod high;\n",
+    );
+    let tests = ("a/src/tests.rs", "//! T.\nuse crate::high::X;\n");
+    assert_eq!(found(&[lib, tests, ("a/src/high.rs", "//! H.\n")]), NONE);
+    let caught = ["a/src/lost.rs:1 imports"];
+    assert_eq!(
+        found(&[("a/src/lib.rs", "//! L.\n"), ("a/src/lost.rs", "//! L.\n")]),
+        caught
+    );
+}
+
+/// What is found about one crate's dependency on another.
+fn depends(own: &str, section: &str, dependency: &str) -> Vec<String> {
+    let name = own.rsplit('/').next().unwrap_or_default();
+    let manifest =
+        format!("[package]\nname = \"{name}\"\n[features]\nd = [\"x\"]\n{section}\n{dependency}\n");
+    let mut files = vec![(format!("{own}/Cargo.toml"), manifest)];
+    for dir in [
+        "alloc-header",
+        "object-core",
+        "rust-binding",
+        "rust-binding/rust-binding-derive",
+    ] {
+        let name = dir.rsplit('/').next().unwrap_or_default();
+        files.push((
+            format!("{dir}/Cargo.toml"),
+            format!("[package]\nname = \"{name}\"\n"),
+        ));
+    }
+    for dir in ["py-binding", "examples/demo", "fuzz", "ci/tidy"] {
+        let name = dir.rsplit('/').next().unwrap_or_default();
+        files.push((
+            format!("{dir}/Cargo.toml"),
+            format!("[package]\nname = \"{name}\"\n"),
+        ));
+    }
+    files.reverse(); // the one under test comes last, and wins
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    found(&files)
+}
+
+#[test]
+fn crates_depend_downwards() {
+    let plain = "[dependencies]";
+    for (own, on) in [
+        ("object-core", "alloc-header.workspace = true"),
+        ("rust-binding", "object-core = { workspace = true }"),
+        ("rust-binding", "rust-binding-derive.workspace = true"),
+        ("py-binding", "pyo3.workspace = true"),
+        ("py-binding", "object-core = { path = \"../object-core\" }"),
+        ("examples/demo", "py-binding.workspace = true"),
+        ("ci/tidy", "serde = \"1\""),
+    ] {
+        assert_eq!(depends(own, plain, on), NONE, "{own}: {on}");
+    }
+    for (own, section, on) in [
+        ("alloc-header", plain, "object-core.workspace = true"),
+        (
+            "alloc-header",
+            "[dev-dependencies]",
+            "object-core = { path = \"../object-core\" }",
+        ),
+        (
+            "object-core",
+            "[target.'cfg(loom)'.dependencies]",
+            "py-binding = \"0.1\"",
+        ),
+        (
+            "object-core",
+            plain,
+            "core2 = { package = \"rust-binding\", version = \"0.1\" }",
+        ),
+        ("object-core", plain, "fuzz = { path = \"../fuzz\" }"),
+        ("rust-binding", plain, "py-binding.workspace = true"),
+        ("py-binding", plain, "rust-binding.workspace = true"),
+        (
+            "py-binding",
+            "[build-dependencies]",
+            "rust-binding-derive = \"0.1\"",
+        ),
+        (
+            "rust-binding/rust-binding-derive",
+            plain,
+            "rust-binding.workspace = true",
+        ),
+        (
+            "examples/demo",
+            plain,
+            "tidy = { path = \"../../ci/tidy\" }",
+        ),
+        ("object-core", plain, "pyo3.workspace = true"),
+        (
+            "rust-binding",
+            plain,
+            "python = { package = \"pyo3-ffi\", version = \"0.28\" }",
+        ),
+        (
+            "examples/demo",
+            "[build-dependencies]",
+            "pyo3-build-config = \"0.28\"",
+        ),
+    ] {
+        assert_eq!(
+            depends(own, section, on),
+            [format!("{own}/Cargo.toml:6 crates")],
+            "{on}"
+        );
+    }
+    let header = depends(
+        "object-core",
+        "[dependencies.py-binding]",
+        "path = \"../py-binding\"",
+    );
+    assert_eq!(header, ["object-core/Cargo.toml:5 crates"]);
+}
+
+#[test]
+fn only_py_binding_names_pyo3() {
+    let text = "//! L.\nuse pyo3::ffi; // \"pyo3\"\n";
+    assert_eq!(found(&[("py-binding/src/lib.rs", text)]), NONE);
+    assert_eq!(
+        found(&[("rust-binding/src/lib.rs", text)]),
+        ["rust-binding/src/lib.rs:2 crates"]
+    );
+    assert_eq!(
+        found(&[("object-core/src/lib.rs", "//! pyo3\n/// pyo3\nfn f() {}\n")]),
+        NONE
+    );
+}
+
+#[test]
+fn the_tie_knows_no_python() {
+    let files = |word: &str| {
+        found(&[
+            ("py-binding/src/lib.rs", "//! L.\nmod py;\nmod tie;\n"),
+            ("py-binding/src/py/mod.rs", "//! P.\n"),
+            ("py-binding/src/tie/mod.rs", "//! T.\nmod word;\n"),
+            ("py-binding/src/tie/word.rs", &format!("//! W.\n{word}\n")),
+        ])
+    };
+    assert_eq!(files("// pyo3, crate::py\nfn py() {}"), NONE);
+    let caught = ["py-binding/src/tie/word.rs:2 tie"];
+    for python in [
+        "use pyo3::ffi;",
+        "use crate::py::X;",
+        "use super::super::py;",
+    ] {
+        assert_eq!(files(python), caught, "{python}");
+    }
+}
+
+#[test]
+fn unsafe_code_stands_where_the_mod_lines_allow_it() {
+    let files = |allow: &str, text: &str| {
+        let lib = format!("//! L.\n{allow}\nmod low;\n");
+        let low = format!("//! L.\n{text}\n");
+        found(&[("a/src/lib.rs", &lib), ("a/src/low.rs", &low)])
+    };
+    let allow = "#[cfg(all(unix,\n    x))]\n#[allow(unsafe_code)]\n// why\npub(crate)";
+    for code in [
+        "fn f() { unsafe { g() } }",
+        "unsafe fn f() {}",
+        "unsafe impl S for T {}",
+    ] {
+        assert_eq!(files("", code), ["a/src/low.rs:2 unsafe"], "{code}");
+        assert_eq!(
+            files("#[allow(dead_code)]", code),
+            ["a/src/low.rs:2 unsafe"],
+            "{code}"
+        );
+        assert_eq!(files(allow, code), NONE, "{code}");
+    }
+    for text in [
+        "// unsafe { }",
+        "/// unsafe impl",
+        "type F = unsafe extern \"C\" fn(i: i32);",
+    ] {
+        assert_eq!(files("", text), NONE, "{text}");
+    }
+    assert_eq!(
+        files("#[allow(unsafe_code)]", "fn f() {}"),
+        ["a/src/lib.rs:3 unsafe"]
+    );
+    let root = found(&[("a/src/lib.rs", "//! L.\nfn f() { unsafe { g() } }\n")]);
+    assert_eq!(root, ["a/src/lib.rs:2 unsafe"]);
+    // An attribute is for the line behind it, and for the files below it.
+    let lib = "//! L.\n#[allow(unsafe_code)]\nmod one;\nmod two;\n";
+    let text = "//! F.\nfn f() { unsafe { g() } }\n";
+    let files = [
+        ("a/src/lib.rs", lib),
+        ("a/src/one/mod.rs", "//! O.\nmod inner;\n"),
+        ("a/src/one/inner.rs", text),
+        ("a/src/two.rs", text),
+    ];
+    assert_eq!(found(&files), ["a/src/two.rs:2 unsafe"]);
+}
+
+#[test]
+fn nothing_is_unfinished() {
+    for code in [
+        "fn f() { todo!() }",
+        "fn f() { unimplemented!(\"later\") }",
+        "#[ignore]",
+        "#[ignore = \"slow\"]",
+        "fn f() { std::thread::sleep(x) }",
+        "use std::{sync::Arc, thread::{sleep, spawn}};",
+    ] {
+        let text = format!("//! L.\n{code}\n");
+        let lib = ("a/src/lib.rs", "//! L.\n");
+        assert_eq!(
+            found(&[("a/src/lib.rs", &text)]),
+            ["a/src/lib.rs:2 unfinished"],
+            "{code}"
+        );
+        let tests = found(&[lib, ("a/tests/t.rs", &text)]);
+        assert_eq!(tests, ["a/tests/t.rs:2 unfinished"], "{code}");
+    }
+    let fine = "//! todo!()\nfn f() -> bool { \"todo!(\"; let todo = 1; todo != (2) }\n";
+    assert_eq!(found(&[("a/src/lib.rs", fine)]), NONE);
+}
+
+#[test]
+fn a_problem_says_where_what_and_what_to_do() {
+    let problems = check(&tree(&[
+        ("a/src/lib.rs", "//! L.\nmod low;\nmod high;\n"),
+        ("a/src/low.rs", "//! L.\n\nuse crate::high::X;\n"),
+        ("a/src/high.rs", "//! H.\n"),
+    ]));
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "a/src/low.rs:3: imports: `crate::high` is declared below this file's module \
+          (a/src/lib.rs:3): move that `mod` line up, or what is needed of it into a module above \
+          both"
+        ]
+    );
+}

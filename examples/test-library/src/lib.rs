@@ -1,0 +1,53 @@
+//! A Tieback library that does everything a library can do, for the tests of every frontend.
+//!
+//! All names begin with `test_library.`; each room registers its own. `test_library.live()` counts the
+//! objects of this library's types that are alive: a test asserts that it is back where it was.
+//!
+//! - `points`: `Point`, its heir `Point3`: fields, methods, static methods, constructors.
+//! - `fields`: `Fields` and `FrozenFields`: one field of every kind, mutable and frozen.
+//! - `nodes`: `Node`: chains, weak parents, a payload of any type.
+//! - `arrays`: `Numbers`, `Wide`: items in the object's own block; `Aligned`: an over-aligned body.
+//! - `odd`: `Loud` (its destructor panics), `OnDrop` (its destructor calls back), `Foreign` (no
+//!   allocation header).
+//! - `echoes`: every kind of argument and result. `callbacks`: calling functions that came in.
+//! - `holds`: references kept in Rust statics. `threads`: references and calls on Rust threads.
+
+mod tally;
+
+#[allow(unsafe_code)]
+mod points;
+
+#[allow(unsafe_code)]
+mod fields;
+
+#[allow(unsafe_code)]
+mod nodes;
+
+#[allow(unsafe_code)]
+mod arrays;
+
+#[allow(unsafe_code)]
+mod odd;
+
+mod echoes;
+
+mod callbacks;
+
+#[allow(unsafe_code)]
+mod holds;
+
+mod threads;
+
+rust_binding::export_library!(|exports| {
+    exports.function("test_library.live", tally::live);
+    points::export(exports);
+    fields::export(exports);
+    nodes::export(exports);
+    arrays::export(exports);
+    odd::export(exports);
+    echoes::export(exports);
+    callbacks::export(exports);
+    holds::export(exports);
+    threads::export(exports);
+    Ok(())
+});

@@ -1,0 +1,164 @@
+//! Rust values out of an [`AnyView`].
+
+use crate::any::{Any, AnyView};
+use crate::arc::ObjectArc;
+use crate::error_kinds::CastError;
+use crate::object::Object;
+use crate::slots::raw_inc;
+use crate::str::{Bytes, Str};
+use crate::type_index as index;
+
+/// What a cast error expected if a copy could not be made.
+const NO_MEMORY: &str = "a value there is memory for";
+
+impl TryFrom<AnyView<'_>> for () {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match view.type_index() {
+            index::NONE => Ok(()),
+            got => Err(CastError::new("None", got)),
+        }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for bool {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match view.type_index() {
+            // SAFETY: the type says that the int was written.
+            index::BOOL => Ok(unsafe { view.raw().value.int } != 0),
+            got => Err(CastError::new("bool", got)),
+        }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for i64 {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match view.type_index() {
+            // SAFETY: the type says that the int was written; True is 1, as in Python.
+            index::INT | index::BOOL => Ok(unsafe { view.raw().value.int }),
+            got => Err(CastError::new("int", got)),
+        }
+    }
+}
+
+macro_rules! narrower {
+    ($($int:ty),*) => {$(
+        impl TryFrom<AnyView<'_>> for $int {
+            type Error = CastError;
+
+            fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+                let wide = i64::try_from(view)?;
+                <$int>::try_from(wide)
+                    .map_err(|_| CastError::new(stringify!($int), view.type_index()))
+            }
+        }
+    )*};
+}
+narrower!(i8, i16, i32, u8, u16, u32);
+
+impl TryFrom<AnyView<'_>> for f64 {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match view.type_index() {
+            // SAFETY: the type says that the float was written.
+            index::FLOAT => Ok(unsafe { view.raw().value.float }),
+            // SAFETY: the type says that the int was written.
+            index::INT | index::BOOL => Ok(unsafe { view.raw().value.int } as f64),
+            got => Err(CastError::new("float", got)),
+        }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for Str {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match (view.as_str(), view.type_index()) {
+            (Some(_), index::STR | index::SMALL_STR) => {
+                // SAFETY: alive for the view; the reference just taken is the Str's.
+                unsafe { raw_inc(view.raw()) };
+                // SAFETY: one of the two types, and UTF-8 as just checked.
+                Ok(unsafe { Self::from_raw(*view.raw()) })
+            }
+            (Some(text), got) => Self::try_new(text).map_err(|_| CastError::new(NO_MEMORY, got)),
+            (None, got) => Err(CastError::new("str", got)),
+        }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for Bytes {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match (view.type_index(), view.as_bytes()) {
+            (index::BYTES | index::SMALL_BYTES, Some(_)) => {
+                // SAFETY: alive for the view; the reference just taken is the Bytes'.
+                unsafe { raw_inc(view.raw()) };
+                // SAFETY: one of the two types.
+                Ok(unsafe { Self::from_raw(*view.raw()) })
+            }
+            (got @ index::BYTE_SLICE_PTR, Some(bytes)) => {
+                Self::try_new(bytes).map_err(|_| CastError::new(NO_MEMORY, got))
+            }
+            (got, _) => Err(CastError::new("bytes", got)),
+        }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for Any {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        view.try_to_owned().map_err(|_| CastError::new(NO_MEMORY, view.type_index()))
+    }
+}
+
+impl<T: Object> TryFrom<AnyView<'_>> for ObjectArc<T> {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        const {
+            assert!(T::DISTINCT, "the type's number does not tell what items lie behind the body");
+        }
+        let Ok(wanted) = T::type_index() else {
+            return Err(CastError::new("a type that could not be registered", view.type_index()));
+        };
+        match view.object_of(wanted) {
+            // SAFETY: the type table says that it is a T; the reference moves over.
+            Ok(object) => Ok(unsafe { Self::from_raw(ObjectArc::into_raw(object).cast()) }),
+            Err(got) => Err(CastError::new(crate::types::static_name(wanted), got)),
+        }
+    }
+}
+
+macro_rules! optional {
+    ($($value:ty),*) => {$(
+        impl TryFrom<AnyView<'_>> for Option<$value> {
+            type Error = CastError;
+
+            fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+                if view.type_index() == index::NONE { Ok(None) } else { view.try_into().map(Some) }
+            }
+        }
+    )*};
+}
+optional!(bool, i64, f64, Str, Bytes);
+
+impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        match view.try_into() {
+            Ok(object) => Ok(Some(object)),
+            // None, or a moved object that is gone.
+            Err(error) if error.got() == index::NONE => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

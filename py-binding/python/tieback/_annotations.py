@@ -1,0 +1,330 @@
+"""What an annotation means for a native field."""
+
+from __future__ import annotations
+
+import builtins
+import collections.abc
+import sys
+import types
+import typing
+from dataclasses import Field, dataclass, field as std_field
+from typing import Any, Callable, Union
+
+from tieback import _core
+from tieback._core import Array, Error, Function, Object
+from tieback._weak import Weak
+
+NONE, BOOL, INT, FLOAT, STR, BYTES = (1 << bit for bit in range(6))
+ALL = (1 << 32) - 1
+_ROOT = 64
+_UNRESOLVED = -1
+
+_SCALARS: dict[Any, tuple[str, int]] = {
+    int: ("int", INT),
+    float: ("float", FLOAT | INT),
+    bool: ("bool", BOOL),
+    str: ("str", STR),
+    bytes: ("bytes", BYTES),
+}
+
+
+class Later:
+    """A name in an annotation that means nothing yet."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __or__(self, other: Any) -> Any:
+        return Union[typing.ForwardRef(self.name), other]
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, typing.ForwardRef(self.name)]
+
+    def __call__(self) -> None:  # typing takes callables for types
+        raise TypeError(self.name)
+
+
+class _Names(dict[str, Any]):
+    """Looks names up as the module would, and makes unknown ones ``Later``."""
+
+    def __init__(self, cls: type, namespaces: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.cls = cls
+        self.namespaces = namespaces
+
+    def __missing__(self, name: str) -> Any:
+        if name == self.cls.__name__:
+            return Later(name)
+        for names in self.namespaces:
+            if name in names:
+                return names[name]
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        return Later(name)
+
+
+@dataclass
+class Kind:
+    """How one field is stored, and what it takes."""
+
+    kind: str
+    text: str
+    optional: bool = False
+    type_index: int = _ROOT
+    mask: int = ALL
+    objects: list[int] = std_field(default_factory=list)
+    later: str | None = None
+    scopes: list[dict[str, Any]] = std_field(default_factory=list)
+    owner: str = ""
+    name: str = ""
+    settled: type | None = None
+    owner_name: str = ""
+
+    def argument(self, name: str, doc: str, flags: int) -> Any:
+        """The field as ``_core`` takes it."""
+        self.name = name
+        argument = types.SimpleNamespace(
+            name=name,
+            doc=doc,
+            kind=self.kind,
+            flags=flags,
+            type_index=_UNRESOLVED if self.later else self.type_index,
+            mask=self.mask,
+            objects=self.objects,
+            text=self.text,
+            resolver=self.resolve if self.later else None,
+        )
+        return argument
+
+    def settle(self, cls: type) -> None:
+        """The class exists now: its own name means it."""
+        self.settled = cls
+
+    def resolve(self) -> int:
+        """The type number of a forward reference; called when the field is first set."""
+        assert self.later is not None
+        cls = self.settled
+        if cls is not None and self.later in (self.owner_name, self.owner):
+            found: Any = cls
+        else:
+            found = _find(self.later, self.scopes)
+        if found is None:
+            raise TypeError(
+                f"field {self.name!r} of {self.owner_name!r}: the forward reference "
+                f"{self.later!r} means nothing yet; define the class before the field is set"
+            )
+        index = _class_index(found)
+        if index is None:
+            raise TypeError(
+                f"field {self.name!r} of {self.owner_name!r}: {self.later!r} is no native class; "
+                "decorate it with py_class or register_object"
+            )
+        return index
+
+    def check_default(self, name: str, default: Any) -> None:
+        """A default of the wrong type is an error of the class, not of each construction."""
+        accepts = self._accepts_default(default)
+        if not accepts:
+            raise TypeError(
+                f"field {name!r}: expected a default of type {self.text}, got "
+                f"{type(default).__name__} ({default!r})"
+            )
+
+    def _accepts_default(self, default: Any) -> bool:
+        if default is None:
+            return self.optional or self.kind == "weak" or bool(self.mask & NONE and self.kind == "any")
+        if self.kind == "int":
+            return hasattr(default, "__index__")
+        if self.kind == "float":
+            return isinstance(default, (float, int)) or hasattr(default, "__float__")
+        if self.kind == "bool":
+            return isinstance(default, bool)
+        if self.kind == "str":
+            return isinstance(default, str)
+        if self.kind == "bytes":
+            return isinstance(default, (bytes, bytearray))
+        return True  # checked natively at each construction
+
+
+def _find(name: str, scopes: list[dict[str, Any]]) -> Any:
+    for names in scopes:
+        found = names.get(name)
+        if isinstance(found, type):
+            return found
+    # A class defined in a function is found by its name among the registered ones.
+    for cls in _all_subclasses(Object):
+        if cls.__name__ == name and getattr(cls, "__tieback_py_class__", False):
+            return cls
+    return None
+
+
+def _all_subclasses(cls: type) -> list[type]:
+    found = []
+    for sub in cls.__subclasses__():
+        found.append(sub)
+        found.extend(_all_subclasses(sub))
+    return found[::-1]
+
+
+def _class_index(cls: Any) -> int | None:
+    if not isinstance(cls, type) or not issubclass(cls, Object):
+        return None
+    return _core.class_type_index(cls)
+
+
+def describe(field: Field[Any], cls: type) -> Kind:
+    """The kind of a field's annotation, looked up where the class was defined."""
+    annotation = field.type
+    scopes = _scopes(cls)
+    if isinstance(annotation, str):
+        annotation = _evaluate(annotation, cls, scopes)
+    kind = _kind(annotation, cls, scopes, field.name)
+    kind.scopes = scopes
+    kind.owner = cls.__qualname__
+    kind.owner_name = cls.__name__
+    return kind
+
+
+def _scopes(cls: type) -> list[dict[str, Any]]:
+    scopes = []
+    # The functions around the class, innermost first, as long as its definition runs.
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == cls.__module__:
+            scopes.append(dict(frame.f_locals))
+        frame = frame.f_back  # type: ignore[assignment]
+    module = sys.modules.get(cls.__module__)
+    if module is not None:
+        scopes.append(vars(module))
+    return scopes
+
+
+def _evaluate(text: str, cls: type, scopes: list[dict[str, Any]]) -> Any:
+    try:
+        return eval(text, {"__builtins__": {}}, _Names(cls, scopes))
+    except Exception as error:
+        raise TypeError(f"{cls.__name__}: the annotation {text!r} cannot be read: {error}") from None
+
+
+def _text(annotation: Any) -> str:
+    if isinstance(annotation, Later):
+        return annotation.name
+    if isinstance(annotation, typing.ForwardRef):
+        return annotation.__forward_arg__
+    if annotation is None or annotation is type(None):
+        return "None"
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation.__name__
+    members = _members(annotation)
+    if members is not None:
+        return " | ".join(_text(member) for member in members)
+    return str(annotation).replace("typing.", "")
+
+
+def _members(annotation: Any) -> tuple[Any, ...] | None:
+    """The alternatives of a union; None for anything else."""
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return typing.get_args(annotation)
+    return None
+
+
+def _kind(annotation: Any, cls: type, scopes: list[dict[str, Any]], name: str) -> Kind:
+    if isinstance(annotation, str):
+        annotation = _evaluate(annotation, cls, scopes)
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = _evaluate(annotation.__forward_arg__, cls, scopes)
+    text = _text(annotation)
+    if annotation in (Any, object):
+        return Kind("any", text, optional=True)
+    if isinstance(annotation, Later):
+        return Kind("object", text, later=annotation.name)
+    scalar = _SCALARS.get(annotation) if _is_hashable(annotation) else None
+    if scalar is not None:
+        return Kind(scalar[0], text)
+    if annotation is None or annotation is type(None):
+        return Kind("any", text, optional=True, mask=NONE)
+    members = _members(annotation)
+    if members is not None:
+        return _union(members, text, cls, scopes, name)
+    origin = typing.get_origin(annotation) or annotation
+    if origin is Weak:
+        arguments = typing.get_args(annotation)
+        target = _kind(arguments[0] if arguments else Object, cls, scopes, name)
+        if target.kind != "object":
+            raise TypeError(
+                f"{cls.__name__}: field {name!r}: Weak[{_text(arguments[0])}]: only objects can be "
+                "weakly referred to"
+            )
+        target.kind, target.text, target.optional = "weak", target.text, True
+        return target
+    if origin in (Array, tuple):
+        return Kind("object", text, type_index=_index(Array))
+    if origin in (Function, Callable, collections.abc.Callable):
+        return Kind("object", text, type_index=_index(Function))
+    if isinstance(origin, type) and issubclass(origin, BaseException):
+        return Kind("object", text, type_index=_index(Error))
+    index = _class_index(origin)
+    if index is not None:
+        if index == _ROOT and origin is not Object:
+            raise TypeError(
+                f"{cls.__name__}: field {name!r}: {text} is not registered; decorate it with "
+                "py_class or register_object first"
+            )
+        return Kind("object", text, type_index=index)
+    hint = (
+        "annotate with tieback.Array, which takes lists and tuples"
+        if origin in (list, collections.abc.Sequence)
+        else "there is no native map yet; annotate with Any and store an Array of pairs"
+        if origin in (dict, collections.abc.Mapping)
+        else "use int, float, bool, str, bytes, a native class, Weak, Array, Callable, a union of "
+        "them, or Any"
+    )
+    raise TypeError(
+        f"{cls.__name__}: field {name!r}: cannot store the annotation {text!r} natively; {hint}"
+    )
+
+
+def _is_hashable(annotation: Any) -> bool:
+    try:
+        hash(annotation)
+    except TypeError:
+        return False
+    return True
+
+
+def _index(cls: type) -> int:
+    index = _core.class_type_index(cls)
+    assert index is not None
+    return index
+
+
+def _union(
+    members: tuple[Any, ...], text: str, cls: type, scopes: list[dict[str, Any]], name: str
+) -> Kind:
+    none = any(member is type(None) or member is None for member in members)
+    kinds = [
+        _kind(member, cls, scopes, name)
+        for member in members
+        if not (member is type(None) or member is None)
+    ]
+    if len(kinds) == 1:
+        only = kinds[0]
+        only.text = text
+        if only.kind in ("object", "weak", "str", "bytes"):
+            only.optional = only.optional or none
+            return only
+    mask, objects = NONE if none else 0, []
+    for kind in kinds:
+        if kind.kind == "any" and kind.mask == ALL:
+            return Kind("any", text, optional=True)
+        if kind.later is not None:
+            # Which objects is known too late for a union: take any.
+            objects.append(_ROOT)
+        elif kind.kind in ("object", "weak"):
+            objects.append(kind.type_index)
+        elif kind.kind == "any":
+            mask |= kind.mask
+            objects.extend(kind.objects)
+        else:
+            mask |= {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": BYTES}[kind.kind]
+    return Kind("any", text, optional=none, mask=mask, objects=objects)

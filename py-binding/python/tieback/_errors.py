@@ -1,0 +1,90 @@
+"""``Error``: what an exception is while it crosses native code."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, overload
+
+from tieback import _core
+from tieback._core import Error as Error
+
+__all__ = ["Error", "register_error"]
+
+
+def _new(
+    cls: type[Error],
+    kind: str,
+    message: str = "",
+    traceback: str = "",
+    cause: Error | BaseException | None = None,
+) -> Error:
+    if isinstance(cause, BaseException):
+        cause = _core.convert(cause)
+    return _core.make_error(kind, message, traceback, cause)
+
+
+def _init(self: Error, *args: object, **kwargs: object) -> None:
+    """``__new__`` has made the error."""
+
+
+def _part(index: int, doc: str) -> property:
+    def get(self: Error) -> Any:
+        return _core.error_parts(self)[index]
+
+    return property(get, doc=doc)
+
+
+def _py_error(self: Error) -> BaseException:
+    """The exception this error is raised as: the very one it was made of, or a new one."""
+    return _core.error_exception(self)
+
+
+def _repr(self: Error) -> str:
+    if not self.__chandle__():
+        return "<Error (moved)>"
+    kind, message, _, _ = _core.error_parts(self)
+    return f"Error({kind!r}, {message!r})"
+
+
+def _str(self: Error) -> str:
+    kind, message, _, _ = _core.error_parts(self)
+    return f"{kind}: {message}"
+
+
+Error.__doc__ = "Error(kind, message='', traceback='', cause=None): an error as native code holds it."
+Error.__new__ = staticmethod(_new)  # type: ignore[assignment]
+Error.__init__ = _init  # type: ignore[assignment]
+Error.kind = _part(0, "The name of the exception's type.")
+Error.message = _part(1, "Its text.")
+Error.traceback = _part(2, "The frames it came through, innermost first; empty if none are known.")
+Error.backtrace = Error.traceback
+Error.cause = _part(3, "The Error that caused it, or None.")
+Error.py_error = _py_error
+Error.__repr__ = _repr  # type: ignore[assignment]
+Error.__str__ = _str  # type: ignore[assignment]
+
+
+@overload
+def register_error(name_or_class: type[BaseException]) -> type[BaseException]: ...
+@overload
+def register_error(name_or_class: str) -> Callable[[type[BaseException]], type[BaseException]]: ...
+@overload
+def register_error(name_or_class: str, cls: type[BaseException]) -> type[BaseException]: ...
+
+
+def register_error(name_or_class: Any = None, cls: Any = None) -> Any:
+    """Registers the exception class that native errors of a kind are raised as.
+
+    Exceptions that Python code raises come back as themselves anyway; this is for errors that
+    native code makes. Usable as ``@register_error``, ``@register_error("Kind")`` or
+    ``register_error("Kind", cls)``.
+    """
+    if cls is None and not isinstance(name_or_class, str):
+        name_or_class, cls = name_or_class.__name__, name_or_class
+
+    def register(cls: type[BaseException]) -> type[BaseException]:
+        if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+            raise TypeError(f"register_error expects an exception class, got {cls!r}")
+        _core.error_classes[name_or_class] = cls
+        return cls
+
+    return register if cls is None else register(cls)

@@ -1,0 +1,120 @@
+"""Pickle, copy and deepcopy: sharing is kept, and an object is rebuilt before its fields are read,
+so that cycles through weak and other fields come out as they went in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tieback import _core
+from tieback._core import Array, Function, Object
+from tieback._errors import Error
+
+__all__: list[str] = []
+
+
+def _native_fields(cls: type) -> list[str]:
+    return getattr(cls, "__tieback_fields__", [])
+
+
+def _slots(cls: type) -> list[str]:
+    names: list[str] = []
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                if name.startswith("__") and not name.endswith("__"):
+                    name = f"_{base.__name__.lstrip('_')}{name}"
+                names.append(name)
+    return names
+
+
+def _getstate(self: Object) -> dict[str, Any]:
+    """The native fields that are set, and what a subclass keeps in ``__dict__`` and slots."""
+    cls = type(self)
+    self.__reduce_check__()
+    state: dict[str, Any] = {}
+    for name in (*_native_fields(cls), *_slots(cls)):
+        try:
+            state[name] = getattr(self, name)
+        except AttributeError:
+            continue
+    state.update(getattr(self, "__dict__", {}))
+    return state
+
+
+def _setstate(self: Object, state: Any) -> None:
+    """Fills an object that is being rebuilt; TypeError for any other."""
+    if not _core.is_building(self):
+        raise TypeError(
+            f"this {type(self).__name__!r} is initialised already: __init__ and __setstate__ run "
+            "once; make a new object instead"
+        )
+    if not isinstance(state, dict):
+        raise TypeError(f"__setstate__ expects a dict of fields, got {type(state).__name__}")
+    for name, value in state.items():
+        try:
+            setattr(self, name, value)
+        except AttributeError as error:
+            raise TypeError(f"{type(self).__name__!r} has no field {name!r}: {error}") from None
+    _core.finish_building(self)
+
+
+def _reduce_check(self: Object) -> None:
+    if not self.__chandle__():
+        hash(self)  # raises what every use of an empty wrapper raises
+    if not getattr(type(self), "__tieback_py_class__", False):
+        raise TypeError(
+            f"cannot pickle or copy {type(self).__name__!r} objects: their type is defined by "
+            "native code, which gives no way to rebuild them"
+        )
+
+
+def _reduce_ex(self: Object, protocol: int) -> tuple[Any, ...]:
+    reduce = type(self).__reduce__
+    if reduce is not Object.__reduce__:
+        return reduce(self)  # type: ignore[return-value]
+    self.__reduce_check__()
+    return _core.new_unfilled, (type(self),), self.__getstate__()
+
+
+def _reduce(self: Object) -> tuple[Any, ...]:
+    return _reduce_ex(self, 4)
+
+
+def _replace(self: Object, /, **changes: Any) -> Any:
+    """A copy with some fields changed (``copy.replace``)."""
+    import dataclasses
+
+    return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def _same(self: Any, memo: Any = None) -> Any:
+    """Immutable: a copy is the object itself."""
+    return self
+
+
+Object.__getstate__ = _getstate  # type: ignore[attr-defined]
+Object.__setstate__ = _setstate  # type: ignore[attr-defined]
+Object.__reduce_check__ = _reduce_check  # type: ignore[attr-defined]
+Object.__reduce_ex__ = _reduce_ex  # type: ignore[assignment, method-assign]
+Object.__reduce__ = _reduce  # type: ignore[assignment, method-assign]
+
+Array.__reduce_ex__ = lambda self, protocol: (Array, (list(self),))  # type: ignore
+Array.__copy__ = _same  # type: ignore[attr-defined]
+
+Function.__copy__ = _same  # type: ignore[attr-defined]
+Function.__deepcopy__ = _same  # type: ignore[attr-defined]
+
+
+def _reduce_function(self: Function, protocol: int) -> Any:
+    raise TypeError("cannot pickle 'Function' objects: look global functions up by name instead")
+
+
+Function.__reduce_ex__ = _reduce_function  # type: ignore
+
+Error.__copy__ = _same  # type: ignore[attr-defined]
+Error.__deepcopy__ = _same  # type: ignore[attr-defined]
+Error.__reduce_ex__ = lambda self, protocol: (  # type: ignore
+    Error,
+    (self.kind, self.message, self.traceback, self.cause),
+)

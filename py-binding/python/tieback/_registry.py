@@ -1,0 +1,109 @@
+"""Global functions, registered classes, libraries."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, TypeVar
+
+from tieback import _core
+from tieback._rebuild import without_dict
+
+__all__ = [
+    "convert",
+    "get_global_func",
+    "list_global_func_names",
+    "load_library",
+    "register_global_func",
+    "register_object",
+    "remove_global_func",
+    "stats",
+]
+
+C = TypeVar("C", bound=type)
+
+convert = _core.convert
+list_global_func_names = _core.global_names
+
+
+def get_global_func(name: str, allow_missing: bool = False) -> Any:
+    """The function of that name that any frontend or library has registered.
+
+    Raises ValueError if there is none, or returns None with ``allow_missing``.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"get_global_func expects a name, got {type(name).__name__}")
+    function = _core.find_global_func(name)
+    if function is None and not allow_missing:
+        raise ValueError(
+            f"Cannot find global function {name!r}: no library has registered it (load_library "
+            "first, or see list_global_func_names())"
+        )
+    return function
+
+
+def register_global_func(
+    name: str | Callable[..., Any], f: Callable[..., Any] | None = None, override: bool = False
+) -> Any:
+    """Gives a callable a name that every frontend can look up; returns its ``Function``.
+
+    Usable as a decorator: ``@register_global_func("my.name")``. Raises ValueError if the name is
+    taken and ``override`` is not set.
+    """
+    if callable(name) and not isinstance(name, str):
+        name, f = name.__name__, name
+    if not isinstance(name, str):
+        raise TypeError(f"register_global_func expects a name, got {type(name).__name__}")
+    if f is None:
+        return lambda f: _core.register_global(name, f, override)
+    return _core.register_global(name, f, override)
+
+
+def remove_global_func(name: str) -> None:
+    """Takes a name out. A name that is not there is no error."""
+    _core.remove_global(name)
+
+
+def register_object(type_key: str | None = None) -> Any:
+    """Registers the Python class that shows a native type.
+
+    ``@register_object("library.Type")`` above a subclass of ``tieback.Object``. Fields and methods
+    that the library reflects are added to the class; names the class defines stay. A class whose
+    body has no ``__slots__`` is made anew without ``__dict__``, as ``dataclass(slots=True)`` does:
+    then its wrappers keep their id when they are dropped and fetched again.
+
+    Wrappers that exist keep the class they have. Raises ValueError for a key that no library has
+    registered.
+    """
+    if isinstance(type_key, type):
+        return register_object(type_key.__name__)(type_key)
+
+    def register(cls: C) -> C:
+        if not isinstance(cls, type) or not issubclass(cls, _core.Object):
+            raise TypeError(f"register_object expects a subclass of tieback.Object, got {cls!r}")
+        key = cls.__name__ if type_key is None else type_key
+        index = _core.type_index_by_key(key)
+        if index is None:
+            raise ValueError(
+                f"Cannot find object type {key!r}: no library has registered it (load_library "
+                "first)"
+            )
+        new = without_dict(cls)
+        _core.register_class(new, index)
+        return new
+
+    return register
+
+
+def load_library(path: str | os.PathLike[str]) -> None:
+    """Loads a native library that was built with Tieback: its types and functions are there then.
+
+    Loading it again does nothing. Raises OSError if it is not there or no library, ImportError if
+    it is no Tieback library or speaks another ABI version.
+    """
+    _core.load_library(os.path.abspath(os.fspath(path)))
+
+
+def stats() -> dict[str, int]:
+    """Counts of this process: ``deferred`` frees that wait for an attached thread, ``wrappers``
+    alive, wrapper storage ``kept`` for objects that live, tied ``objects`` alive."""
+    return _core.stats()

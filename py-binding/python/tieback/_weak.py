@@ -1,0 +1,25 @@
+"""``Weak[T]``: a field that points to an object without keeping it alive."""
+
+from __future__ import annotations
+
+import types
+
+
+class Weak:
+    """Marks a field of a ``py_class`` as a weak reference: ``parent: Weak[Node]``.
+
+    The field reads as the object while it lives, and as None afterwards. It takes an object or
+    None. Parents, owners and observers are what it is for: a tree of children and weak parents is
+    freed when its root is.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *args: object, **kwargs: object) -> Weak:
+        raise TypeError(
+            "Weak is an annotation for py_class fields, as in 'parent: Weak[Node]'; "
+            "assign the object itself"
+        )
+
+    def __class_getitem__(cls, item: object) -> types.GenericAlias:
+        return types.GenericAlias(cls, (item,))

@@ -1,0 +1,296 @@
+//! `tieback.Array` and `tieback.Function`: classes whose slots read the native object directly.
+
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+
+use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, type_index};
+use pyo3::ffi;
+
+use crate::py::call::function_vectorcall;
+use crate::py::classes::{self, CallableWrapper, is_wrapper};
+use crate::py::host::Cpython;
+use crate::py::into::{Form, array_of, to_explicit_value};
+use crate::py::out::value_to_python;
+use crate::py::raise::{Exc, Raised, raise, type_name};
+use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
+use crate::py::wrapper::{as_wrapper, handle};
+use crate::tie::{Adopted, adopt};
+
+/// The values of an Array's wrapper, alive as long as the wrapper is not moved from.
+///
+/// # Safety
+///
+/// Attached; a live Array wrapper.
+#[inline]
+unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<&'a [Any], Raised> {
+    // SAFETY: an Array's wrapper shows an ArrayObj.
+    unsafe { Ok((*handle(object)?.as_ptr().cast::<ArrayObj>()).values()) }
+}
+
+unsafe extern "C" fn length(object: *mut ffi::PyObject) -> isize {
+    // SAFETY: the slot's contract.
+    match unsafe { values(object) } {
+        Ok(values) => values.len() as isize,
+        Err(Raised) => -1,
+    }
+}
+
+/// `sq_item`: the index is not negative any more (the interpreter added the length).
+unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract; the value is alive: the wrapper holds the array.
+    unsafe {
+        let Ok(values) = values(object) else {
+            return null_mut();
+        };
+        match usize::try_from(at).ok().and_then(|at| values.get(at)) {
+            Some(value) => value_to_python(value.view().raw()),
+            None => raise!(
+                Exc::Index,
+                "index {at} is out of range for an Array of {} items",
+                values.len()
+            )
+            .null(),
+        }
+    }
+}
+
+/// `mp_subscript`: an int or a slice; a slice is a new Array.
+unsafe extern "C" fn subscript(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        if ffi::PyLong_CheckExact(key) != 0 || ffi::PyIndex_Check(key) != 0 {
+            let at = ffi::PyNumber_AsSsize_t(key, ffi::PyExc_IndexError);
+            if at == -1 && !ffi::PyErr_Occurred().is_null() {
+                return null_mut();
+            }
+            let Ok(values) = values(object) else {
+                return null_mut();
+            };
+            let len = values.len() as isize;
+            let place = if at < 0 { at + len } else { at };
+            return match usize::try_from(place)
+                .ok()
+                .and_then(|place| values.get(place))
+            {
+                Some(value) => value_to_python(value.view().raw()),
+                None => raise!(
+                    Exc::Index,
+                    "index {at} is out of range for an Array of {len} items"
+                )
+                .null(),
+            };
+        }
+        if ffi::PySlice_Check(key) == 0 {
+            let got = type_name(key);
+            return raise!(
+                Exc::Type,
+                "Array indices must be integers or slices, not {got}"
+            )
+            .null();
+        }
+        let (mut start, mut stop, mut step) = (0, 0, 0);
+        if ffi::PySlice_Unpack(key, &raw mut start, &raw mut stop, &raw mut step) < 0 {
+            return null_mut();
+        }
+        let Ok(values) = values(object) else {
+            return null_mut();
+        };
+        let len = values.len() as isize;
+        let count = ffi::PySlice_AdjustIndices(len, &raw mut start, &raw mut stop, step);
+        let pick = |i: usize| values[(start + i as isize * step) as usize].clone();
+        match Array::try_from_values((0..count as usize).map(pick)) {
+            Ok(array) => crate::py::out::value_into_python(array.into()),
+            Err(_) => crate::py::raise::no_memory().null(),
+        }
+    }
+}
+
+/// `tieback.Array(iterable=())`.
+unsafe extern "C" fn array_new(
+    class: *mut ffi::PyTypeObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        let count = ffi::PyTuple_Size(args);
+        if count > 1 || (!kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0) {
+            return raise!(
+                Exc::Type,
+                "Array() takes one iterable, got {count} arguments"
+            )
+            .null();
+        }
+        let made = if count == 1 {
+            array_of(ffi::PyTuple_GetItem(args, 0), Form::Crossing)
+        } else {
+            Array::try_from_values::<[Any; 0]>([]).map_err(|_| crate::py::raise::no_memory())
+        };
+        let Ok(array) = made else { return null_mut() };
+        let object = ObjectArc::into_raw(array.into_object()).cast::<ObjectHeader>();
+        bind_fresh(class, object, None)
+    }
+}
+
+/// `tieback.Function(callable)`.
+unsafe extern "C" fn function_new(
+    class: *mut ffi::PyTypeObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        let count = ffi::PyTuple_Size(args);
+        let callable = if count == 1 {
+            ffi::PyTuple_GetItem(args, 0)
+        } else {
+            null_mut()
+        };
+        let named = !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
+        if callable.is_null() || named || ffi::PyCallable_Check(callable) == 0 {
+            return raise!(Exc::Type, "Function() takes one callable").null();
+        }
+        if is_wrapper(callable) {
+            ffi::Py_INCREF(callable);
+            return callable;
+        }
+        let Ok(value) = to_explicit_value(callable) else {
+            return null_mut();
+        };
+        let Some(object) = Any::into_raw(value).as_object() else {
+            return null_mut();
+        };
+        bind_fresh(class, object, Some(function_vectorcall))
+    }
+}
+
+/// `__init__` of classes whose `__new__` has done everything.
+unsafe extern "C" fn no_init(
+    _object: *mut ffi::PyObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> core::ffi::c_int {
+    0
+}
+
+/// A new wrapper of `class` for an object nobody has seen yet; takes the reference.
+unsafe fn bind_fresh(
+    class: *mut ffi::PyTypeObject,
+    object: NonNull<ObjectHeader>,
+    vectorcall: Option<ffi::vectorcallfunc>,
+) -> *mut ffi::PyObject {
+    // SAFETY: attached; the object's one reference is ours.
+    unsafe {
+        let wrapper = crate::py::wrapper::allocate(class);
+        if wrapper.is_null() {
+            object_core::refs::dec_ref(object);
+            return null_mut();
+        }
+        if vectorcall.is_some() {
+            (*wrapper.cast::<CallableWrapper>()).vectorcall = vectorcall;
+        }
+        match adopt(&Cpython, as_wrapper(wrapper), object.cast()) {
+            Adopted::Bound => wrapper,
+            Adopted::Other(other) => {
+                ffi::Py_DECREF(wrapper);
+                other.as_ptr().cast()
+            }
+        }
+    }
+}
+
+const ARRAY_DOC: &core::ffi::CStr =
+    c"Array(iterable=())\n--\n\nAn immutable native array; its items keep their identity.";
+const FUNCTION_DOC: &core::ffi::CStr =
+    c"Function(callable)\n--\n\nSomething that every frontend can call.";
+
+/// Makes `tieback.Array`.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; the base class is made.
+pub(crate) unsafe fn make_array() -> Result<*mut ffi::PyTypeObject, Raised> {
+    let mut slots = [
+        slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
+        slot(ffi::Py_tp_new, array_new as *mut c_void),
+        slot(ffi::Py_tp_init, no_init as *mut c_void),
+        slot(ffi::Py_sq_length, length as *mut c_void),
+        slot(ffi::Py_sq_item, item as *mut c_void),
+        slot(ffi::Py_mp_length, length as *mut c_void),
+        slot(ffi::Py_mp_subscript, subscript as *mut c_void),
+        slot(ffi::Py_tp_doc, ARRAY_DOC.as_ptr().cast_mut().cast()),
+        slot(0, null_mut()),
+    ];
+    let size = crate::py::wrapper::PLAIN_SIZE as usize;
+    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE;
+    // SAFETY: attached; slots of a wrapper.
+    unsafe {
+        let class = class_from_spec(c"tieback.Array", size, flags, classes::base(), &mut slots);
+        if class.is_null() {
+            return Err(Raised);
+        }
+        classes::register(type_index::ARRAY, class, None)?;
+        Ok(class)
+    }
+}
+
+/// Makes `tieback.Function`.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; the base class is made.
+pub(crate) unsafe fn make_function() -> Result<*mut ffi::PyTypeObject, Raised> {
+    let mut members = [
+        ffi::PyMemberDef {
+            name: c"__vectorcalloffset__".as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset: core::mem::offset_of!(CallableWrapper, vectorcall) as isize,
+            flags: ffi::Py_READONLY,
+            doc: core::ptr::null(),
+        },
+        ffi::PyMemberDef {
+            name: core::ptr::null(),
+            type_code: 0,
+            offset: 0,
+            flags: 0,
+            doc: core::ptr::null(),
+        },
+    ];
+    let mut slots = [
+        slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
+        slot(ffi::Py_tp_new, function_new as *mut c_void),
+        slot(ffi::Py_tp_init, no_init as *mut c_void),
+        slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
+        slot(ffi::Py_tp_members, members.as_mut_ptr().cast()),
+        slot(ffi::Py_tp_doc, FUNCTION_DOC.as_ptr().cast_mut().cast()),
+        slot(0, null_mut()),
+    ];
+    let size = size_of::<CallableWrapper>();
+    // SAFETY: attached; slots of a callable wrapper.
+    unsafe {
+        let flags = ffi::Py_TPFLAGS_HAVE_VECTORCALL;
+        let class = class_from_spec(
+            c"tieback.Function",
+            size,
+            flags,
+            classes::base(),
+            &mut slots,
+        );
+        if class.is_null() {
+            return Err(Raised);
+        }
+        classes::register(type_index::FUNCTION, class, Some(function_vectorcall))?;
+        Ok(class)
+    }
+}

@@ -1,0 +1,186 @@
+//! Whether this thread may touch Python now, and what happens to what it may not free (I7).
+
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::{PyErr, Python, ffi};
+
+use crate::py::counts;
+use crate::py::hold::{self, Hold};
+use crate::py::wrapper;
+use crate::tie::Wrapper;
+use crate::tie::deferred::{Deferred, DeferredList};
+use crate::tie::gate::Gate;
+
+static GATE: Gate = Gate::open();
+static DEFERRED: DeferredList = DeferredList::new();
+/// A pending call is on its way: one is enough.
+static SCHEDULED: AtomicBool = AtomicBool::new(false);
+
+/// What the gate says.
+enum Standing {
+    Attached,
+    Unattached,
+    Closed,
+}
+
+/// Asks, and does what an unattached thread does, inside the gate.
+fn standing(unattached: impl FnOnce()) -> Standing {
+    let Some(_inside) = GATE.enter() else {
+        return Standing::Closed;
+    };
+    // SAFETY: callable on any thread while the interpreter runs, which the gate says.
+    if unsafe { ffi::PyGILState_Check() } != 0 {
+        return Standing::Attached;
+    }
+    unattached();
+    Standing::Unattached
+}
+
+/// Whether this thread may touch Python. False behind the closed gate.
+pub(crate) fn is_attached() -> bool {
+    matches!(standing(|| ()), Standing::Attached)
+}
+
+/// Whether a thread may attach now: the gate is open.
+pub(crate) fn may_attach() -> bool {
+    !GATE.is_closed()
+}
+
+/// An object died and leaves this wrapper storage: frees it, or puts it on the list.
+///
+/// # Safety
+///
+/// The storage is the caller's alone.
+#[cold]
+pub(crate) unsafe fn storage_gone(kept: Wrapper) {
+    counts::KEPT.fetch_sub(1, Ordering::Relaxed);
+    let object = kept.as_ptr().cast::<ffi::PyObject>();
+    let defer = || {
+        // SAFETY: ours alone; the link goes into the handle field, which a dead wrapper has no other
+        // use for. Class and collector words stay readable.
+        let was_empty = unsafe {
+            DEFERRED.push(Deferred::Storage(kept), |link| {
+                let link = core::ptr::with_exposed_provenance_mut(link);
+                wrapper::storage(object).handle.set(link);
+            })
+        };
+        schedule(was_empty);
+    };
+    if let Standing::Attached = standing(defer) {
+        // SAFETY: attached; nobody names it.
+        unsafe { wrapper::free(object) };
+    }
+}
+
+/// A closure, carrier or error died and leaves its hold: drops it, or puts it on the list.
+///
+/// # Safety
+///
+/// The hold is the caller's alone.
+pub(crate) unsafe fn hold_gone(hold: *mut Hold) {
+    let Some(node) = core::ptr::NonNull::new(hold.cast::<c_void>()) else {
+        return;
+    };
+    let defer = || {
+        // SAFETY: ours alone; it has a word for the link.
+        let was_empty =
+            unsafe { DEFERRED.push(Deferred::Hold(node), |link| (*hold).next.set(link)) };
+        schedule(was_empty);
+    };
+    if let Standing::Attached = standing(defer) {
+        // SAFETY: attached; ours alone.
+        unsafe { hold::free(hold) };
+    }
+}
+
+/// Asks the interpreter to drain soon, once. Inside the gate.
+fn schedule(was_empty: bool) {
+    if was_empty && !SCHEDULED.swap(true, Ordering::AcqRel) {
+        // SAFETY: callable on any thread while the interpreter runs.
+        if unsafe { ffi::Py_AddPendingCall(Some(drain_pending), null_mut()) } != 0 {
+            // The interpreter's queue is full: the next push or door drains.
+            SCHEDULED.store(false, Ordering::Release);
+        }
+    }
+}
+
+extern "C" fn drain_pending(_: *mut c_void) -> c_int {
+    SCHEDULED.store(false, Ordering::Release);
+    // SAFETY: pending calls run attached.
+    unsafe { drain() };
+    0
+}
+
+/// Frees what unattached threads left; a load and a branch if there is nothing.
+///
+/// # Safety
+///
+/// Attached, and no word is held.
+#[inline]
+pub(crate) unsafe fn drain() {
+    if !DEFERRED.is_empty() {
+        // SAFETY: the caller's contract.
+        unsafe { drain_all() };
+    }
+}
+
+#[cold]
+unsafe fn drain_all() {
+    // Freeing may run Python code, which must not see or lose an exception that is being raised.
+    // SAFETY: attached by the caller's contract.
+    let py = unsafe { Python::assume_attached() };
+    let raised = PyErr::take(py);
+    // SAFETY: attached; each node is handed out once, and its link was read before.
+    unsafe {
+        DEFERRED.drain(
+            |node| match node {
+                Deferred::Storage(at) => wrapper::storage(at.as_ptr().cast())
+                    .handle
+                    .get()
+                    .expose_provenance(),
+                Deferred::Hold(at) => (*at.as_ptr().cast::<Hold>()).next.get(),
+            },
+            |node| match node {
+                Deferred::Storage(at) => wrapper::free(at.as_ptr().cast()),
+                Deferred::Hold(at) => hold::free(at.as_ptr().cast()),
+            },
+        );
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
+}
+
+/// How many frees wait for an attached thread.
+pub(crate) fn deferred_len() -> usize {
+    DEFERRED.len()
+}
+
+/// At exit: closes the gate and waits, detached, until everybody inside has left.
+///
+/// # Safety
+///
+/// Attached, at the start of finalization.
+pub(crate) unsafe fn close_gate() {
+    // SAFETY: attached.
+    unsafe { drain() };
+    if GATE.close() {
+        return;
+    }
+    // Somebody inside may wait for the interpreter: let go of it while we wait.
+    // SAFETY: attached; restored below.
+    let thread = unsafe { ffi::PyEval_SaveThread() };
+    while !GATE.is_empty() {
+        std::thread::yield_now();
+    }
+    // SAFETY: ours, from above.
+    unsafe { ffi::PyEval_RestoreThread(thread) };
+}
+
+/// In a forked child: nobody else is inside, and what was on the list belongs to the parent.
+pub(crate) fn reset_after_fork() {
+    GATE.reset();
+    SCHEDULED.store(false, Ordering::Release);
+}

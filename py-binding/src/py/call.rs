@@ -1,0 +1,181 @@
+//! Python calls a native function.
+//!
+//! Arguments are borrowed for the call: a wrapper's object stays the wrapper's, which knows that it
+//! is lent and refuses to be moved meanwhile.
+
+use core::mem::MaybeUninit;
+use core::ptr::{NonNull, null_mut};
+
+use object_core::abi::RawAny;
+use object_core::header::flags::RELEASES_INTERPRETER;
+use object_core::{Any, FunctionObj, ObjectHeader, type_index as index};
+use pyo3::ffi;
+
+use crate::py::errors::raise_error;
+use crate::py::into::{Passed, pass};
+use crate::py::out::value_into_python;
+use crate::py::raise::{Exc, Raised, raise};
+use crate::py::wrapper::{handle, storage};
+
+/// Arguments up to this many need no heap.
+const ON_STACK: usize = 8;
+
+/// `tieback.Function.__call__`.
+pub(crate) unsafe extern "C" fn function_vectorcall(
+    callable: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the vectorcall contract: attached, `nargs` live arguments, a tuple of names or NULL.
+    unsafe {
+        if !names.is_null() && ffi::PyTuple_Size(names) > 0 {
+            return raise!(Exc::Type, "a native Function takes no keyword arguments").null();
+        }
+        let Ok(object) = handle(callable) else {
+            return null_mut();
+        };
+        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        match call_native(object, core::slice::from_raw_parts(args, count)) {
+            Ok(value) => value_into_python(value),
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// Calls a native function with Python arguments.
+///
+/// # Errors
+///
+/// What could not be passed, or what the function raised.
+///
+/// # Safety
+///
+/// Attached; `function` is a live function whose wrapper the caller holds; the arguments are alive.
+#[inline]
+pub(crate) unsafe fn call_native(
+    function: NonNull<ObjectHeader>,
+    args: &[*mut ffi::PyObject],
+) -> Result<Any, Raised> {
+    if args.len() <= ON_STACK {
+        let mut passed = [MaybeUninit::<RawAny>::uninit(); ON_STACK];
+        // SAFETY: the caller's contract.
+        unsafe { call_with(function, args, &mut passed[..args.len()]) }
+    } else {
+        let mut passed = vec![MaybeUninit::<RawAny>::uninit(); args.len()];
+        // SAFETY: as above.
+        unsafe { call_with(function, args, &mut passed) }
+    }
+}
+
+/// What has to be undone after a call: bit i of `owned`, `lent` and `moved` is argument i; past 64
+/// arguments the type number of the argument itself is asked.
+struct Passing<'a> {
+    args: &'a [*mut ffi::PyObject],
+    raws: *mut RawAny,
+    done: usize,
+    owned: Owned,
+}
+
+enum Owned {
+    Bits(u64),
+    Many(Vec<bool>),
+}
+
+impl Owned {
+    fn set(&mut self, i: usize) {
+        match self {
+            Self::Bits(bits) => *bits |= 1 << i,
+            Self::Many(many) => many[i] = true,
+        }
+    }
+
+    fn get(&self, i: usize) -> bool {
+        match self {
+            Self::Bits(bits) => bits & (1 << i) != 0,
+            Self::Many(many) => many[i],
+        }
+    }
+}
+
+impl Drop for Passing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        for i in 0..self.done {
+            // SAFETY: `done` arguments were passed; each is undone once, attached.
+            unsafe {
+                let raw = *self.raws.add(i);
+                if self.owned.get(i) {
+                    drop(Any::from_raw(raw));
+                } else if index::is_object(raw.type_index) {
+                    let loans = &storage(self.args[i]).loans;
+                    loans.set(loans.get() - 1);
+                } else if raw.type_index == index::RVALUE_REF {
+                    // The callee did not take it: it ends here.
+                    let place = raw.value.pointer.cast::<*mut ObjectHeader>();
+                    let left = core::mem::replace(&mut *place, null_mut());
+                    object_core::slots::drop_strong(left);
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+unsafe fn call_with(
+    function: NonNull<ObjectHeader>,
+    args: &[*mut ffi::PyObject],
+    places: &mut [MaybeUninit<RawAny>],
+) -> Result<Any, Raised> {
+    let raws = places.as_mut_ptr().cast::<RawAny>();
+    let owned = if args.len() <= 64 {
+        Owned::Bits(0)
+    } else {
+        Owned::Many(vec![false; args.len()])
+    };
+    let mut passing = Passing {
+        args,
+        raws,
+        done: 0,
+        owned,
+    };
+    let mut result = RawAny::NONE;
+    // SAFETY: the caller's contract; there is a place for each argument; the function keeps
+    // SafeCall's contract. An error that the callee returns is raised after the arguments are let go
+    // of, so that nothing they run sees it.
+    let failed = unsafe {
+        for (i, &arg) in args.iter().enumerate() {
+            let Passed { raw, owned, lent } = pass(arg)?;
+            raws.add(i).write(raw);
+            if owned {
+                passing.owned.set(i);
+            }
+            if lent {
+                let loans = &storage(arg).loans;
+                loans.set(loans.get() + 1);
+            }
+            passing.done = i + 1;
+        }
+        let body = function.cast::<FunctionObj>().as_ref();
+        let call = body.safe_call();
+        let handle = function.as_ptr().cast();
+        let (first, count) = (raws.cast_const(), args.len() as i32);
+        if function.as_ref().flags() & RELEASES_INTERPRETER == 0 {
+            call(handle, first, count, &raw mut result)
+        } else {
+            let thread = ffi::PyEval_SaveThread();
+            let failed = call(handle, first, count, &raw mut result);
+            ffi::PyEval_RestoreThread(thread);
+            failed
+        }
+    };
+    drop(passing);
+    // SAFETY: the call wrote an owned value.
+    let result = unsafe { Any::from_raw(result) };
+    if failed == 0 {
+        Ok(result)
+    } else {
+        // SAFETY: attached.
+        Err(unsafe { raise_error(&result.into_error()) })
+    }
+}

@@ -1,0 +1,254 @@
+//! Which Python class shows which native type.
+
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use hashbrown::HashMap;
+use object_core::abi::TypeInfo;
+use object_core::{TypeName, type_index, type_info};
+use pyo3::ffi;
+
+use crate::py::plan::Plan;
+use crate::py::raise::{Exc, Raised, no_memory, raise};
+use crate::py::wrapper;
+
+/// A class that shows a native type. Records live as long as the process, and so do their classes.
+pub(crate) struct ClassRecord {
+    pub(crate) type_index: i32,
+    pub(crate) info: &'static TypeInfo,
+    pub(crate) class: *mut ffi::PyTypeObject,
+    /// The type holds no references in its fields.
+    pub(crate) leaf: bool,
+    /// For classes whose wrappers have a word more: what stands in it.
+    pub(crate) vectorcall: Option<ffi::vectorcallfunc>,
+    /// How a py_class constructs; null for other classes, and until it is known.
+    pub(crate) plan: AtomicPtr<Plan>,
+}
+
+// SAFETY: everything in it is immutable but the plan, which is set once and leaked; the class is an
+// immortal Python object that is only touched by attached threads.
+unsafe impl Send for ClassRecord {}
+// SAFETY: as above.
+unsafe impl Sync for ClassRecord {}
+
+/// A wrapper that is itself called: Function's.
+#[repr(C)]
+pub(crate) struct CallableWrapper {
+    pub(crate) base: wrapper::WrapperObject,
+    pub(crate) vectorcall: Option<ffi::vectorcallfunc>,
+}
+
+impl ClassRecord {
+    /// A new, empty wrapper of the class; NULL with an exception.
+    ///
+    /// # Safety
+    ///
+    /// Attached.
+    #[inline]
+    pub(crate) unsafe fn instantiate(&self) -> *mut ffi::PyObject {
+        // SAFETY: the record keeps its class alive; callable classes have the extra word.
+        unsafe {
+            let object = wrapper::allocate(self.class);
+            if self.vectorcall.is_some() && !object.is_null() {
+                (*object.cast::<CallableWrapper>()).vectorcall = self.vectorcall;
+            }
+            object
+        }
+    }
+
+    /// The plan, if the class is a py_class.
+    #[inline]
+    pub(crate) fn plan(&self) -> Option<&'static Plan> {
+        // SAFETY: null or leaked.
+        unsafe { self.plan.load(Ordering::Acquire).as_ref() }
+    }
+}
+
+const CHUNK: usize = 256;
+type Chunk = [AtomicPtr<ClassRecord>; CHUNK];
+static BY_INDEX: [AtomicPtr<Chunk>; type_index::LIMIT as usize / CHUNK] =
+    [const { AtomicPtr::new(null_mut()) }; type_index::LIMIT as usize / CHUNK];
+
+/// By class address. `LAST` answers most questions before it is asked.
+static BY_CLASS: RwLock<Option<HashMap<usize, &'static ClassRecord>>> = RwLock::new(None);
+static LAST: AtomicPtr<ClassRecord> = AtomicPtr::new(null_mut());
+
+/// Makes a class for a type that has none.
+pub(crate) type Maker = unsafe fn(i32) -> Result<&'static ClassRecord, Raised>;
+static MAKER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+
+/// Says who makes classes; once, at import.
+pub(crate) fn set_maker(maker: Maker) {
+    MAKER.store(maker as *mut c_void, Ordering::Release);
+}
+
+/// The record of a type, if it has a class. Lock-free.
+#[inline]
+pub(crate) fn by_index(type_index: i32) -> Option<&'static ClassRecord> {
+    let number = usize::try_from(type_index).ok()?;
+    let chunk = BY_INDEX.get(number / CHUNK)?.load(Ordering::Acquire);
+    // SAFETY: null or leaked.
+    let chunk = unsafe { chunk.as_ref() }?;
+    // SAFETY: null or leaked.
+    unsafe { chunk[number % CHUNK].load(Ordering::Acquire).as_ref() }
+}
+
+/// The record of a type; makes a class from reflection if there is none.
+///
+/// # Errors
+///
+/// The type is unknown, or the class could not be made.
+///
+/// # Safety
+///
+/// Attached. May run Python code when it makes a class.
+#[inline]
+pub(crate) unsafe fn for_type(type_index: i32) -> Result<&'static ClassRecord, Raised> {
+    match by_index(type_index) {
+        Some(record) => Ok(record),
+        // SAFETY: the caller's contract.
+        None => unsafe { make(type_index) },
+    }
+}
+
+#[cold]
+unsafe fn make(type_index: i32) -> Result<&'static ClassRecord, Raised> {
+    let maker = MAKER.load(Ordering::Acquire);
+    if type_info(type_index).is_none() || maker.is_null() {
+        // SAFETY: attached by the caller's contract.
+        return Err(unsafe {
+            raise!(
+                Exc::Runtime,
+                "a native object has type number {type_index}, which no library has registered"
+            )
+        });
+    }
+    // SAFETY: set by `set_maker`, which takes a Maker.
+    let maker = unsafe { core::mem::transmute::<*mut c_void, Maker>(maker) };
+    // SAFETY: the caller's contract.
+    unsafe { maker(type_index) }
+}
+
+/// The record of exactly this class.
+#[inline]
+pub(crate) fn by_class(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
+    // SAFETY: null or leaked.
+    if let Some(last) = unsafe { LAST.load(Ordering::Acquire).as_ref() } {
+        if last.class == class {
+            return Some(last);
+        }
+    }
+    let guard = BY_CLASS.read().ok()?;
+    let record = *guard.as_ref()?.get(&class.addr())?;
+    LAST.store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
+    Some(record)
+}
+
+/// The record of the nearest registered class: the class itself or an ancestor.
+///
+/// # Safety
+///
+/// Attached; a live class.
+pub(crate) unsafe fn nearest(mut class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
+    while !class.is_null() {
+        if let Some(record) = by_class(class) {
+            return Some(record);
+        }
+        // SAFETY: a class keeps its bases.
+        class = unsafe { (*class).tp_base };
+    }
+    None
+}
+
+/// Makes `class` show the type from here on. Wrappers of an earlier class keep theirs.
+///
+/// # Errors
+///
+/// The type is unknown, or there is no memory.
+///
+/// # Safety
+///
+/// Attached; `class` is a subclass of the wrapper base. It is kept for ever.
+pub(crate) unsafe fn register(
+    type_index: i32,
+    class: *mut ffi::PyTypeObject,
+    vectorcall: Option<ffi::vectorcallfunc>,
+) -> Result<&'static ClassRecord, Raised> {
+    let Some(info) = type_info(type_index) else {
+        // SAFETY: attached.
+        return Err(unsafe { raise!(Exc::Value, "{} is not registered", TypeName(type_index)) });
+    };
+    let record: &'static ClassRecord = Box::leak(Box::new(ClassRecord {
+        type_index,
+        info,
+        class,
+        leaf: !object_core::holds_references(info),
+        vectorcall,
+        plan: AtomicPtr::new(null_mut()),
+    }));
+    let number = type_index as usize;
+    let slot = &BY_INDEX[number / CHUNK];
+    // Registration happens attached and, on builds without a GIL, under BY_CLASS's lock.
+    let Ok(mut guard) = BY_CLASS.write() else {
+        // SAFETY: attached.
+        return Err(unsafe { no_memory() });
+    };
+    let mut chunk = slot.load(Ordering::Acquire);
+    if chunk.is_null() {
+        chunk = Box::into_raw(Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]));
+        slot.store(chunk, Ordering::Release);
+    }
+    guard
+        .get_or_insert_with(HashMap::new)
+        .insert(class.addr(), record);
+    // SAFETY: attached; the record keeps the class for ever.
+    unsafe { ffi::Py_INCREF(class.cast()) };
+    // SAFETY: leaked above or before.
+    let chunk = unsafe { &*chunk };
+    chunk[number % CHUNK].store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
+    Ok(record)
+}
+
+/// Whether the object is a wrapper: an instance of the wrapper base or of a class below it.
+///
+/// # Safety
+///
+/// Attached; a live object.
+#[inline]
+pub(crate) unsafe fn is_wrapper(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        let base = base();
+        class == base || same_teardown(class, base) || ffi::PyType_IsSubtype(class, base) != 0
+    }
+}
+
+/// Whether both classes have the same `tp_dealloc`: the tie's own has one address in the process.
+///
+/// # Safety
+///
+/// Live classes.
+#[inline]
+unsafe fn same_teardown(class: *mut ffi::PyTypeObject, base: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the caller's contract.
+    match unsafe { ((*class).tp_dealloc, (*base).tp_dealloc) } {
+        (Some(ours), Some(theirs)) => core::ptr::fn_addr_eq(ours, theirs),
+        _ => false,
+    }
+}
+
+static BASE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+/// The wrapper base class, `tieback.Object`.
+#[inline]
+pub(crate) fn base() -> *mut ffi::PyTypeObject {
+    BASE.load(Ordering::Relaxed)
+}
+
+/// Says which class it is; once, at import.
+pub(crate) fn set_base(class: *mut ffi::PyTypeObject) {
+    BASE.store(class, Ordering::Release);
+}

@@ -1,0 +1,84 @@
+//! What Python reads of a native error, and how it makes one.
+
+use object_core::{Error, ObjectArc, type_index};
+use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::prelude::*;
+
+use crate::py::carrier::EXPLICIT;
+use crate::py::errors::{carried_exception, to_exception};
+use crate::py::out::object_into_python;
+use crate::py::slots::native_of;
+
+/// The error behind a wrapper.
+fn error_of(object: &Bound<'_, PyAny>) -> PyResult<Error> {
+    // SAFETY: attached; the object is alive; an error by its type.
+    unsafe {
+        let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
+        if native.as_ref().type_index() != type_index::ERROR {
+            return Err(PyTypeError::new_err("expected a tieback.Error"));
+        }
+        Ok(Error::from_object(ObjectArc::from_borrowed(native.cast())))
+    }
+}
+
+/// `(kind, message, traceback, cause)` of an Error; the cause is an Error or None.
+#[pyfunction]
+pub(crate) fn error_parts<'py>(
+    error: &Bound<'py, PyAny>,
+) -> PyResult<(String, String, String, Option<Bound<'py, PyAny>>)> {
+    let native = error_of(error)?;
+    let cause = native
+        .cause()
+        .map(|cause| show(error.py(), cause))
+        .transpose()?;
+    let traceback = native.traceback().to_string();
+    Ok((
+        native.kind().to_owned(),
+        native.message().to_owned(),
+        traceback,
+        cause,
+    ))
+}
+
+/// The exception an Error is raised as: the very one it was made of, or a new one.
+#[pyfunction]
+pub(crate) fn error_exception<'py>(
+    error: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBaseException>> {
+    to_exception(error.py(), &error_of(error)?)
+}
+
+/// Whether an Error carries the exception it was made of.
+#[pyfunction]
+pub(crate) fn error_is_carrier(error: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(carried_exception(error.py(), &error_of(error)?).is_some())
+}
+
+/// A new Error.
+#[pyfunction]
+pub(crate) fn make_error<'py>(
+    py: Python<'py>,
+    kind: &str,
+    message: &str,
+    traceback: &str,
+    cause: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let cause = cause.map(error_of).transpose()?;
+    let error = Error::try_with(kind, message, cause, None)
+        .map_err(|_| pyo3::exceptions::PyMemoryError::new_err("no memory for an Error"))?;
+    if !traceback.is_empty() {
+        error.push_traceback(traceback);
+    }
+    show(py, error)
+}
+
+/// An error as its wrapper, not as the exception it may carry.
+fn show(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: a frontend bit, and this is the frontend.
+    unsafe { ObjectArc::header(error.as_object()).set_flags(EXPLICIT) };
+    // SAFETY: attached; the reference is ours to give.
+    unsafe {
+        let shown = object_into_python(ObjectArc::upcast(error.into_object()));
+        Bound::from_owned_ptr_or_err(py, shown)
+    }
+}

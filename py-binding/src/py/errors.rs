@@ -1,0 +1,189 @@
+//! Exceptions and errors: each crosses as the other and comes back as itself.
+//!
+//! Out of Python an exception becomes an `Error` with the exception's name, text, cause and frames,
+//! and with the exception itself in a carrier as context. Into Python an error with such a context
+//! is that very exception; any other becomes a new one of the class its kind names.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use object_core::{Error, ObjectArc};
+use pyo3::exceptions::PyBaseException;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTraceback, PyType};
+use pyo3::{PyTypeCheck, ffi};
+
+use crate::py::carrier;
+use crate::py::raise::Raised;
+
+/// Causes of causes are followed this deep.
+const CAUSES: usize = 16;
+/// Frames written into a native traceback.
+const FRAMES: usize = 64;
+
+/// `name -> exception class`, for kinds that are no builtin's name.
+static CLASSES: AtomicPtr<ffi::PyObject> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Hands over the dict of registered exception classes; once, at import.
+pub(crate) fn set_classes(classes: Bound<'_, PyDict>) {
+    CLASSES.store(classes.into_ptr(), Ordering::Release);
+}
+
+/// The exception that is set, as an error; clears it.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn take_raised() -> Error {
+    // SAFETY: attached by the caller's contract.
+    let py = unsafe { Python::assume_attached() };
+    match PyErr::take(py) {
+        Some(raised) => from_exception(raised.value(py), CAUSES),
+        None => Error::new("SystemError", "a Python call failed without an exception"),
+    }
+}
+
+/// An exception as an error, with the exception in it.
+pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
+    let py = exception.py();
+    let kind = exception
+        .get_type()
+        .name()
+        .map_or_else(|_| "Exception".into(), |n| n.to_string());
+    let message = exception
+        .str()
+        .map_or_else(|_| String::new(), |text| text.to_string());
+    let cause = match exception.getattr("__cause__") {
+        Ok(cause) if depth > 0 && !cause.is_none() => cause
+            .cast_into::<PyBaseException>()
+            .ok()
+            .map(|cause| from_exception(&cause, depth - 1)),
+        _ => None,
+    };
+    // `str(e)` is user code; what it raised is not this error's business.
+    drop(PyErr::take(py));
+    // SAFETY: attached; the exception is alive.
+    let Ok(context) = (unsafe { carrier::carry(exception.as_ptr()) }) else {
+        drop(PyErr::take(py));
+        return Error::out_of_memory();
+    };
+    match Error::try_with(&kind, &message, cause, Some(context)) {
+        Ok(error) => {
+            if let Some(traceback) = exception_traceback(exception) {
+                error.push_traceback(&traceback);
+            }
+            error
+        }
+        Err(_) => Error::out_of_memory(),
+    }
+}
+
+/// The exception's frames, innermost first, as `  File "x.py", line 3, in f`.
+pub(crate) fn exception_traceback(exception: &Bound<'_, PyBaseException>) -> Option<String> {
+    let mut next = exception.getattr("__traceback__").ok();
+    let mut frames = Vec::new();
+    while let Some(traceback) = next.take().filter(PyTraceback::type_check) {
+        let frame = (|| {
+            let code = traceback.getattr("tb_frame")?.getattr("f_code")?;
+            let mut line = String::new();
+            let _ = write!(
+                line,
+                "  File \"{}\", line {}, in {}",
+                code.getattr("co_filename")?,
+                traceback.getattr("tb_lineno")?,
+                code.getattr("co_name")?
+            );
+            PyResult::Ok(line)
+        })();
+        frames.extend(frame);
+        next = traceback.getattr("tb_next").ok();
+    }
+    if frames.is_empty() {
+        return None;
+    }
+    frames.reverse();
+    frames.truncate(FRAMES);
+    Some(frames.join("\n"))
+}
+
+/// The very exception an error carries, if it came from Python.
+pub(crate) fn carried_exception<'py>(
+    py: Python<'py>,
+    error: &Error,
+) -> Option<Bound<'py, PyBaseException>> {
+    let context = error.context()?;
+    // SAFETY: attached; the context is alive.
+    let object = unsafe { carrier::carried(ObjectArc::header(&context)) }?;
+    // SAFETY: the carrier holds it.
+    let object = unsafe { Bound::from_borrowed_ptr(py, object) };
+    object.cast_into::<PyBaseException>().ok()
+}
+
+/// The exception an error becomes in Python.
+pub(crate) fn to_exception<'py>(
+    py: Python<'py>,
+    error: &Error,
+) -> PyResult<Bound<'py, PyBaseException>> {
+    if let Some(exception) = carried_exception(py, error) {
+        return Ok(exception);
+    }
+    let made = class_for(py, error.kind()).and_then(|class| {
+        // A class may want other arguments than a message: then it is not made of one.
+        class
+            .call1((error.message(),))
+            .ok()?
+            .cast_into::<PyBaseException>()
+            .ok()
+    });
+    let exception = match made {
+        Some(exception) => exception,
+        None => {
+            let text = format!("{}: {}", error.kind(), error.message());
+            py.get_type::<pyo3::exceptions::PyRuntimeError>()
+                .call1((text,))?
+                .cast_into::<PyBaseException>()?
+        }
+    };
+    if let Some(cause) = error.cause() {
+        exception.setattr("__cause__", to_exception(py, &cause)?)?;
+    }
+    let traceback = error.traceback();
+    if !traceback.is_empty() {
+        let note = format!("native frames, innermost first:\n{}", traceback.trim_end());
+        exception.call_method1("add_note", (note,))?;
+    }
+    Ok(exception)
+}
+
+/// The exception class a kind names: registered, or a builtin.
+fn class_for<'py>(py: Python<'py>, kind: &str) -> Option<Bound<'py, PyAny>> {
+    let classes = CLASSES.load(Ordering::Acquire);
+    if !classes.is_null() {
+        // SAFETY: a dict, kept for ever.
+        let classes = unsafe { Bound::from_borrowed_ptr(py, classes) };
+        if let Some(class) = classes.cast::<PyDict>().ok()?.get_item(kind).ok().flatten() {
+            return Some(class);
+        }
+    }
+    let class = py.import("builtins").ok()?.getattr(kind).ok()?;
+    let is_exception = class
+        .cast::<PyType>()
+        .is_ok_and(|class| class.is_subclass_of::<PyBaseException>().unwrap_or(false));
+    is_exception.then_some(class)
+}
+
+/// Raises an error as its exception.
+///
+/// # Safety
+///
+/// Attached.
+#[cold]
+pub(crate) unsafe fn raise_error(error: &Error) -> Raised {
+    // SAFETY: attached by the caller's contract.
+    let py = unsafe { Python::assume_attached() };
+    match to_exception(py, error) {
+        Ok(exception) => PyErr::from_value(exception.into_any()).restore(py),
+        Err(raised) => raised.restore(py),
+    }
+    Raised
+}

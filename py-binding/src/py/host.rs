@@ -1,0 +1,124 @@
+//! CPython as the tie's host.
+
+use core::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use alloc_header::{delete_space_of, is_mine, word_of};
+use object_core::ObjectHeader;
+use object_core::refs::dec_ref;
+use pyo3::ffi;
+
+use crate::py::allocator::{far, near};
+use crate::py::classes;
+use crate::py::counts;
+use crate::py::raise::Raised;
+use crate::py::refs;
+use crate::py::wrapper;
+use crate::tie::{Host, Object, Wrapper};
+
+/// This interpreter.
+pub(crate) struct Cpython;
+
+/// The back word, if the object is tied: its flags prove a header, and the header is ours.
+///
+/// # Safety
+///
+/// The object is alive for `'a`.
+#[inline]
+pub(crate) unsafe fn tied_word<'a>(object: NonNull<ObjectHeader>) -> Option<&'a AtomicUsize> {
+    // SAFETY: alive by the caller's contract.
+    if !unsafe { object.as_ref() }.is_headed() {
+        return None;
+    }
+    // SAFETY: the flag proves that an allocation header stands in front of the body.
+    let delete_space = unsafe { delete_space_of(object.cast()) };
+    // SAFETY: if the header is ours, its word is a back word.
+    is_mine(delete_space, near, far).then(|| unsafe { word_of(object.cast()) })
+}
+
+fn python(wrapper: Wrapper) -> *mut ffi::PyObject {
+    wrapper.as_ptr().cast()
+}
+
+// SAFETY: each method does what the trait says, see there.
+unsafe impl Host for Cpython {
+    type Error = Raised;
+
+    #[inline]
+    unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize> {
+        // SAFETY: the trait's contract.
+        unsafe { tied_word(object.cast()) }
+    }
+
+    #[inline]
+    unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { refs::try_incref(python(wrapper)) }
+    }
+
+    #[inline]
+    unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: storage keeps its class.
+        unsafe { wrapper::is_stateless(ffi::Py_TYPE(python(wrapper))) }
+    }
+
+    unsafe fn fresh(&self, object: Object) -> Result<Wrapper, Raised> {
+        // SAFETY: alive by the trait's contract.
+        let header = unsafe { object.cast::<ObjectHeader>().as_ref() };
+        // SAFETY: attached by the trait's contract; the class is alive: its record keeps it.
+        unsafe {
+            let record = classes::for_type(header.type_index())?;
+            NonNull::new(record.instantiate().cast()).ok_or(Raised)
+        }
+    }
+
+    #[inline]
+    unsafe fn handle(&self, wrapper: Wrapper) -> Option<Object> {
+        // SAFETY: the trait's contract.
+        NonNull::new(unsafe { wrapper::storage(python(wrapper)) }.handle.get()).map(NonNull::cast)
+    }
+
+    #[inline]
+    unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>) {
+        let handle = object.map_or(core::ptr::null_mut(), |object| object.as_ptr().cast());
+        // SAFETY: the trait's contract.
+        unsafe { wrapper::storage(python(wrapper)) }
+            .handle
+            .set(handle);
+    }
+
+    #[inline]
+    unsafe fn revive(&self, wrapper: Wrapper) {
+        let object = python(wrapper);
+        // SAFETY: the trait's contract. Classes that are collected track their instances while they
+        // live; kept storage is untracked.
+        unsafe {
+            wrapper::storage(object).state.set(0);
+            refs::revive(object);
+            counts::KEPT.fetch_sub(1, Ordering::Relaxed);
+            if refs::is_collected(ffi::Py_TYPE(object)) {
+                ffi::PyObject_GC_Track(object.cast());
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn free_storage(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe { wrapper::free(python(wrapper)) };
+    }
+
+    #[inline]
+    unsafe fn others_hold(&self, object: Object) -> bool {
+        // SAFETY: alive by the caller's reference.
+        !unsafe { object.cast::<ObjectHeader>().as_ref() }
+            .counts()
+            .is_unique()
+    }
+
+    #[inline]
+    unsafe fn dec_object(&self, object: Object) {
+        // SAFETY: the trait's contract.
+        unsafe { dec_ref(object.cast()) };
+    }
+}

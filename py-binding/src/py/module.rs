@@ -1,0 +1,185 @@
+//! `tieback._core`: the only place where names reach Python.
+
+use std::ffi::CString;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use object_core::abi::ByteSlice;
+use object_core::table::RuntimeTable;
+use object_core::{adopt, runtime};
+use pyo3::exceptions::{PyImportError, PyRuntimeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+use crate::py::raise::Raised;
+use crate::py::{
+    allocator, array, attached, callback, carrier, classes, error_type, errors, moved, pyclass,
+    reflect, registry, slots, testing,
+};
+
+/// Where a process's runtime table is found by whoever comes later.
+const ANCHOR: &str = "tieback.runtime";
+
+fn raised(py: Python<'_>, _: Raised) -> PyErr {
+    PyErr::fetch(py)
+}
+
+/// Uses the runtime that this process has, or starts one and says where it is.
+fn settle_runtime(py: Python<'_>) -> PyResult<()> {
+    // SAFETY: attached; the dict lives as long as the interpreter.
+    let dict = unsafe {
+        let dict = ffi::PyInterpreterState_GetDict(ffi::PyInterpreterState_Get());
+        Bound::from_borrowed_ptr_or_err(py, dict)?
+    };
+    let dict = dict.cast::<PyDict>()?;
+    let name = CString::new(ANCHOR)?;
+    if let Some(capsule) = dict.get_item(ANCHOR)? {
+        // SAFETY: attached; a capsule of that name holds a runtime table that lives for ever.
+        unsafe {
+            let table = ffi::PyCapsule_GetPointer(capsule.as_ptr(), name.as_ptr());
+            if table.is_null() {
+                return Err(PyErr::fetch(py));
+            }
+            return adopt(table.cast::<RuntimeTable>())
+                .map_err(|error| PyImportError::new_err(format!("tieback._core: {error}")));
+        }
+    }
+    let table = core::ptr::from_ref(runtime()).cast_mut().cast();
+    let name: &'static CString = Box::leak(Box::new(name));
+    // SAFETY: attached; table and name live for ever.
+    let capsule = unsafe {
+        Bound::from_owned_ptr_or_err(py, ffi::PyCapsule_New(table, name.as_ptr(), None))?
+    };
+    dict.set_item(ANCHOR, capsule)
+}
+
+/// Tells `sys.unraisablehook` of a destructor's panic, if this thread may touch Python.
+unsafe extern "C" fn report_unraisable(message: ByteSlice) {
+    if !attached::is_attached() {
+        return; // the panic hook has printed it
+    }
+    // SAFETY: attached, as just asked; the message is readable for the call.
+    unsafe {
+        let py = Python::assume_attached();
+        let pending = PyErr::take(py);
+        let text = format!("a native destructor panicked: {}", message.as_str());
+        PyRuntimeError::new_err(text).write_unraisable(py, None);
+        if let Some(pending) = pending {
+            pending.restore(py);
+        }
+    }
+}
+
+/// At exit: nobody comes through the gate from here on.
+#[pyfunction]
+fn close_gate() {
+    // SAFETY: called attached, by atexit.
+    unsafe { attached::close_gate() };
+}
+
+/// In a forked child.
+#[pyfunction]
+fn after_fork() {
+    attached::reset_after_fork();
+}
+
+static IMPORTED: AtomicBool = AtomicBool::new(false);
+static MAIN: Mutex<()> = Mutex::new(());
+
+/// The extension module.
+#[pymodule(gil_used = true)]
+#[pyo3(name = "_core")]
+pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let _once = MAIN.lock();
+    if IMPORTED.load(Ordering::Acquire) {
+        return Err(PyImportError::new_err(
+            "tieback._core can be initialised once in a process: the tie is one, and so is its \
+             interpreter",
+        ));
+    }
+    settle_runtime(py)?;
+    allocator::install()
+        .map_err(|error| PyImportError::new_err(format!("tieback._core cannot tie: {error}")))?;
+    IMPORTED.store(true, Ordering::Release);
+    classes::set_maker(reflect::make_class);
+    carrier::set_entry(callback::call_python);
+    // SAFETY: the hook may be called on any thread.
+    unsafe { (runtime().set_unraisable_hook)(Some(report_unraisable)) };
+    let native = PyDict::new(py);
+    // SAFETY: attached; the classes are kept by their records.
+    unsafe {
+        moved::make_class().map_err(|error| raised(py, error))?;
+        for (name, class) in [
+            ("Object", slots::make_base()),
+            ("Array", array::make_array()),
+            ("Function", array::make_function()),
+        ] {
+            let class = class.map_err(|error| raised(py, error))?;
+            module.add(name, PyType::from_borrowed_type_ptr(py, class))?;
+        }
+        let error = slots::make_plain_class(c"tieback.Error", classes::base())
+            .map_err(|error| raised(py, error))?;
+        classes::register(object_core::type_index::ERROR, error, None)
+            .map_err(|error| raised(py, error))?;
+        module.add("Error", PyType::from_borrowed_type_ptr(py, error))?;
+    }
+    testing::register_functions().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    module.add("error_classes", &native)?;
+    errors::set_classes(native);
+    let panic = PyErr::new_type(
+        py,
+        c"tieback.PanicError",
+        Some(c"Native code panicked; the panic was caught at the border."),
+        Some(&py.get_type::<PyRuntimeError>()),
+        None,
+    )?;
+    module.add("PanicError", panic.bind(py))?;
+    module
+        .getattr("error_classes")?
+        .set_item("PanicError", panic)?;
+    for function in [
+        wrap_pyfunction!(error_type::error_parts, module)?,
+        wrap_pyfunction!(error_type::error_exception, module)?,
+        wrap_pyfunction!(error_type::error_is_carrier, module)?,
+        wrap_pyfunction!(error_type::make_error, module)?,
+        wrap_pyfunction!(pyclass::type_index_by_key, module)?,
+        wrap_pyfunction!(pyclass::type_key, module)?,
+        wrap_pyfunction!(pyclass::class_type_index, module)?,
+        wrap_pyfunction!(pyclass::class_of_type, module)?,
+        wrap_pyfunction!(pyclass::register_type, module)?,
+        wrap_pyfunction!(pyclass::make_class, module)?,
+        wrap_pyfunction!(pyclass::register_class, module)?,
+        wrap_pyfunction!(pyclass::add_fields, module)?,
+        wrap_pyfunction!(pyclass::set_plan, module)?,
+        wrap_pyfunction!(pyclass::init_fields, module)?,
+        wrap_pyfunction!(pyclass::new_unfilled, module)?,
+        wrap_pyfunction!(pyclass::is_building, module)?,
+        wrap_pyfunction!(pyclass::finish_building, module)?,
+        wrap_pyfunction!(registry::find_global_func, module)?,
+        wrap_pyfunction!(registry::register_global, module)?,
+        wrap_pyfunction!(registry::remove_global, module)?,
+        wrap_pyfunction!(registry::global_names, module)?,
+        wrap_pyfunction!(registry::convert, module)?,
+        wrap_pyfunction!(registry::load_library, module)?,
+        wrap_pyfunction!(testing::use_count, module)?,
+        wrap_pyfunction!(testing::tie_state, module)?,
+        wrap_pyfunction!(testing::stats, module)?,
+        wrap_pyfunction!(testing::deferred, module)?,
+        wrap_pyfunction!(close_gate, module)?,
+        wrap_pyfunction!(after_fork, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    py.import("atexit")?
+        .call_method1("register", (module.getattr("close_gate")?,))?;
+    let os = py.import("os")?;
+    if os.hasattr("register_at_fork")? {
+        let hooks = PyDict::new(py);
+        hooks.set_item("after_in_child", module.getattr("after_fork")?)?;
+        os.call_method("register_at_fork", (), Some(&hooks))?;
+    }
+    Ok(())
+}

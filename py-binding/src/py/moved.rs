@@ -1,0 +1,116 @@
+//! What `x._move()` returns: a native reference on its way into a call.
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use object_core::ObjectHeader;
+use object_core::refs::dec_ref;
+use pyo3::ffi;
+
+use crate::py::raise::Raised;
+
+/// A reference that whoever it is passed to may take.
+#[repr(C)]
+pub(crate) struct MovedObject {
+    ob_base: ffi::PyObject,
+    /// Null once taken.
+    pub(crate) object: Cell<*mut ObjectHeader>,
+}
+
+static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+/// The object as a moved reference, if it is one.
+///
+/// # Safety
+///
+/// Attached; a live object.
+#[inline]
+pub(crate) unsafe fn as_moved<'a>(object: *mut ffi::PyObject) -> Option<&'a MovedObject> {
+    // SAFETY: of exactly this class, which has no subclasses.
+    unsafe {
+        (ffi::Py_TYPE(object) == CLASS.load(Ordering::Relaxed))
+            .then(|| &*object.cast::<MovedObject>())
+    }
+}
+
+/// A new moved reference; takes the caller's.
+///
+/// # Errors
+///
+/// MemoryError; the reference was dropped.
+///
+/// # Safety
+///
+/// Attached; the caller owns a strong reference.
+pub(crate) unsafe fn new(object: NonNull<ObjectHeader>) -> Result<*mut ffi::PyObject, Raised> {
+    // SAFETY: the class was made at import and lives for ever; its instances are MovedObjects.
+    unsafe {
+        let class = CLASS.load(Ordering::Acquire);
+        let moved = match (*class).tp_alloc {
+            Some(alloc) => alloc(class, 0),
+            None => null_mut(),
+        };
+        if moved.is_null() {
+            dec_ref(object);
+            return Err(Raised);
+        }
+        (*moved.cast::<MovedObject>()).object.set(object.as_ptr());
+        Ok(moved)
+    }
+}
+
+unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the slot's contract: the last Python reference went.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        let native = (*object.cast::<MovedObject>()).object.replace(null_mut());
+        if let Some(free) = (*class).tp_free {
+            free(object.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+        if let Some(native) = NonNull::new(native) {
+            dec_ref(native);
+        }
+    }
+}
+
+/// Makes the class. Once, at import.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn make_class() -> Result<(), Raised> {
+    let mut slots = [
+        ffi::PyType_Slot {
+            slot: ffi::Py_tp_dealloc,
+            pfunc: dealloc as *mut c_void,
+        },
+        ffi::PyType_Slot {
+            slot: ffi::Py_tp_doc,
+            pfunc: DOC.as_ptr().cast_mut().cast(),
+        },
+        ffi::PyType_Slot {
+            slot: 0,
+            pfunc: null_mut(),
+        },
+    ];
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let mut spec = ffi::PyType_Spec {
+        name: c"tieback._Moved".as_ptr(),
+        basicsize: size_of::<MovedObject>() as i32,
+        itemsize: 0,
+        flags: flags as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: attached; spec and slots are alive for the call, which copies them.
+    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
+    if class.is_null() {
+        return Err(Raised);
+    }
+    CLASS.store(class.cast(), Ordering::Release);
+    Ok(())
+}
+
+const DOC: &core::ffi::CStr = c"A native reference on its way into a call; pass it once.";

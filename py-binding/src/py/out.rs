@@ -1,0 +1,200 @@
+//! Native values as Python objects.
+
+use core::ptr::{NonNull, null_mut};
+
+use object_core::abi::RawAny;
+use object_core::refs::inc_ref;
+use object_core::{Any, AnyView, Error, ObjectArc, ObjectHeader, ObjectRef, type_index as index};
+use pyo3::{Python, ffi};
+
+use crate::py::attached::drain;
+use crate::py::carrier::{EXPLICIT, carried};
+use crate::py::errors::carried_exception;
+use crate::py::host::{Cpython, tied_word};
+use crate::py::raise::{Exc, Raised, raise};
+use crate::tie::{hit, wrap};
+
+/// A new Python reference to what a borrowed value shows as; NULL with an exception.
+///
+/// # Safety
+///
+/// Attached; the value is alive during the call.
+#[inline]
+pub(crate) unsafe fn value_to_python(raw: &RawAny) -> *mut ffi::PyObject {
+    if let Some(object) = raw.as_object() {
+        // SAFETY: the caller's contract.
+        return unsafe { object_to_python(object) };
+    }
+    // SAFETY: the caller's contract.
+    unsafe { plain_to_python(raw) }
+}
+
+/// As [`value_to_python`], for a value that the caller owns and gives up.
+///
+/// # Safety
+///
+/// Attached.
+#[inline]
+pub(crate) unsafe fn value_into_python(value: Any) -> *mut ffi::PyObject {
+    let raw = Any::into_raw(value);
+    match raw.as_object() {
+        // SAFETY: the value's reference is ours to give.
+        Some(object) => unsafe { object_into_python(ObjectRef::from_raw(object)) },
+        // SAFETY: attached; not an object, so nothing is owned.
+        None => unsafe { plain_to_python(&raw) },
+    }
+}
+
+/// A new Python reference to a borrowed object's face; NULL with an exception.
+///
+/// # Safety
+///
+/// Attached; the object is alive during the call.
+#[inline]
+pub(crate) unsafe fn object_to_python(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    // SAFETY: alive by the caller's contract.
+    unsafe {
+        if object.as_ref().type_index() >= index::DYNAMIC_BEGIN {
+            return show(object);
+        }
+        if let Some(shown) = special(object) {
+            return shown;
+        }
+        show(object)
+    }
+}
+
+/// The wrapper: the live one, without touching the native count; else through the tie's door.
+///
+/// # Safety
+///
+/// As [`object_to_python`].
+#[inline]
+unsafe fn show(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    // SAFETY: alive by the caller's contract.
+    unsafe {
+        if let Some(word) = tied_word(object) {
+            if let Some(wrapper) = hit(&Cpython, word) {
+                return wrapper.as_ptr().cast();
+            }
+        }
+        inc_ref(object);
+        show_slowly(object)
+    }
+}
+
+/// Through the tie's door, with a reference that it takes.
+///
+/// # Safety
+///
+/// Attached; the reference is the caller's.
+#[inline(never)]
+unsafe fn show_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract; no word is held.
+    unsafe {
+        drain();
+        match wrap(&Cpython, object.cast()) {
+            Ok(wrapper) => wrapper.as_ptr().cast(),
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// As [`object_to_python`], for a reference that the caller owns and gives up.
+///
+/// # Safety
+///
+/// Attached.
+#[inline]
+pub(crate) unsafe fn object_into_python(object: ObjectRef) -> *mut ffi::PyObject {
+    let address = ObjectArc::as_ptr(&object);
+    // SAFETY: alive by our reference, which the slow door takes.
+    unsafe {
+        if address.as_ref().type_index() < index::DYNAMIC_BEGIN {
+            if let Some(shown) = special(address) {
+                return shown;
+            }
+        }
+        if let Some(word) = tied_word(address) {
+            if let Some(wrapper) = hit(&Cpython, word) {
+                drop(object);
+                return wrapper.as_ptr().cast();
+            }
+        }
+        show_slowly(ObjectArc::into_raw(object))
+    }
+}
+
+/// Objects that do not show as wrappers: strings, bytes, and what carries a Python object.
+///
+/// # Safety
+///
+/// As [`object_to_python`].
+#[inline(never)]
+unsafe fn special(object: NonNull<ObjectHeader>) -> Option<*mut ffi::PyObject> {
+    // SAFETY: alive by the caller's contract.
+    let header = unsafe { object.as_ref() };
+    match header.type_index() {
+        number @ (index::STR | index::BYTES) => {
+            // SAFETY: as above.
+            Some(unsafe { plain_to_python(&RawAny::object(number, object.as_ptr())) })
+        }
+        index::OPAQUE | index::FUNCTION if header.flags() & EXPLICIT == 0 => {
+            // SAFETY: attached.
+            let carried = unsafe { carried(header) }?;
+            // SAFETY: the native object holds it.
+            unsafe { ffi::Py_INCREF(carried) };
+            Some(carried)
+        }
+        index::ERROR if header.flags() & EXPLICIT == 0 => {
+            // SAFETY: an error by its type, alive for the call; attached.
+            unsafe {
+                let error = Error::from_object(ObjectArc::from_borrowed(object.cast()));
+                let exception = carried_exception(Python::assume_attached(), &error)?;
+                Some(exception.into_ptr())
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Values that are no objects, and strings.
+///
+/// # Safety
+///
+/// As [`value_to_python`].
+#[inline(never)]
+unsafe fn plain_to_python(raw: &RawAny) -> *mut ffi::PyObject {
+    // SAFETY: attached; the type number says which field of the value was written.
+    unsafe {
+        match raw.type_index {
+            index::NONE => {
+                let none = ffi::Py_None();
+                ffi::Py_INCREF(none);
+                none
+            }
+            index::INT => ffi::PyLong_FromLongLong(raw.value.int),
+            index::BOOL => ffi::PyBool_FromLong((raw.value.int != 0).into()),
+            index::FLOAT => ffi::PyFloat_FromDouble(raw.value.float),
+            index::OPAQUE_PTR => ffi::PyLong_FromVoidPtr(raw.value.pointer),
+            _ => {
+                let view = AnyView::from_raw(*raw);
+                match (raw.type_index, view.as_bytes()) {
+                    (index::BYTES | index::SMALL_BYTES | index::BYTE_SLICE_PTR, Some(bytes)) => {
+                        let (data, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
+                        ffi::PyBytes_FromStringAndSize(data, len)
+                    }
+                    (_, Some(text)) => {
+                        let (data, len) = (text.as_ptr().cast(), text.len() as isize);
+                        ffi::PyUnicode_DecodeUTF8(data, len, core::ptr::null())
+                    }
+                    (number, None) => raise!(
+                        Exc::Type,
+                        "a native value has type number {number}, which Python cannot show"
+                    )
+                    .null(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! What the Python package needs to make classes: types, class objects, descriptors, plans.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use object_core::abi::FieldKind;
+use object_core::{FieldSpec, RegisterError, register_reflected, type_index_of, type_info};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::{PyTypeInfo, ffi};
+
+use crate::py::classes::{self, ClassRecord};
+use crate::py::construct::{class_vectorcall, init};
+use crate::py::plan::{Default, Field, Param, Plan, UNRESOLVED};
+use crate::py::raise::Raised;
+use crate::py::reflect::{add_field, add_members, leak_field, plain};
+use crate::py::slots::{make_plain_class, wrapper_dealloc};
+use crate::py::wrapper::is_stateless;
+
+fn raised(py: Python<'_>, _: Raised) -> PyErr {
+    PyErr::fetch(py)
+}
+
+/// One field as `dataclasses.py` describes it.
+#[derive(FromPyObject)]
+pub(crate) struct FieldArg {
+    name: String,
+    doc: String,
+    /// A FieldKind by name.
+    kind: String,
+    flags: u32,
+    /// The type of its objects, or -1 with a resolver.
+    type_index: i32,
+    mask: u32,
+    objects: Vec<i32>,
+    text: String,
+    resolver: Option<Py<PyAny>>,
+}
+
+fn kind_of(name: &str) -> PyResult<FieldKind> {
+    Ok(match name {
+        "int" => FieldKind::I64,
+        "float" => FieldKind::F64,
+        "bool" => FieldKind::Bool,
+        "str" => FieldKind::Str,
+        "bytes" => FieldKind::Bytes,
+        "object" => FieldKind::Object,
+        "weak" => FieldKind::Weak,
+        "any" => FieldKind::Any,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "unknown kind of field '{other}'"
+            )));
+        }
+    })
+}
+
+/// The number of a type by key.
+#[pyfunction]
+pub(crate) fn type_index_by_key(key: &str) -> Option<i32> {
+    type_index_of(key)
+}
+
+/// The key of a type by number.
+#[pyfunction]
+pub(crate) fn type_key(index: i32) -> Option<&'static str> {
+    type_info(index).map(|info| info.key())
+}
+
+/// The type that a class, or the nearest class above it, shows.
+#[pyfunction]
+pub(crate) fn class_type_index(class: &Bound<'_, PyType>) -> Option<i32> {
+    // SAFETY: attached; a live class.
+    unsafe { classes::nearest(class.as_type_ptr()) }.map(|record| record.type_index)
+}
+
+/// The class that shows a type, or None.
+#[pyfunction]
+pub(crate) fn class_of_type(py: Python<'_>, index: i32) -> Option<Bound<'_, PyType>> {
+    let record = classes::by_index(index)?;
+    // SAFETY: the record keeps its class.
+    Some(unsafe { PyType::from_borrowed_type_ptr(py, record.class) })
+}
+
+/// Registers a type made of fields. `auto`: the key is made up, so a taken one gets a suffix.
+#[pyfunction]
+pub(crate) fn register_type(
+    key: &str,
+    doc: &str,
+    parent: i32,
+    fields: Vec<FieldArg>,
+    auto: bool,
+) -> PyResult<i32> {
+    let mut specs = Vec::with_capacity(fields.len());
+    for field in &fields {
+        specs.push(FieldSpec {
+            name: &field.name,
+            doc: &field.doc,
+            kind: kind_of(&field.kind)?,
+            flags: field.flags,
+            type_index: field.type_index.max(object_core::type_index::OBJECT),
+        });
+    }
+    let mut name = key.to_owned();
+    let mut suffix = 1;
+    // A made-up key never takes over the type of another class, however alike.
+    while auto && type_index_of(&name).is_some() {
+        suffix += 1;
+        name = format!("{key}#{suffix}");
+    }
+    register_reflected(&name, doc, parent, &specs).map_err(|error| match error {
+        RegisterError::Conflict => PyValueError::new_err(format!(
+            "type key '{name}' is already registered with another layout: {}; use another key, or \
+             declare the same fields",
+            type_index_of(&name)
+                .and_then(type_info)
+                .map_or_else(String::new, |info| {
+                    let fields: Vec<_> = info.own_fields().iter().map(|f| f.name()).collect();
+                    format!("it has the fields ({})", fields.join(", "))
+                })
+        )),
+        RegisterError::UnknownParent => PyTypeError::new_err(format!(
+            "'{name}' cannot extend a type that native code defines: its parent's layout is not \
+             Python's to make; extend tieback.Object or another py_class"
+        )),
+        other => PyValueError::new_err(format!("type key '{name}': {other}")),
+    })
+}
+
+/// Makes a class below `base` without a collector header, if `base` allows that; else None.
+#[pyfunction]
+pub(crate) fn make_class<'py>(
+    base: &Bound<'py, PyType>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyType>>> {
+    let py = base.py();
+    let name = CString::new(name)?;
+    // SAFETY: attached; a live class.
+    unsafe {
+        let base = base.as_type_ptr();
+        if !plain(base) {
+            return Ok(None);
+        }
+        let class = make_plain_class(&name, base).map_err(|error| raised(py, error))?;
+        Ok(Some(
+            Bound::from_owned_ptr(py, class.cast()).cast_into_unchecked(),
+        ))
+    }
+}
+
+/// Makes `class` show a type: its instances get the tie's own teardown, its type's members.
+#[pyfunction]
+pub(crate) fn register_class(class: &Bound<'_, PyType>, index: i32) -> PyResult<()> {
+    let py = class.py();
+    let kind = class.as_type_ptr();
+    let info = type_info(index)
+        .ok_or_else(|| PyValueError::new_err(format!("type number {index} is not registered")))?;
+    // SAFETY: attached; a live class.
+    unsafe {
+        if ffi::PyType_IsSubtype(kind, classes::base()) == 0 {
+            return Err(PyTypeError::new_err(format!(
+                "'{}' must be a subclass of tieback.Object",
+                class.name()?
+            )));
+        }
+        let nearest = classes::nearest(kind).map(|record| record.type_index);
+        if !nearest.is_some_and(|shown| object_core::is_instance(index, shown)) {
+            return Err(PyTypeError::new_err(format!(
+                "'{}' cannot show '{}': its base class shows '{}', which is no parent of it",
+                class.name()?,
+                info.key(),
+                nearest.and_then(type_info).map_or("?", |info| info.key())
+            )));
+        }
+        // The interpreter's own teardown costs a quarter of a revival; classes with state need it.
+        if is_stateless(kind) {
+            (*kind).tp_dealloc = Some(wrapper_dealloc);
+        }
+        if ffi::Py_TYPE(class.as_ptr()) == PyType::type_object_raw(py) {
+            (*kind).tp_vectorcall = Some(class_vectorcall);
+        }
+        for ancestor in info.ancestors().iter().copied().chain([info]) {
+            let shown = classes::by_index(ancestor.type_index)
+                .is_some_and(|record| ffi::PyType_IsSubtype(kind, record.class) != 0);
+            let reflected = info.flags & object_core::abi::type_flags::REFLECTED != 0;
+            if !shown && !reflected {
+                add_members(kind, ancestor).map_err(|error| raised(py, error))?;
+            }
+        }
+        classes::register(index, kind, None).map_err(|error| raised(py, error))?;
+    }
+    Ok(())
+}
+
+fn record_of(class: &Bound<'_, PyType>) -> PyResult<&'static ClassRecord> {
+    classes::by_class(class.as_type_ptr())
+        .ok_or_else(|| PyTypeError::new_err(format!("'{class}' is not registered")))
+}
+
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// Puts descriptors for a py_class's own fields on it.
+#[pyfunction]
+pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> PyResult<()> {
+    let py = class.py();
+    let record = record_of(class)?;
+    for (info, arg) in record.info.own_fields().iter().zip(fields) {
+        // SAFETY: attached.
+        let Some(mut field) = (unsafe { leak_field(info) }) else {
+            continue;
+        };
+        field.expected = AtomicI32::new(if arg.resolver.is_some() {
+            UNRESOLVED
+        } else {
+            arg.type_index
+        });
+        field.mask = arg.mask;
+        field.objects = arg.objects;
+        field.text = arg.text;
+        field.resolver = arg.resolver.map_or(core::ptr::null_mut(), Py::into_ptr);
+        // SAFETY: attached; the class's objects have the field.
+        unsafe { add_field(class.as_type_ptr(), leak(field), &arg.doc) }
+            .map_err(|error| raised(py, error))?;
+    }
+    Ok(())
+}
+
+/// The descriptor's field, by class and name.
+fn field_of(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<&'static Field> {
+    let descriptor = class.getattr(name)?;
+    // SAFETY: attached; checked to be a getset descriptor, whose closure is a leaked Field if its
+    // setter is ours.
+    unsafe {
+        if ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyGetSetDescr_Type {
+            let def = (*descriptor.as_ptr().cast::<GetSetDescr>()).definition;
+            let ours = (*def).set.is_some_and(|set| {
+                core::ptr::fn_addr_eq(set, crate::py::fields::set as ffi::setter)
+            });
+            if ours {
+                return Ok(&*(*def).closure.cast::<Field>());
+            }
+        }
+    }
+    Err(PyTypeError::new_err(format!(
+        "{name} is no native field of {class}"
+    )))
+}
+
+/// CPython's PyGetSetDescrObject.
+#[repr(C)]
+struct GetSetDescr {
+    base: ffi::PyObject,
+    class: *mut ffi::PyTypeObject,
+    name: *mut ffi::PyObject,
+    qualname: *mut ffi::PyObject,
+    definition: *mut ffi::PyGetSetDef,
+}
+
+/// One parameter as `dataclasses.py` describes it: name, what its default is ("required", "value",
+/// "factory"), the default, whether it is a field (or an InitVar), whether it is a parameter at all.
+type ParamArg<'py> = (Bound<'py, PyString>, String, Bound<'py, PyAny>, bool, bool);
+
+/// Tells the class call how a py_class constructs: `positional` parameters first.
+#[pyfunction]
+pub(crate) fn set_plan(
+    class: &Bound<'_, PyType>,
+    name: String,
+    params: Vec<ParamArg<'_>>,
+    positional: usize,
+    init: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let record = record_of(class)?;
+    let mut plan = Plan {
+        name,
+        params: Vec::new(),
+        positional,
+        presets: Vec::new(),
+        has_init_vars: false,
+        init: init.clone().into_ptr(),
+        version: AtomicU32::new(0),
+        seen: AtomicU32::new(0),
+    };
+    for (name, kind, default, is_field, is_param) in params {
+        let default = match kind.as_str() {
+            "value" => Default::Value(default.into_ptr()),
+            "factory" => Default::Factory(default.into_ptr()),
+            _ => Default::Required,
+        };
+        let field = if is_field {
+            Some(field_of(class, &name)?)
+        } else {
+            None
+        };
+        let mut text = name.into_ptr();
+        // SAFETY: attached; a str of ours.
+        unsafe { ffi::PyUnicode_InternInPlace(&raw mut text) };
+        match field {
+            Some(field) if !is_param => plan.presets.push((field, default)),
+            _ => {
+                plan.has_init_vars |= !is_field;
+                plan.params.push(Param {
+                    name: text,
+                    field,
+                    default,
+                });
+            }
+        }
+    }
+    let plan: &'static mut Plan = Box::leak(Box::new(plan));
+    record.plan.store(plan, Ordering::Release);
+    Ok(())
+}
+
+/// A generated `__init__`'s body: fills the fields of `owner` in an instance that is being built.
+#[pyfunction]
+#[pyo3(signature = (owner, instance, args, kwargs))]
+pub(crate) fn init_fields(
+    owner: &Bound<'_, PyType>,
+    instance: &Bound<'_, PyAny>,
+    args: &Bound<'_, PyTuple>,
+    kwargs: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    let py = owner.py();
+    if !instance.is_instance(owner)? {
+        return Err(PyTypeError::new_err(format!(
+            "{}.__init__() expects an instance of its class first, got {}",
+            owner.name()?,
+            instance.get_type().name()?
+        )));
+    }
+    let mut values: Vec<*mut ffi::PyObject> = args.iter().map(|arg| arg.as_ptr()).collect();
+    let names = PyList::empty(py);
+    for (name, value) in kwargs.iter() {
+        names.append(name)?;
+        values.push(value.as_ptr());
+    }
+    let names = names.to_tuple();
+    // SAFETY: attached; arguments and names are kept by tuple and dict.
+    unsafe {
+        init(
+            record_of(owner)?,
+            instance.as_ptr(),
+            values.as_ptr(),
+            args.len(),
+            names.as_ptr(),
+        )
+    }
+    .map_err(|error| raised(py, error))
+}
+
+/// A new instance of a py_class with nothing in its fields yet, for `__setstate__` to fill.
+#[pyfunction]
+pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    // SAFETY: attached; a live class.
+    unsafe {
+        let record = classes::nearest(class.as_type_ptr());
+        if !record.is_some_and(|record| record.plan().is_some()) {
+            return Err(PyTypeError::new_err(format!(
+                "'{}' objects are made by native code and cannot be rebuilt from a pickle or copy",
+                class.name()?
+            )));
+        }
+        let made = crate::py::construct::new(
+            class.as_type_ptr(),
+            core::ptr::null_mut(),
+            core::ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
+
+/// Whether the instance is still being built.
+#[pyfunction]
+pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
+    use crate::py::wrapper::{state, storage};
+    // SAFETY: attached; checked to be a wrapper.
+    unsafe {
+        if !classes::is_wrapper(instance.as_ptr()) {
+            return Err(PyTypeError::new_err("expected a tieback.Object"));
+        }
+        Ok(storage(instance.as_ptr()).state.get() & state::BUILDING != 0)
+    }
+}
+
+/// The instance is built: its frozen fields are frozen from here on.
+#[pyfunction]
+pub(crate) fn finish_building(instance: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: attached; checked to be a wrapper.
+    unsafe {
+        if !classes::is_wrapper(instance.as_ptr()) {
+            return Err(PyTypeError::new_err("expected a tieback.Object"));
+        }
+        crate::py::construct::finish(instance.as_ptr());
+    }
+    Ok(())
+}

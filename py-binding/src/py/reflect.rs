@@ -1,0 +1,275 @@
+//! Classes made of reflection: descriptors for fields, methods for methods.
+
+use core::ffi::{CStr, c_void};
+use core::ptr::null_mut;
+use std::ffi::CString;
+use std::sync::atomic::AtomicI32;
+
+use object_core::abi::{FieldInfo, FieldKind, TypeInfo};
+use object_core::{TypeName, type_info};
+use pyo3::ffi;
+
+use crate::py::classes::{self, ClassRecord};
+use crate::py::fields;
+use crate::py::out::object_to_python;
+use crate::py::plan::{Field, mask};
+use crate::py::raise::{Exc, Raised, no_memory, raise};
+use crate::py::slots::make_plain_class;
+
+/// What a value of the kind is called in messages.
+fn kind_text(field: &FieldInfo, kind: FieldKind) -> String {
+    match kind {
+        FieldKind::F32 | FieldKind::F64 => "float".to_owned(),
+        FieldKind::Bool => "bool".to_owned(),
+        FieldKind::Str => "str".to_owned(),
+        FieldKind::Bytes => "bytes".to_owned(),
+        FieldKind::Any => "any value".to_owned(),
+        FieldKind::Object | FieldKind::Weak => TypeName(field.type_index).to_string(),
+        _ => "int".to_owned(),
+    }
+}
+
+/// A field as its descriptor sees it, leaked; `None` for a kind of a newer version.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn leak_field(info: &FieldInfo) -> Option<Field> {
+    let kind = info.kind()?;
+    let name = info.name();
+    // SAFETY: attached; the name is kept for ever.
+    let name = unsafe {
+        let mut object =
+            ffi::PyUnicode_FromStringAndSize(name.as_ptr().cast(), name.len() as isize);
+        if !object.is_null() {
+            ffi::PyUnicode_InternInPlace(&raw mut object);
+        }
+        object
+    };
+    Some(Field {
+        name,
+        info: *info,
+        kind,
+        optional: info.is_optional() || kind == FieldKind::Weak,
+        frozen: info.is_frozen(),
+        expected: AtomicI32::new(info.type_index),
+        mask: mask::ALL,
+        objects: Vec::new(),
+        text: kind_text(info, kind),
+        resolver: null_mut(),
+    })
+}
+
+/// A NUL-terminated copy that is kept for ever.
+fn leak_text(text: &str) -> &'static CStr {
+    let clean: Vec<u8> = text.bytes().filter(|&byte| byte != 0).collect();
+    Box::leak(CString::new(clean).unwrap_or_default().into_boxed_c_str())
+}
+
+/// Puts a descriptor for `field` on the class.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; a live class of wrappers whose objects have the field.
+pub(crate) unsafe fn add_field(
+    class: *mut ffi::PyTypeObject,
+    field: &'static Field,
+    doc: &str,
+) -> Result<(), Raised> {
+    let def: &'static mut ffi::PyGetSetDef = Box::leak(Box::new(ffi::PyGetSetDef {
+        name: leak_text(field.info.name()).as_ptr(),
+        get: Some(fields::getter(field)),
+        set: Some(fields::set),
+        doc: if doc.is_empty() {
+            core::ptr::null()
+        } else {
+            leak_text(doc).as_ptr()
+        },
+        closure: core::ptr::from_ref(field).cast_mut().cast::<c_void>(),
+    }));
+    // SAFETY: attached; the definition is kept for ever.
+    unsafe {
+        let descriptor = ffi::PyDescr_NewGetSet(class, def);
+        if descriptor.is_null() {
+            return Err(Raised);
+        }
+        let failed = ffi::PyObject_SetAttr(class.cast(), field.name, descriptor);
+        ffi::Py_DECREF(descriptor);
+        if failed != 0 { Err(Raised) } else { Ok(()) }
+    }
+}
+
+unsafe extern "C" {
+    /// A callable that binds `self` like a function does, whatever it is.
+    fn PyInstanceMethod_New(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// Puts a type's own fields and methods on a class; names that the class defines itself stay.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; a live class of wrappers of the type.
+pub(crate) unsafe fn add_members(
+    class: *mut ffi::PyTypeObject,
+    info: &'static TypeInfo,
+) -> Result<(), Raised> {
+    for own in info.own_fields() {
+        // SAFETY: attached.
+        let field = unsafe { leak_field(own) };
+        if let Some(field) = field {
+            // SAFETY: the caller's contract.
+            unsafe {
+                if !defines(class, field.name) {
+                    add_field(class, Box::leak(Box::new(field)), own.doc())?;
+                }
+            }
+        }
+    }
+    for method in info.own_methods() {
+        let Some(function) = core::ptr::NonNull::new(method.function) else {
+            continue;
+        };
+        if method.is_static() && method.name() == "__new__" {
+            continue; // the class call calls it
+        }
+        // SAFETY: attached; the type table holds the function for ever.
+        unsafe {
+            let shown = object_to_python(function);
+            if shown.is_null() {
+                return Err(Raised);
+            }
+            let bound = if method.is_static() {
+                shown
+            } else {
+                PyInstanceMethod_New(shown)
+            };
+            if !method.is_static() {
+                ffi::Py_DECREF(shown);
+            }
+            if bound.is_null() {
+                return Err(Raised);
+            }
+            let name = leak_text(method.name());
+            let name_object = ffi::PyUnicode_InternFromString(name.as_ptr());
+            let failed = if name_object.is_null() {
+                -1
+            } else if defines(class, name_object) {
+                0
+            } else {
+                ffi::PyObject_SetAttr(class.cast(), name_object, bound)
+            };
+            ffi::Py_XDECREF(name_object);
+            ffi::Py_DECREF(bound);
+            if failed != 0 {
+                return Err(Raised);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the class's own body defines the name.
+unsafe fn defines(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> bool {
+    // SAFETY: attached; a live class with a dict.
+    unsafe {
+        let dict = ffi::PyObject_GetAttrString(class.cast(), c"__dict__".as_ptr());
+        if dict.is_null() {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        let there = ffi::PySequence_Contains(dict, name);
+        ffi::Py_DECREF(dict);
+        there == 1
+    }
+}
+
+/// Makes the class of a type that nobody registered one for: below its parent's class, with its
+/// fields and methods.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord, Raised> {
+    // SAFETY: attached by the caller's contract, in the whole function.
+    unsafe {
+        let Some(info) = type_info(type_index) else {
+            return Err(raise!(
+                Exc::Runtime,
+                "type number {type_index} is not registered"
+            ));
+        };
+        let parent = info
+            .parent()
+            .map_or(object_core::type_index::OBJECT, |p| p.type_index);
+        let parent = classes::for_type(parent)?;
+        // Below a class of Python's that is collected or carries state there is the root.
+        let base = if plain(parent.class) {
+            parent.class
+        } else {
+            classes::base()
+        };
+        let key = CString::new(info.key()).map_err(|_| no_memory())?;
+        // A dotted name gives the class its module.
+        let name = if info.key().contains('.') {
+            key
+        } else {
+            CString::new(format!("tieback.{}", info.key())).map_err(|_| no_memory())?
+        };
+        let class = make_plain_class(&name, base)?;
+        let done = (|| {
+            if !info.doc().is_empty() {
+                let doc = info.doc();
+                let text =
+                    ffi::PyUnicode_FromStringAndSize(doc.as_ptr().cast(), doc.len() as isize);
+                let failed = text.is_null()
+                    || ffi::PyObject_SetAttrString(class.cast(), c"__doc__".as_ptr(), text) != 0;
+                ffi::Py_XDECREF(text);
+                if failed {
+                    return Err(Raised);
+                }
+            }
+            for ancestor in info.ancestors() {
+                let shown = classes::by_index(ancestor.type_index)
+                    .is_some_and(|record| ffi::PyType_IsSubtype(base, record.class) != 0);
+                if !shown {
+                    add_members(class, ancestor)?;
+                }
+            }
+            add_members(class, info)?;
+            // Showing the methods may have made the class meanwhile.
+            match classes::by_index(type_index) {
+                Some(record) => Ok(record),
+                None => classes::register(type_index, class, None),
+            }
+        })();
+        ffi::Py_DECREF(class.cast()); // its record keeps it
+        done
+    }
+}
+
+/// Whether a class can have a subclass without a collector header.
+///
+/// # Safety
+///
+/// A live class of wrappers.
+pub(crate) unsafe fn plain(class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        !crate::py::refs::is_collected(class)
+            && (*class).tp_basicsize == crate::py::wrapper::PLAIN_SIZE
+            && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_BASETYPE) != 0
+            && ffi::Py_TYPE(class.cast()) == &raw mut ffi::PyType_Type
+    }
+}

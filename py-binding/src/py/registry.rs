@@ -1,0 +1,155 @@
+//! Global functions and `convert`, as Python calls them.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use hashbrown::HashMap;
+use object_core::{Error, Function, ObjectArc, load_library as load};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::py::carrier;
+use crate::py::classes::is_wrapper;
+use crate::py::errors::raise_error;
+use crate::py::host::tied_word;
+use crate::py::into::to_explicit_value;
+use crate::py::out::{object_into_python, value_into_python};
+use crate::py::slots::native_of;
+
+/// Wrappers of functions that cannot be tied (made before the frontend was), by name; strong, so
+/// that their identity lasts. An entry counts only while the name still means its function.
+static UNTIED: Mutex<Option<HashMap<String, Py<PyAny>>>> = Mutex::new(None);
+
+fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    // SAFETY: attached.
+    let _ = unsafe { raise_error(error) };
+    PyErr::fetch(py)
+}
+
+/// The global function of that name, or None.
+#[pyfunction]
+pub(crate) fn find_global_func<'py>(
+    py: Python<'py>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(function) = Function::get_global(name) else {
+        return Ok(None);
+    };
+    let object = function.into_object();
+    let address = ObjectArc::as_ptr(&object).cast();
+    // SAFETY: alive by our reference.
+    let tied = unsafe { tied_word(address) }.is_some();
+    if !tied {
+        let cache = UNTIED
+            .lock()
+            .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
+        if let Some(cached) = cache.as_ref().and_then(|cache| cache.get(name)) {
+            // SAFETY: attached; the cached wrapper holds its function, so the address is its own.
+            if unsafe { native_of(cached.as_ptr()) } == Ok(address) {
+                return Ok(Some(cached.bind(py).clone()));
+            }
+        }
+    }
+    // SAFETY: attached; the reference is ours to give.
+    let shown =
+        unsafe { Bound::from_owned_ptr_or_err(py, object_into_python(ObjectArc::upcast(object))) }?;
+    // SAFETY: attached; a live object.
+    if !tied && unsafe { is_wrapper(shown.as_ptr()) } {
+        let mut cache = UNTIED
+            .lock()
+            .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
+        let old = cache
+            .get_or_insert_with(HashMap::new)
+            .insert(name.to_owned(), shown.clone().unbind());
+        drop(cache);
+        drop(old); // outside the lock: it may run Python code
+    }
+    Ok(Some(shown))
+}
+
+/// Gives a callable a name that every frontend can look up; answers its Function.
+#[pyfunction]
+pub(crate) fn register_global<'py>(
+    name: &str,
+    callable: &Bound<'py, PyAny>,
+    override_existing: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    // SAFETY: attached; a live object.
+    unsafe {
+        if !is_wrapper(callable.as_ptr()) && ffi::PyCallable_Check(callable.as_ptr()) == 0 {
+            return Err(PyTypeError::new_err(format!(
+                "register_global_func('{name}') expects a callable, got {}",
+                callable.get_type().name()?
+            )));
+        }
+        let function = if is_wrapper(callable.as_ptr()) {
+            let native = native_of(callable.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+            if native.as_ref().type_index() == object_core::type_index::FUNCTION {
+                Function::from_object(ObjectArc::from_borrowed(native.cast()))
+            } else if ffi::PyCallable_Check(callable.as_ptr()) != 0 {
+                carrier::function(callable.as_ptr(), true).map_err(|_| PyErr::fetch(py))?
+            } else {
+                return Err(PyTypeError::new_err(format!(
+                    "register_global_func('{name}') expects a callable, got {}",
+                    callable.get_type().name()?
+                )));
+            }
+        } else {
+            carrier::function(callable.as_ptr(), true).map_err(|_| PyErr::fetch(py))?
+        };
+        function
+            .register_global(name, override_existing)
+            .map_err(|error| raise(py, &error))?;
+        let object = ObjectArc::upcast(function.into_object());
+        Bound::from_owned_ptr_or_err(py, object_into_python(object))
+    }
+}
+
+/// Takes a name out; whether it was there.
+#[pyfunction]
+pub(crate) fn remove_global(name: &str) -> bool {
+    let old = UNTIED
+        .lock()
+        .ok()
+        .and_then(|mut cache| cache.as_mut()?.remove(name));
+    drop(old);
+    Function::remove_global(name)
+}
+
+/// All names, sorted.
+#[pyfunction]
+pub(crate) fn global_names() -> Vec<String> {
+    unsafe extern "C" fn note(context: *mut core::ffi::c_void, name: object_core::abi::ByteSlice) {
+        // SAFETY: the context is the vector below; the name is readable for the call.
+        unsafe { (*context.cast::<Vec<String>>()).push(name.as_str().to_owned()) };
+    }
+    let mut names: Vec<String> = Vec::new();
+    // SAFETY: `note` does not call back into the table.
+    unsafe { (object_core::runtime().function_names)((&raw mut names).cast(), note) };
+    names.sort();
+    names
+}
+
+/// A value in its native form, shown: a callable as a Function, a list as an Array.
+#[pyfunction]
+pub(crate) fn convert<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    // SAFETY: attached; a live object.
+    unsafe {
+        if is_wrapper(value.as_ptr()) {
+            native_of(value.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+            return Ok(value.clone());
+        }
+        let native = to_explicit_value(value.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+        Bound::from_owned_ptr_or_err(py, value_into_python(native))
+    }
+}
+
+/// Loads a library into this process's runtime.
+#[pyfunction]
+pub(crate) fn load_library(py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    // SAFETY: whoever calls this trusts the library, as with any import of native code.
+    unsafe { load(&path) }.map_err(|error| raise(py, &error))
+}

@@ -1,0 +1,396 @@
+//! The wrapper base class, `tieback.Object`: its slots and methods.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::Ordering;
+
+use object_core::{ObjectHeader, TypeName};
+use pyo3::ffi;
+
+use crate::py::attached::drain;
+use crate::py::call::call_native;
+use crate::py::classes::{self, is_wrapper};
+use crate::py::construct::{bind_made, class_vectorcall, new, object_init};
+use crate::py::counts;
+use crate::py::host::Cpython;
+use crate::py::moved;
+use crate::py::raise::{Exc, Raised, raise, type_name};
+use crate::py::refs::is_collected;
+use crate::py::wrapper::{as_wrapper, empty, handle, state, storage};
+use crate::tie::step::Storage;
+use crate::tie::{dealloc, release};
+
+/// `tp_dealloc` of every registered class.
+pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the slot's contract: attached, the Python count reached 0.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        // Hazard 3: untrack before anything else.
+        if is_collected(class) {
+            ffi::PyObject_GC_UnTrack(object.cast());
+        }
+        // A class that got a `__del__` after it was registered. (Subclasses come here through the
+        // interpreter's own teardown, which has run it.)
+        if (*class).tp_finalize.is_some()
+            && (*class)
+                .tp_dealloc
+                .is_some_and(|own| core::ptr::fn_addr_eq(own, wrapper_dealloc as ffi::destructor))
+            && ffi::PyObject_CallFinalizerFromDealloc(object) != 0
+        {
+            return; // resurrected
+        }
+        if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
+            counts::KEPT.fetch_add(1, Ordering::Relaxed);
+        }
+        drain();
+    }
+}
+
+unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
+    // SAFETY: the slot's contract.
+    match unsafe { handle(object) } {
+        // Low bits of a body's address are always 0.
+        Ok(native) => match (native.as_ptr().addr() >> 4) as ffi::Py_hash_t {
+            -1 => -2,
+            hash => hash,
+        },
+        Err(Raised) => -1,
+    }
+}
+
+/// Equal by object.
+unsafe extern "C" fn compare(
+    left: *mut ffi::PyObject,
+    right: *mut ffi::PyObject,
+    operation: c_int,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        if !(operation == ffi::Py_EQ || operation == ffi::Py_NE) || !is_wrapper(right) {
+            let answer = ffi::Py_NotImplemented();
+            ffi::Py_INCREF(answer);
+            return answer;
+        }
+        let (Ok(ours), Ok(theirs)) = (handle(left), handle(right)) else {
+            return null_mut();
+        };
+        ffi::PyBool_FromLong(((ours == theirs) == (operation == ffi::Py_EQ)).into())
+    }
+}
+
+unsafe extern "C" fn repr(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        let name = type_name(object);
+        let text = match NonNull::new(storage(object).handle.get()) {
+            Some(native) => format!("<{name} object at {native:p}>"),
+            None if storage(object).state.get() & state::MOVED != 0 => format!("<{name} (moved)>"),
+            None => format!("<{name} (no native object)>"),
+        };
+        ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize)
+    }
+}
+
+unsafe extern "C" fn same_as(
+    object: *mut ffi::PyObject,
+    other: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract: attached, live objects.
+    unsafe {
+        if !is_wrapper(other) {
+            return ffi::PyBool_FromLong(0);
+        }
+        let (Ok(ours), Ok(theirs)) = (handle(object), handle(other)) else {
+            return null_mut();
+        };
+        ffi::PyBool_FromLong((ours == theirs).into())
+    }
+}
+
+unsafe extern "C" fn chandle(
+    object: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract. Empty wrappers answer 0.
+    unsafe { ffi::PyLong_FromVoidPtr(storage(object).handle.get().cast()) }
+}
+
+unsafe extern "C" fn move_out(
+    object: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract: attached, a live wrapper.
+    unsafe {
+        let wrapper = storage(object);
+        if wrapper.handle.get().is_null() {
+            return empty(object).null();
+        }
+        if wrapper.loans.get() > 0 {
+            let name = type_name(object);
+            return raise!(
+                Exc::Value,
+                "this '{name}' is lent to a native call that is still running; it cannot be moved \
+                 until that returns"
+            )
+            .null();
+        }
+        match release(&Cpython, as_wrapper(object)) {
+            Some(native) => {
+                wrapper.state.set(state::MOVED);
+                moved::new(native.cast()).unwrap_or(null_mut())
+            }
+            None => null_mut(),
+        }
+    }
+}
+
+/// `self.__init_handle_by_constructor__(function, *args)`: binds an empty wrapper to the object
+/// that a native function makes.
+unsafe extern "C" fn init_by_constructor(
+    object: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract: attached, a live wrapper, a tuple.
+    unsafe {
+        let count = ffi::PyTuple_Size(args);
+        let constructor = if count > 0 {
+            ffi::PyTuple_GetItem(args, 0)
+        } else {
+            null_mut()
+        };
+        if constructor.is_null() || !is_wrapper(constructor) {
+            return raise!(
+                Exc::Type,
+                "__init_handle_by_constructor__() expects a native Function first"
+            )
+            .null();
+        }
+        let Ok(function) = handle(constructor) else {
+            return null_mut();
+        };
+        if function.as_ref().type_index() != object_core::type_index::FUNCTION {
+            let got = TypeName(function.as_ref().type_index());
+            return raise!(Exc::Type, "expected a native Function first, got {got}").null();
+        }
+        let values: Vec<_> = (1..count).map(|i| ffi::PyTuple_GetItem(args, i)).collect();
+        let made = call_native(function, &values);
+        match made.and_then(|made| bind_made(object, made)) {
+            Ok(()) => {
+                let none = ffi::Py_None();
+                ffi::Py_INCREF(none);
+                none
+            }
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// `Object.__init_subclass__`: every class below is called through the class call here.
+unsafe extern "C" fn init_subclass(
+    class: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract: attached, a class.
+    unsafe {
+        let kind = class.cast::<ffi::PyTypeObject>();
+        if ffi::Py_TYPE(class) == &raw mut ffi::PyType_Type {
+            (*kind).tp_vectorcall = Some(class_vectorcall);
+        }
+        // Other bases may want to know as well.
+        let parts = [classes::base().cast::<ffi::PyObject>(), class];
+        let super_type = (&raw mut ffi::PySuper_Type).cast::<ffi::PyObject>();
+        let next = ffi::PyObject_Vectorcall(super_type, parts.as_ptr(), 2, null_mut());
+        if next.is_null() {
+            return null_mut();
+        }
+        let method = ffi::PyObject_GetAttrString(next, c"__init_subclass__".as_ptr());
+        ffi::Py_DECREF(next);
+        if method.is_null() {
+            return null_mut();
+        }
+        let answer = ffi::PyObject_Call(method, args, kwargs);
+        ffi::Py_DECREF(method);
+        answer
+    }
+}
+
+struct Methods([ffi::PyMethodDef; 6]);
+// SAFETY: immutable after start-up; pointers to statics.
+unsafe impl Sync for Methods {}
+
+static METHODS: Methods = Methods([
+    ffi::PyMethodDef {
+        ml_name: c"same_as".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunction: same_as,
+        },
+        ml_flags: ffi::METH_O,
+        ml_doc: c"same_as(other)\n--\n\nWhether both show the same native object.".as_ptr(),
+    },
+    ffi::PyMethodDef {
+        ml_name: c"__chandle__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunction: chandle,
+        },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: c"__chandle__()\n--\n\nThe native object's address; 0 if it was moved out."
+            .as_ptr(),
+    },
+    ffi::PyMethodDef {
+        ml_name: c"_move".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunction: move_out,
+        },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: c"_move()\n--\n\nHands the native reference over: pass what this returns to one \
+                  call. The wrapper is empty afterwards."
+            .as_ptr(),
+    },
+    ffi::PyMethodDef {
+        ml_name: c"__init_handle_by_constructor__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunction: init_by_constructor,
+        },
+        ml_flags: ffi::METH_VARARGS,
+        ml_doc: c"Shows the object that a native function makes of the arguments.".as_ptr(),
+    },
+    ffi::PyMethodDef {
+        ml_name: c"__init_subclass__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionWithKeywords: init_subclass,
+        },
+        ml_flags: ffi::METH_CLASS | ffi::METH_VARARGS | ffi::METH_KEYWORDS,
+        ml_doc: c"Prepares a class of Python's for the class call.".as_ptr(),
+    },
+    ffi::PyMethodDef::zeroed(),
+]);
+
+const DOC: &core::ffi::CStr =
+    c"Shows a native object to Python: one wrapper per object, however it is reached.";
+
+/// Makes a class by spec; NULL with an exception.
+///
+/// # Safety
+///
+/// Attached; `base` is NULL or a class; the slots end with a 0 slot and fit the size.
+pub(crate) unsafe fn class_from_spec(
+    name: &core::ffi::CStr,
+    size: usize,
+    flags: core::ffi::c_ulong,
+    base: *mut ffi::PyTypeObject,
+    slots: &mut [ffi::PyType_Slot],
+) -> *mut ffi::PyTypeObject {
+    let mut spec = ffi::PyType_Spec {
+        name: name.as_ptr(),
+        basicsize: size as c_int,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | flags) as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the caller's contract; the interpreter copies what it keeps. The class call is not a
+    // slot that a spec can name.
+    unsafe {
+        let class = ffi::PyType_FromSpecWithBases(&raw mut spec, base.cast());
+        let class = class.cast::<ffi::PyTypeObject>();
+        if !class.is_null() {
+            (*class).tp_vectorcall = Some(class_vectorcall);
+        }
+        class
+    }
+}
+
+/// A slot of a spec.
+pub(crate) const fn slot(number: c_int, function: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot {
+        slot: number,
+        pfunc: function,
+    }
+}
+
+/// Makes `tieback.Object` and registers it for the root type. Once, at import.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn make_base() -> Result<*mut ffi::PyTypeObject, Raised> {
+    let mut slots = [
+        slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
+        slot(ffi::Py_tp_new, new as *mut c_void),
+        slot(ffi::Py_tp_init, object_init as *mut c_void),
+        slot(ffi::Py_tp_hash, hash as *mut c_void),
+        slot(ffi::Py_tp_richcompare, compare as *mut c_void),
+        slot(ffi::Py_tp_repr, repr as *mut c_void),
+        slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(0, null_mut()),
+    ];
+    let size = size_of::<crate::py::wrapper::WrapperObject>();
+    // SAFETY: attached; slots of a wrapper.
+    unsafe {
+        let name = c"tieback.Object";
+        let class = class_from_spec(name, size, ffi::Py_TPFLAGS_BASETYPE, null_mut(), &mut slots);
+        if class.is_null() {
+            return Err(Raised);
+        }
+        classes::set_base(class);
+        classes::register(object_core::type_index::OBJECT, class, None)?;
+        Ok(class)
+    }
+}
+
+/// Makes a class below `parent` that adds nothing to a wrapper's storage.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; `parent` is a class of wrappers, not collected.
+pub(crate) unsafe fn make_plain_class(
+    name: &core::ffi::CStr,
+    parent: *mut ffi::PyTypeObject,
+) -> Result<*mut ffi::PyTypeObject, Raised> {
+    let mut slots = [
+        slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
+        slot(ffi::Py_tp_new, new as *mut c_void),
+        slot(0, null_mut()),
+    ];
+    // SAFETY: the caller's contract.
+    unsafe {
+        let size = (*parent).tp_basicsize as usize;
+        let class = class_from_spec(name, size, ffi::Py_TPFLAGS_BASETYPE, parent, &mut slots);
+        if class.is_null() {
+            Err(Raised)
+        } else {
+            Ok(class)
+        }
+    }
+}
+
+/// The native object behind any wrapper, for functions that take one.
+///
+/// # Errors
+///
+/// TypeError: it is no wrapper. ValueError: it is empty.
+///
+/// # Safety
+///
+/// Attached; a live object.
+pub(crate) unsafe fn native_of(
+    object: *mut ffi::PyObject,
+) -> Result<NonNull<ObjectHeader>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if !is_wrapper(object) {
+            let got = type_name(object);
+            return Err(raise!(Exc::Type, "expected a tieback.Object, got {got}"));
+        }
+        handle(object)
+    }
+}

@@ -1,0 +1,102 @@
+//! What tests and curious people ask: counts, tie states, and three functions to call.
+
+use core::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+use object_core::{Any, AnyView, Error, Function, ObjectHeader};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::py::attached::{deferred_len, drain};
+use crate::py::counts;
+use crate::py::host::tied_word;
+use crate::py::slots::native_of;
+use crate::tie::State;
+use crate::tie::lock::peek;
+
+/// Strong references to the object behind a wrapper, the wrapper's own among them.
+#[pyfunction]
+pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
+    // SAFETY: attached; a live object.
+    unsafe {
+        let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
+        Ok(native.as_ref().counts().strong())
+    }
+}
+
+/// "detached", "active" or "inactive"; "untied" for objects that cannot be tied.
+#[pyfunction]
+pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+    let native: NonNull<ObjectHeader> = if let Ok(address) = object_or_handle.extract::<usize>() {
+        NonNull::new(core::ptr::with_exposed_provenance_mut(address))
+            .ok_or_else(|| PyValueError::new_err("handle 0 is no object's"))?
+    } else {
+        // SAFETY: attached; a live object.
+        unsafe { native_of(object_or_handle.as_ptr()) }
+            .map_err(|_| PyErr::fetch(object_or_handle.py()))?
+    };
+    // SAFETY: alive: a wrapper's, or the caller says so.
+    Ok(match unsafe { tied_word(native) } {
+        None => "untied",
+        Some(word) => match peek(word).state() {
+            State::Detached => "detached",
+            State::Active(_) => "active",
+            State::Inactive(_) | State::Reviving(_) => "inactive",
+        },
+    })
+}
+
+/// Counts of this process: tied objects alive, wrappers alive, storage kept, frees deferred.
+#[pyfunction]
+pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    // SAFETY: attached; no word is held. What waits is freed, so that the counts are of now.
+    unsafe { drain() };
+    let kept = counts::KEPT.load(Ordering::Relaxed);
+    let answer = PyDict::new(py);
+    answer.set_item("objects", counts::OBJECTS.load(Ordering::Relaxed))?;
+    answer.set_item("wrappers", counts::WRAPPERS.load(Ordering::Relaxed) - kept)?;
+    answer.set_item("kept", kept)?;
+    answer.set_item("deferred", deferred_len())?;
+    Ok(answer)
+}
+
+/// How many frees wait for an attached thread, without freeing them.
+#[pyfunction]
+pub(crate) fn deferred() -> usize {
+    deferred_len()
+}
+
+/// Registers "testing.echo", "testing.nop" and "testing.object_use_count".
+pub(crate) fn register_functions() -> Result<(), Error> {
+    let echo = |args: &[AnyView<'_>]| match args.first() {
+        Some(first) => Ok(first.try_to_owned()?),
+        None => Err(Error::new(
+            "TypeError",
+            "testing.echo() takes 1 argument, got 0",
+        )),
+    };
+    Function::try_from_packed(echo)?.register_global("testing.echo", true)?;
+    let nop = |_: &[AnyView<'_>]| Ok(Any::NONE);
+    Function::try_from_packed(nop)?.register_global("testing.nop", true)?;
+    let count = |args: &[AnyView<'_>]| {
+        let Some(object) = args.first().and_then(|first| object_of(first)) else {
+            let text = "testing.object_use_count() takes an object";
+            return Err(Error::new("TypeError", text));
+        };
+        // SAFETY: alive for the call.
+        Ok(Any::from(i64::from(
+            unsafe { object.as_ref() }.counts().strong(),
+        )))
+    };
+    Function::try_from_packed(count)?.register_global("testing.object_use_count", true)
+}
+
+/// The object in a value, borrowed also from a moved reference.
+fn object_of(view: &AnyView<'_>) -> Option<NonNull<ObjectHeader>> {
+    if view.type_index() == object_core::type_index::RVALUE_REF {
+        // SAFETY: a moved argument's place holds an owned object, or null once taken.
+        return NonNull::new(unsafe { *view.raw().value.pointer.cast::<*mut ObjectHeader>() });
+    }
+    view.raw().as_object()
+}

@@ -1,0 +1,178 @@
+//! A wrapper's storage.
+//!
+//! ```text
+//!  [ collector's words, if the class is collected ]
+//!  [ Python count | class | handle | loans | state ]      32 bytes
+//!  [ subclasses' own: dict, slots, weak references ]
+//! ```
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+use object_core::ObjectHeader;
+use pyo3::ffi;
+
+use crate::py::counts;
+use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+use crate::py::refs::is_collected;
+use crate::tie::Wrapper;
+
+/// The Python object that shows a native one.
+#[repr(C)]
+pub(crate) struct WrapperObject {
+    pub(crate) ob_base: ffi::PyObject,
+    /// I3: null, or a live object this wrapper owns one reference to. On the deferred list: the link.
+    pub(crate) handle: Cell<*mut ObjectHeader>,
+    /// How many native calls have borrowed the handle right now.
+    pub(crate) loans: Cell<u32>,
+    /// [`state`].
+    pub(crate) state: Cell<u32>,
+}
+
+/// Bits of [`WrapperObject::state`].
+pub(crate) mod state {
+    /// The native object was handed over by `_move()`.
+    pub(crate) const MOVED: u32 = 1;
+    /// The object is still being made: frozen fields can be set.
+    pub(crate) const BUILDING: u32 = 2;
+}
+
+const _: () = assert!(size_of::<WrapperObject>() == size_of::<ffi::PyObject>() + 8 + 8);
+
+/// The size of a wrapper that has nothing but the wrapper's own words.
+pub(crate) const PLAIN_SIZE: isize = size_of::<WrapperObject>() as isize;
+
+/// A wrapper by its Python object.
+#[inline]
+pub(crate) fn as_wrapper(object: *mut ffi::PyObject) -> Wrapper {
+    debug_assert!(!object.is_null());
+    // SAFETY: slots and doors are never handed NULL.
+    unsafe { NonNull::new_unchecked(object.cast::<c_void>()) }
+}
+
+/// The storage of a wrapper.
+///
+/// # Safety
+///
+/// `wrapper` is a wrapper, and its storage is there for `'a`.
+#[inline]
+pub(crate) unsafe fn storage<'a>(wrapper: *mut ffi::PyObject) -> &'a WrapperObject {
+    // SAFETY: the caller's contract.
+    unsafe { &*wrapper.cast::<WrapperObject>() }
+}
+
+/// New storage of a class: Python count 1, no handle. NULL with MemoryError.
+///
+/// # Safety
+///
+/// Attached; `class` is a live subclass of the wrapper base. May run the collector.
+#[inline]
+pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+    counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the class is alive; plain classes free with PyObject_Free, which this pairs with; the
+    // others allocate themselves.
+    unsafe {
+        if is_collected(class) || (*class).tp_basicsize != PLAIN_SIZE {
+            return match (*class).tp_alloc {
+                Some(alloc) => alloc(class, 0),
+                None => no_memory().null(),
+            };
+        }
+        let object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast::<ffi::PyObject>();
+        if object.is_null() {
+            return no_memory().null();
+        }
+        ffi::PyObject_Init(object, class);
+        let wrapper = storage(object);
+        wrapper.handle.set(core::ptr::null_mut());
+        wrapper.loans.set(0);
+        wrapper.state.set(0);
+        object
+    }
+}
+
+/// Frees storage and the reference to its class.
+///
+/// # Safety
+///
+/// Attached; nobody names the wrapper any more.
+#[inline]
+pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
+    // SAFETY: the storage keeps its class alive; after tp_free only the class is touched.
+    unsafe {
+        counts::WRAPPERS.fetch_sub(1, Ordering::Relaxed);
+        let class = ffi::Py_TYPE(wrapper);
+        if let Some(free) = (*class).tp_free {
+            free(wrapper.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// Whether instances of the class carry no state of Python's: no dict, no slots of their own, no
+/// weak references, no finalizer. Function wrappers' one extra word is the binding's own.
+///
+/// # Safety
+///
+/// A live subclass of the wrapper base.
+#[inline]
+pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the caller's contract.
+    let class = unsafe { &*class };
+    (class.tp_basicsize == PLAIN_SIZE || class.tp_flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0)
+        && class.tp_dictoffset == 0
+        && class.tp_weaklistoffset == 0
+        && class.tp_finalize.is_none()
+        && class.tp_del.is_none()
+        && class.tp_flags & MANAGED == 0
+}
+
+/// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).
+const MANAGED: core::ffi::c_ulong = (1 << 3) | (1 << 4);
+
+/// The native object of a wrapper that has one.
+///
+/// # Errors
+///
+/// ValueError: it was moved out, or never initialised.
+///
+/// # Safety
+///
+/// Attached; a live wrapper.
+#[inline]
+pub(crate) unsafe fn handle(wrapper: *mut ffi::PyObject) -> Result<NonNull<ObjectHeader>, Raised> {
+    // SAFETY: the caller's contract.
+    match NonNull::new(unsafe { storage(wrapper) }.handle.get()) {
+        Some(object) => Ok(object),
+        // SAFETY: as above.
+        None => Err(unsafe { empty(wrapper) }),
+    }
+}
+
+/// Raises what an empty wrapper answers to every use.
+///
+/// # Safety
+///
+/// Attached; a live wrapper.
+#[cold]
+pub(crate) unsafe fn empty(wrapper: *mut ffi::PyObject) -> Raised {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let name = type_name(wrapper);
+        if storage(wrapper).state.get() & state::MOVED != 0 {
+            raise!(
+                Exc::Value,
+                "this '{name}' was moved: _move() handed its native object over; fetch the object \
+                 again from whoever holds it now"
+            )
+        } else {
+            raise!(
+                Exc::Value,
+                "this '{name}' has no native object: its __init__ has not run (call \
+                 super().__init__(...) in a subclass)"
+            )
+        }
+    }
+}

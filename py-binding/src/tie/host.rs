@@ -1,0 +1,101 @@
+//! What the tie asks of the outside.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use alloc_header::primitive::sync::atomic::AtomicUsize;
+
+use crate::tie::word::Wrapper;
+
+/// A native object, by its body's address.
+pub type Object = NonNull<c_void>;
+
+/// The interpreter's side of the tie, and the native count.
+///
+/// Methods marked *quiet* run no Python code, allocate no Python memory and take no lock: they are
+/// called while the word is held (I6).
+///
+/// # Safety
+///
+/// Implementations do what each method says and nothing else to the words, handles and counts.
+pub unsafe trait Host {
+    /// Why a wrapper could not be made.
+    type Error;
+
+    /// The back word of an object; `None` for objects that are not tied. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The object is alive for `'a`.
+    unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize>;
+
+    /// Takes a Python reference to the wrapper unless its count is 0. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there: the word that names it is held.
+    unsafe fn try_incref(&self, wrapper: Wrapper) -> bool;
+
+    /// Whether the wrapper's class keeps no state in its instances, as of now. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there.
+    unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool;
+
+    /// A new wrapper for `object`, of its registered class: Python count 1, no handle. May run the
+    /// collector, and through it Python code.
+    ///
+    /// # Errors
+    ///
+    /// The interpreter's; nothing was made.
+    ///
+    /// # Safety
+    ///
+    /// The object is alive; the thread is attached.
+    unsafe fn fresh(&self, object: Object) -> Result<Wrapper, Self::Error>;
+
+    /// The wrapper's handle. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there.
+    unsafe fn handle(&self, wrapper: Wrapper) -> Option<Object>;
+
+    /// Sets the wrapper's handle. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there; a reference goes with a handle set, and comes with one
+    /// taken away.
+    unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>);
+
+    /// Makes a kept wrapper a live Python object again, with Python count 1, of the class it has.
+    /// Quiet on builds with a GIL.
+    ///
+    /// # Safety
+    ///
+    /// The storage is kept and this caller's alone.
+    unsafe fn revive(&self, wrapper: Wrapper);
+
+    /// Frees a wrapper's storage and the reference to its class. May run Python code.
+    ///
+    /// # Safety
+    ///
+    /// Nobody names the wrapper any more; the thread is attached.
+    unsafe fn free_storage(&self, wrapper: Wrapper);
+
+    /// Whether anybody but this one strong reference may hold the object. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a strong reference.
+    unsafe fn others_hold(&self, object: Object) -> bool;
+
+    /// Gives a strong reference back. May run anything.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns it.
+    unsafe fn dec_object(&self, object: Object);
+}

@@ -1,0 +1,93 @@
+//! The tie: which wrapper shows an object, and when its storage comes and goes.
+//!
+//! An object lives in native code. The first time Python looks at it, it gets a wrapper, and the
+//! back word in front of its body names that wrapper, so that every later look finds the same one.
+//!
+//! ```text
+//!      Python                                   native
+//!
+//!   wrapper W                                   object O
+//!  +-----------------+                         +-------------------------+
+//!  | Python count    |        back word        | back word | free | body |
+//!  | class           | <---------------------------- W     |      |  ^   |
+//!  | handle ----------------------------------------------------------'   |
+//!  +-----------------+   one strong reference  +-------------------------+
+//! ```
+//!
+//! # States of the back word
+//!
+//! | state | word | meaning |
+//! |---|---|---|
+//! | Detached | 0 | no wrapper |
+//! | Active | `W` | `W` is canonical and owns one strong reference; its Python count may just have reached 0 |
+//! | Inactive | `W + 1` | `W` died; its storage and class are kept, to be revived at the same address |
+//! | Reviving | `W + 2` | free-threaded builds: one thread rebuilds `W`, others wait |
+//! | Locked | `+ 4` | free-threaded builds: the word is its own lock |
+//!
+//! ```text
+//!                 wrap / adopt: a fresh wrapper
+//!     Detached -------------------------------> Active(W) <---------------.
+//!        ^                                       |     |                  | wrap: revived in place
+//!        |  W dies and nobody else holds O,      |     | W dies, O lives  |
+//!        |  or W's class carries state, or move  |     v                  |
+//!        '---------------------------------------'   Inactive(W) ---------'
+//!                                                      | O dies
+//!                                                      v
+//!                                                    storage freed
+//! ```
+//!
+//! # Doors
+//!
+//! - [`wrap`]: an object is shown to Python. Never runs Python code.
+//! - [`adopt`]: a constructor binds the wrapper it was given to the object it made.
+//! - [`dealloc`]: a wrapper's Python count reached 0. Settles the word *before* it gives its
+//!   reference back, and touches neither wrapper nor object after.
+//! - [`release`]: a move hands the native reference over and empties the wrapper.
+//! - [`kept_storage`]: the object's block is about to go: what wrapper storage goes with it.
+//!
+//! What each door does to each state is a table of pure functions ([`step`]); the doors act on its
+//! answers. Everything the tie needs of the outside is one trait ([`Host`]), so that it runs with
+//! an interpreter, in a table test, and in a model checker alike.
+//!
+//! # Invariants
+//!
+//! - **I1** When a wrapper goes out of scope its strong reference is released, always.
+//! - **I2** When an object dies, the wrapper storage it kept is reclaimed.
+//! - **I3** A wrapper's handle is null or a live object it owns one reference to.
+//! - **I4** Only this module sets or clears tag bits; every wrapper passed in is untagged.
+//! - **I5** Reviving marks an in-place revival by one thread and nothing else.
+//! - **I6** Nothing that can run Python code, allocate Python memory or take another lock happens
+//!   while the word is locked. Order: slot, then word.
+//! - **I7** Dropping a native reference never waits for the interpreter: what belongs to Python and
+//!   cannot be freed here and now goes to a lock-free [list](deferred), behind a [gate].
+//!
+//! # Locks
+//!
+//! | what | guarded by |
+//! |---|---|
+//! | back word, states of a live object | the word's lock: the GIL itself, where there is one |
+//! | back word in `kept_storage` | nobody else can reach it: both counts are 0 |
+//! | a wrapper's handle | the word's lock of the object it points to |
+//! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
+//! | the gate | one atomic: closed bit and readers |
+
+#[allow(unsafe_code)]
+pub mod deferred;
+pub mod gate;
+#[allow(unsafe_code)]
+pub mod host;
+pub mod lock;
+#[allow(unsafe_code)]
+mod rebind;
+pub mod step;
+#[allow(unsafe_code)]
+mod teardown;
+pub mod word;
+#[allow(unsafe_code)]
+mod wrap;
+
+pub use host::{Host, Object};
+pub use rebind::{Adopted, adopt, release};
+pub use teardown::{dealloc, kept_storage};
+pub use word::{State, Word, Wrapper};
+pub use wrap::{hit, wrap};

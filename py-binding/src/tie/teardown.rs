@@ -1,0 +1,68 @@
+//! The end of a wrapper, and the end of an object.
+//!
+//! A wrapper that dies settles the word first and gives its reference back last:
+//!
+//! ```text
+//! 1 handle := null        it owns nothing that could be found through it any more
+//! 2 word   := W+1, or 0   W+1 if others may hold the object and the class is stateless
+//! 3 free the storage      if the word did not keep it
+//! 4 one native decrement  after it, neither W nor the object is touched
+//! ```
+//!
+//! If step 4 was the last reference, the object's `delete_space` runs inside it and finds what step
+//! 2 left. There is no second party and no handshake.
+
+use crate::tie::host::Host;
+use crate::tie::lock::Held;
+use crate::tie::step::{Storage, on_dealloc, on_delete_space};
+use crate::tie::word::{Word, Wrapper};
+
+/// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the collector and nobody can reach it
+/// through Python.
+///
+/// # Safety
+///
+/// That is so, and the thread is attached.
+#[inline]
+pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
+    // SAFETY: the storage is the caller's until it is kept or freed below.
+    let Some(object) = (unsafe { host.handle(wrapper) }) else {
+        // SAFETY: no object names it.
+        unsafe { host.free_storage(wrapper) };
+        return Storage::Free;
+    };
+    // SAFETY: as above. I3: the handle's reference is ours from here on.
+    unsafe { host.set_handle(wrapper, None) };
+    // SAFETY: alive by the reference just taken over.
+    let storage = match unsafe { host.word(object) } {
+        None => Storage::Free,
+        Some(word) => {
+            let held = Held::hold(word);
+            // Judged now: `__del__` may have been added to the class a moment ago. If ours is the
+            // only reference the object dies in a moment, and there is nothing to keep it for.
+            // SAFETY: storage and object are there.
+            let keep = unsafe { host.is_stateless(wrapper) && host.others_hold(object) };
+            let (next, storage) = on_dealloc(held.state(), wrapper, keep);
+            if let Some(state) = next {
+                held.set(state);
+            }
+            storage
+        }
+    };
+    if storage == Storage::Free {
+        // SAFETY: the word does not name it (any more).
+        unsafe { host.free_storage(wrapper) };
+    }
+    // I1. SAFETY: ours to give; the last thing this function does.
+    unsafe { host.dec_object(object) };
+    storage
+}
+
+/// The object's block is about to be freed: the wrapper storage that goes with it (I2).
+///
+/// Takes no lock: both counts are 0, so nobody else can reach the word.
+#[inline]
+#[must_use]
+pub fn kept_storage(word: Word) -> Option<Wrapper> {
+    on_delete_space(word.state())
+}

@@ -1,0 +1,188 @@
+//! [`Exports`]: what a library hands to the process, collected first and registered at once.
+
+use std::any::type_name;
+use std::borrow::Cow;
+
+use object_core::{Error, Function, Object, ObjectArc, RegisterError, catch, type_index_of};
+
+use crate::typed::{TypedFn, typed};
+
+/// What a library exports, while it is being collected. Nothing is registered yet.
+///
+/// # Invariants
+///
+/// Between collecting and committing the process is untouched by this type.
+#[derive(Debug, Default)]
+pub struct Exports {
+    types: Vec<ExportedType>,
+    functions: Vec<(Cow<'static, str>, Function)>,
+}
+
+#[derive(Debug)]
+struct ExportedType {
+    rust_name: &'static str,
+    register: fn() -> Result<i32, RegisterError>,
+}
+
+impl Exports {
+    /// Exports a typed function: [`typed`] under its global name.
+    pub fn function<Args, F>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        function: F,
+    ) -> &mut Self
+    where
+        F: TypedFn<Args>,
+    {
+        let name = name.into();
+        let function = typed(name.clone(), function);
+        self.add(name, function)
+    }
+
+    /// Exports a typed function that may run while the caller's interpreter is released: one that
+    /// takes long, or waits for another thread.
+    pub fn function_releasing_interpreter<Args, F>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        function: F,
+    ) -> &mut Self
+    where
+        F: TypedFn<Args>,
+    {
+        let name = name.into();
+        let function = typed(name.clone(), function).releasing_interpreter();
+        self.add(name, function)
+    }
+
+    /// Exports a function object.
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, function: Function) -> &mut Self {
+        self.functions.push((name.into(), function));
+        self
+    }
+
+    /// Exports an object type, so that frontends know it before the first object is made.
+    pub fn object_type<T: Object>(&mut self) -> &mut Self {
+        self.types.push(ExportedType {
+            rust_name: type_name::<T>(),
+            register: T::type_index,
+        });
+        self
+    }
+
+    /// A function that this library needs from another one.
+    ///
+    /// # Errors
+    ///
+    /// `ImportError` if nobody has registered it.
+    pub fn require(&self, name: &str) -> Result<Function, Error> {
+        Function::get_global(name).ok_or_else(|| {
+            let text = format_args!(
+                "needs the global function '{name}', which nobody registered; load the library \
+                 that exports it first"
+            );
+            Error::format("ImportError", text)
+        })
+    }
+
+    /// The number of a type that this library needs from another one.
+    ///
+    /// # Errors
+    ///
+    /// `ImportError` if nobody has registered it.
+    pub fn require_type(&self, key: &str) -> Result<i32, Error> {
+        type_index_of(key).ok_or_else(|| {
+            let text = format_args!(
+                "needs the type '{key}', which nobody registered; load the library that exports \
+                 it first"
+            );
+            Error::format("ImportError", text)
+        })
+    }
+
+    /// Decides: are all names free?
+    fn check(&self) -> Result<(), Error> {
+        for (at, (name, _)) in self.functions.iter().enumerate() {
+            if self.functions[..at]
+                .iter()
+                .any(|(earlier, _)| earlier == name)
+            {
+                let text = format_args!("global function '{name}' is exported twice");
+                return Err(Error::format("ValueError", text));
+            }
+            if Function::get_global(name).is_some() {
+                let text = format_args!(
+                    "global function '{name}' is already registered; nothing of this library was"
+                );
+                return Err(Error::format("ValueError", text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Acts: registers all, or takes back what it had registered.
+    ///
+    /// Types come first, because they cannot be taken back: a type alone is inert, nobody reaches it
+    /// without a function, and registering it again is harmless.
+    fn commit(self) -> Result<(), Error> {
+        self.check()?;
+        for exported in &self.types {
+            (exported.register)().map_err(|error| match error {
+                RegisterError::OutOfMemory => Error::out_of_memory(),
+                other => {
+                    let name = exported.rust_name;
+                    Error::format(
+                        "ValueError",
+                        format_args!("type {name} was refused: {other}"),
+                    )
+                }
+            })?;
+        }
+        for (at, (name, function)) in self.functions.iter().enumerate() {
+            if let Err(error) = function.register_global(name, false) {
+                self.take_back(at);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the first `count` names, unless somebody else has taken them over meanwhile.
+    fn take_back(&self, count: usize) {
+        for (name, function) in &self.functions[..count] {
+            let ours = Function::get_global(name)
+                .is_some_and(|there| ObjectArc::ptr_eq(there.as_object(), function.as_object()));
+            if ours {
+                Function::remove_global(name);
+            }
+        }
+    }
+}
+
+/// Collects what `collect` exports and registers it in this process: all of it, or nothing.
+///
+/// Applications call it; in a library [`export_library!`](crate::export_library!) does.
+///
+/// ```
+/// use rust_binding::prelude::*;
+///
+/// let twice = rust_binding::register(|exports| {
+///     exports.function("doc.once", || 1).function("doc.once", || 2);
+///     Ok(())
+/// });
+/// let error = twice.unwrap_err();
+/// assert_eq!(error.message(), "global function 'doc.once' is exported twice");
+/// assert!(Function::get_global("doc.once").is_none());
+/// ```
+///
+/// # Errors
+///
+/// What `collect` returned (a panic is a `PanicError`); `ValueError` if a name is taken or a type was
+/// refused. Then no function was registered. Types that were registered before the refusal stay; they
+/// are inert.
+pub fn register(collect: impl FnOnce(&mut Exports) -> Result<(), Error>) -> Result<(), Error> {
+    catch(|| {
+        let mut exports = Exports::default();
+        collect(&mut exports)?;
+        exports.commit()
+    })
+}
