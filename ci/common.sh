@@ -1,0 +1,49 @@
+# Sourced by every script here: where things are, what is missing, and `.venv` with tieback in it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CARGO_TERM_PROGRESS_WHEN="${CARGO_TERM_PROGRESS_WHEN:-auto}"
+target="${CARGO_TARGET_DIR:-$PWD/target}"
+python=.venv/bin/python
+
+say() { printf '\n== %s\n' "$*"; }
+stop() { printf 'tieback: %s\n' "$*" >&2; exit 1; }
+skip() { printf 'SKIPPED %s: %s\n' "$1" "$2"; skipped="${skipped:-}$1: $2"$'\n'; }
+
+need() {
+    command -v cargo >/dev/null || stop "cargo is missing: install Rust 1.85 or newer (https://rustup.rs)"
+    command -v cc >/dev/null || stop "cc is missing: install a C compiler (Debian: apt install gcc)"
+    command -v "${PYTHON:-python3}" >/dev/null || stop "python3 is missing: install Python 3.11 or newer"
+    "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        stop "Python 3.11 or newer is needed, $("${PYTHON:-python3}" --version) was found; set PYTHON=/path/to/python"
+    "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null ||
+        stop "Python's venv module is missing (Debian: apt install python3-venv)"
+}
+
+# .venv with the tools of ci/requirements.txt; done again only when those change.
+venv() {
+    need
+    if ! [ -x $python ]; then
+        say "making .venv"
+        rm -rf .venv
+        "${PYTHON:-python3}" -m venv .venv
+    fi
+    if ! cmp -s ci/requirements.txt .venv/requirements.txt; then
+        say "installing the tools of ci/requirements.txt into .venv"
+        $python -m pip install --quiet --disable-pip-version-check -r ci/requirements.txt
+        cp ci/requirements.txt .venv/requirements.txt
+    fi
+}
+
+# tieback in .venv, built in release; cargo does nothing when nothing has changed.
+build() {
+    venv
+    local sources
+    sources=$(find Cargo.toml Cargo.lock alloc-header object-core py-binding -type f \
+        \( -name '*.rs' -o -name '*.toml' -o -name 'Cargo.lock' \) -newer .venv/tieback 2>/dev/null | head -1 || true)
+    if [ -f .venv/tieback ] && [ -z "$sources" ] && $python -c 'import tieback' 2>/dev/null; then
+        return
+    fi
+    say "building tieback into .venv (about a minute the first time)"
+    (cd py-binding && VIRTUAL_ENV="$PWD/../.venv" ../.venv/bin/maturin develop --release --locked --quiet)
+    touch .venv/tieback
+}

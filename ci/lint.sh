@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Formatting, clippy on every crate and feature set, documentation, the house rules, Python style.
+source "$(dirname "$0")/common.sh"
+venv
+export PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1
+say "cargo fmt"
+cargo fmt --all --check
+say "clippy"
+cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+cargo clippy --quiet --locked -p alloc-header --no-default-features --all-targets -- -D warnings
+cargo clippy --quiet --locked -p object-core --no-default-features -- -D warnings
+cargo clippy --quiet --locked -p object-core --no-default-features --features infallible,default-backing --all-targets -- -D warnings
+cargo clippy --quiet --locked -p py-binding --no-default-features --all-targets -- -D warnings
+say "cargo doc"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
+say "house rules (ci/tidy)"
+cargo test --quiet --locked -p tidy
+say "ruff"
+.venv/bin/ruff check --quiet py-binding/python py-binding/tests examples
+.venv/bin/ruff format --quiet --check py-binding/python examples

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Every Rust and Python test.
+source "$(dirname "$0")/common.sh"
+build
+say "Rust tests, all features"
+cargo test --quiet --locked --workspace --exclude py-binding
+say "Rust tests without std"
+cargo test --quiet --locked -p alloc-header --no-default-features
+cargo test --quiet --locked -p object-core --no-default-features --features infallible,default-backing
+say "the tie without an interpreter"
+cargo test --quiet --locked -p py-binding --no-default-features
+say "nothing hidden: no std, no alloc"
+bash ci/no_std.sh
+say "libraries that the Python tests load"
+cargo build --quiet --locked -p test-library -p broken-library -p crate-graph
+say "Python tests on $($python --version)"
+TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest py-binding/tests/py "$@"
