@@ -11,7 +11,7 @@ use common::heap::{Heap, live};
 use common::{Point, Point3, baseline};
 use object_core::abi::{ByteSlice, RawAny};
 use object_core::{
-    Any, AnyView, Array, Bytes, CastError, Error, Function, Object, ObjectArc, ObjectHeader,
+    Any, AnyView, Array, Bytes, CastError, Error, Function, ObjectArc, ObjectHeader,
     ObjectRef, Str, TypeName, type_index as index,
 };
 

@@ -1,6 +1,7 @@
 //! Objects that the test files share, a heap that counts, and panics that keep quiet.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(unsafe_code)]
 
 pub(crate) mod heap;
 

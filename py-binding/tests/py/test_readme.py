@@ -1,0 +1,32 @@
+"""What the READMEs show is run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = ["README.md", "py-binding/README.md"]
+
+
+def examples() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+        # A block that begins with an import stands alone; the others are parts of a program.
+        found += [(f"{page}-{i}", code) for i, code in enumerate(blocks) if code.startswith("import")]
+    return found
+
+
+def test_there_are_examples():
+    assert {name.split("-")[0] for name, _ in examples()} >= {"README.md", "py"}
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=name) for name, code in examples()])
+def test_example_runs(code: str):
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
