@@ -41,11 +41,11 @@ apt-get "${private[@]}" -qq update >&2 || {
     private[1]="Dir::Etc::sourcelist=$work/etc/trixie.sources.list"
     apt-get "${private[@]}" -qq update >&2
 }
-(cd "$work/source" && apt-get "${private[@]}" -qq source --download-only python3.13 >&2 && dpkg-source --no-check -x ./*.dsc python >&2)
+(cd "$work/source" && apt-get "${private[@]}" -qq source --download-only python3.13 >&2 && dpkg-source --no-check --skip-patches -x ./*.dsc python >&2)
 cd "$work/source/python"
 log="$work/build.log"
 {
-    ./configure --prefix="$home" --disable-gil --without-ensurepip
+    ./configure --prefix="$home" --disable-gil --with-ensurepip=install
     make -j"$(nproc)"
     make install
 } >"$log" 2>&1 || { tail -30 "$log" >&2; stop "the build failed"; }
