@@ -10,9 +10,10 @@ use pyo3::ffi;
 use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
-use crate::py::construct::{bind_made, class_vectorcall, new, object_init};
+use crate::py::construct::{class_vectorcall, new};
 use crate::py::counts;
 use crate::py::host::Cpython;
+use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::is_collected;
@@ -194,6 +195,9 @@ unsafe extern "C" fn init_subclass(
     // SAFETY: the method's contract: attached, a class.
     unsafe {
         let kind = class.cast::<ffi::PyTypeObject>();
+        if let Err(Raised) = classes::check_one_line(kind) {
+            return null_mut();
+        }
         if ffi::Py_TYPE(class) == &raw mut ffi::PyType_Type {
             (*kind).tp_vectorcall = Some(class_vectorcall);
         }
