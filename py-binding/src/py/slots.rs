@@ -59,7 +59,7 @@ unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
     }
 }
 
-/// Equal by object.
+/// Equal by object. `!=` is the opposite of `==`, whatever a class makes of that.
 unsafe extern "C" fn compare(
     left: *mut ffi::PyObject,
     right: *mut ffi::PyObject,
@@ -67,6 +67,12 @@ unsafe extern "C" fn compare(
 ) -> *mut ffi::PyObject {
     // SAFETY: the slot's contract.
     unsafe {
+        if operation == ffi::Py_NE {
+            let own = (*ffi::Py_TYPE(left)).tp_richcompare;
+            if let Some(own) = own.filter(|&own| !core::ptr::fn_addr_eq(own, compare as ffi::richcmpfunc)) {
+                return opposite(own(left, right, ffi::Py_EQ));
+            }
+        }
         if !(operation == ffi::Py_EQ || operation == ffi::Py_NE) || !is_wrapper(right) {
             let answer = ffi::Py_NotImplemented();
             ffi::Py_INCREF(answer);
@@ -76,6 +82,22 @@ unsafe extern "C" fn compare(
             return null_mut();
         };
         ffi::PyBool_FromLong(((ours == theirs) == (operation == ffi::Py_EQ)).into())
+    }
+}
+
+/// `not answer`; NotImplemented and NULL as they are.
+unsafe fn opposite(answer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: attached; the answer is ours.
+    unsafe {
+        if answer.is_null() || answer == ffi::Py_NotImplemented() {
+            return answer;
+        }
+        let truth = ffi::PyObject_IsTrue(answer);
+        ffi::Py_DECREF(answer);
+        if truth < 0 {
+            return null_mut();
+        }
+        ffi::PyBool_FromLong((truth == 0).into())
     }
 }
 
