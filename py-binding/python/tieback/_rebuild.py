@@ -46,6 +46,7 @@ def _plain(cls: type, body: dict[str, Any]) -> type | None:
     new = _core.make_class(cls.__bases__[0], f"{cls.__module__}.{cls.__name__}")
     if new is None:
         return None
+    new.__name__ = cls.__name__  # without the module, in the interpreter's messages too
     for name, value in body.items():
         # What a class statement would have made of these names.
         if name in ("__init_subclass__", "__class_getitem__"):

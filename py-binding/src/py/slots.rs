@@ -384,7 +384,6 @@ pub(crate) unsafe fn make_plain_class(
 ) -> Result<*mut ffi::PyTypeObject, Raised> {
     let mut slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
-        slot(ffi::Py_tp_new, new as *mut c_void),
         slot(0, null_mut()),
     ];
     // SAFETY: the caller's contract.
