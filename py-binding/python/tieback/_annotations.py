@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import collections.abc
+import operator
 import sys
 import types
 import typing
@@ -74,11 +75,9 @@ class Kind:
     mask: int = ALL
     objects: list[int] = std_field(default_factory=list)
     later: str | None = None
-    scopes: list[dict[str, Any]] = std_field(default_factory=list)
-    owner: str = ""
     name: str = ""
-    settled: type | None = None
-    owner_name: str = ""
+    owner: type | None = None
+    frozen: bool = False
 
     def argument(self, name: str, doc: str, flags: int) -> Any:
         """The field as ``_core`` takes it."""
@@ -98,64 +97,101 @@ class Kind:
 
     def settle(self, cls: type) -> None:
         """The class exists now: its own name means it."""
-        self.settled = cls
+        self.owner = cls
 
     def resolve(self) -> int:
         """The type number of a forward reference; called when the field is first set."""
-        assert self.later is not None
-        cls = self.settled
-        if cls is not None and self.later in (self.owner_name, self.owner):
-            found: Any = cls
-        else:
-            found = _find(self.later, self.scopes)
+        assert self.later is not None and self.owner is not None
+        found = _find(self.later, self.owner)
         if found is None:
             raise TypeError(
-                f"field {self.name!r} of {self.owner_name!r}: the forward reference "
+                f"field {self.name!r} of {self.owner.__name__!r}: the forward reference "
                 f"{self.later!r} means nothing yet; define the class before the field is set"
             )
         index = _class_index(found)
-        if index is None:
+        if index is None or (index == _ROOT and found is not Object):
             raise TypeError(
-                f"field {self.name!r} of {self.owner_name!r}: {self.later!r} is no native class; "
-                "decorate it with py_class or register_object"
+                f"field {self.name!r} of {self.owner.__name__!r}: {self.later!r} is no native "
+                "class; decorate it with py_class or register_object"
             )
         return index
 
-    def check_default(self, name: str, default: Any) -> None:
+    def takes_the_same(self, other: Kind) -> bool:
+        """Whether both are stored alike and take the same values."""
+
+        def what(kind: Kind) -> Any:
+            return (
+                kind.kind, kind.optional, kind.type_index, kind.mask, kind.objects, kind.later
+            )  # fmt: skip
+
+        return bool(what(self) == what(other))
+
+    def check_default(self, cls: str, name: str, default: Any) -> None:
         """A default of the wrong type is an error of the class, not of each construction."""
-        accepts = self._accepts_default(default)
-        if not accepts:
+        if not self._accepts_default(default):
             raise TypeError(
-                f"field {name!r}: expected a default of type {self.text}, got "
+                f"{cls}: field {name!r}: expected a default of type {self.text}, got "
                 f"{type(default).__name__} ({default!r})"
+            )
+        is_int = self.kind == "int" or self.kind == "any" and isinstance(default, int)
+        if is_int and not -(2**63) <= operator.index(default) < 2**63:
+            raise OverflowError(
+                f"{cls}: field {name!r}: expected a default of 64 bits (i64), got a larger one"
             )
 
     def _accepts_default(self, default: Any) -> bool:
         if default is None:
-            return self.optional or self.kind == "weak" or bool(self.mask & NONE and self.kind == "any")
+            return self.optional or self.kind == "any" and bool(self.mask & NONE)
         if self.kind == "int":
             return hasattr(default, "__index__")
         if self.kind == "float":
-            return isinstance(default, (float, int)) or hasattr(default, "__float__")
+            return isinstance(default, float) or hasattr(default, "__index__")
         if self.kind == "bool":
             return isinstance(default, bool)
         if self.kind == "str":
             return isinstance(default, str)
         if self.kind == "bytes":
             return isinstance(default, (bytes, bytearray))
-        return True  # checked natively at each construction
+        if self.kind in ("object", "weak") and not isinstance(default, Object):
+            if self.type_index == _index(Array):
+                return isinstance(default, (list, tuple))
+            if self.type_index == _index(Function):
+                return callable(default)
+            return self.type_index == _index(Error) and isinstance(default, BaseException)
+        return True  # which object, and what fits a union: checked at each construction
 
 
-def _find(name: str, scopes: list[dict[str, Any]]) -> Any:
-    for names in scopes:
-        found = names.get(name)
-        if isinstance(found, type):
-            return found
-    # A class defined in a function is found by its name among the registered ones.
-    for cls in _all_subclasses(Object):
-        if cls.__name__ == name and getattr(cls, "__tieback_py_class__", False):
-            return cls
+def _find(name: str, owner: type) -> Any:
+    """The class that a forward reference of ``owner`` means."""
+    if name == owner.__name__:
+        return owner
+    module = sys.modules.get(owner.__module__)
+    found = getattr(module, name, None)
+    if isinstance(found, type):
+        return found
+    # A class defined in a function is found among the registered ones: the next one defined
+    # beside the owner (a function that ran twice has defined it twice), else the last one there
+    # or in the module, else the only one there is.
+    named = sorted(
+        (_core.class_type_index(cls) or 0, cls)
+        for cls in {*_all_subclasses(Object)}
+        if cls.__name__ == name and "__tieback_py_class__" in cls.__dict__
+    )
+    here = [pair for pair in named if pair[1].__module__ == owner.__module__]
+    beside = [pair for pair in here if _around(pair[1]) == _around(owner)]
+    index = _core.class_type_index(owner) or 0
+    after = [pair for pair in beside if pair[0] > index]
+    if after:
+        return after[0][1]
+    for candidates in (beside, here, named if len(named) == 1 else []):
+        if candidates:
+            return candidates[-1][1]
     return None
+
+
+def _around(cls: type) -> str:
+    """The qualified name of what a class is defined in."""
+    return cls.__qualname__.rpartition(".")[0]
 
 
 def _all_subclasses(cls: type) -> list[type]:
@@ -175,23 +211,24 @@ def _class_index(cls: Any) -> int | None:
 def describe(field: Field[Any], cls: type) -> Kind:
     """The kind of a field's annotation, looked up where the class was defined."""
     annotation = field.type
-    scopes = _scopes(cls)
     if isinstance(annotation, str):
-        annotation = _evaluate(annotation, cls, scopes)
-    kind = _kind(annotation, cls, scopes, field.name)
-    kind.scopes = scopes
-    kind.owner = cls.__qualname__
-    kind.owner_name = cls.__name__
+        annotation = _evaluate(annotation, cls)
+    kind = _kind(annotation, cls, field.name)
+    kind.owner = cls
     return kind
 
 
 def _scopes(cls: type) -> list[dict[str, Any]]:
+    """Where names in annotations are looked up: the functions around the class, innermost first,
+    which run while it is defined, then its module."""
     scopes = []
-    # The functions around the class, innermost first, as long as its definition runs.
+    parts = cls.__qualname__.split(".")
+    around = {".".join(parts[:i]) for i in range(1, len(parts)) if parts[i - 1] != "<locals>"}
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_globals.get("__name__") == cls.__module__:
-            scopes.append(dict(frame.f_locals))
+        is_here = frame.f_globals.get("__name__") == cls.__module__
+        if is_here and frame.f_code.co_qualname in around:
+            scopes.append(frame.f_locals)
         frame = frame.f_back  # type: ignore[assignment]
     module = sys.modules.get(cls.__module__)
     if module is not None:
@@ -199,9 +236,9 @@ def _scopes(cls: type) -> list[dict[str, Any]]:
     return scopes
 
 
-def _evaluate(text: str, cls: type, scopes: list[dict[str, Any]]) -> Any:
+def _evaluate(text: str, cls: type) -> Any:
     try:
-        return eval(text, {"__builtins__": {}}, _Names(cls, scopes))
+        return eval(text, {"__builtins__": {}}, _Names(cls, _scopes(cls)))
     except Exception as error:
         raise TypeError(f"{cls.__name__}: the annotation {text!r} cannot be read: {error}") from None
 
@@ -228,11 +265,11 @@ def _members(annotation: Any) -> tuple[Any, ...] | None:
     return None
 
 
-def _kind(annotation: Any, cls: type, scopes: list[dict[str, Any]], name: str) -> Kind:
+def _kind(annotation: Any, cls: type, name: str) -> Kind:
     if isinstance(annotation, str):
-        annotation = _evaluate(annotation, cls, scopes)
+        annotation = _evaluate(annotation, cls)
     if isinstance(annotation, typing.ForwardRef):
-        annotation = _evaluate(annotation.__forward_arg__, cls, scopes)
+        annotation = _evaluate(annotation.__forward_arg__, cls)
     text = _text(annotation)
     if annotation in (Any, object):
         return Kind("any", text, optional=True)
@@ -245,11 +282,11 @@ def _kind(annotation: Any, cls: type, scopes: list[dict[str, Any]], name: str) -
         return Kind("any", text, optional=True, mask=NONE)
     members = _members(annotation)
     if members is not None:
-        return _union(members, text, cls, scopes, name)
+        return _union(members, text, cls, name)
     origin = typing.get_origin(annotation) or annotation
     if origin is Weak:
         arguments = typing.get_args(annotation)
-        target = _kind(arguments[0] if arguments else Object, cls, scopes, name)
+        target = _kind(arguments[0] if arguments else Object, cls, name)
         if target.kind != "object":
             raise TypeError(
                 f"{cls.__name__}: field {name!r}: Weak[{_text(arguments[0])}]: only objects can be "
@@ -299,11 +336,11 @@ def _index(cls: type) -> int:
 
 
 def _union(
-    members: tuple[Any, ...], text: str, cls: type, scopes: list[dict[str, Any]], name: str
+    members: tuple[Any, ...], text: str, cls: type, name: str
 ) -> Kind:
     none = any(member is type(None) or member is None for member in members)
     kinds = [
-        _kind(member, cls, scopes, name)
+        _kind(member, cls, name)
         for member in members
         if not (member is type(None) or member is None)
     ]

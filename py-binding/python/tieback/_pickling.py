@@ -3,6 +3,7 @@ so that cycles through weak and other fields come out as they went in."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tieback import _core
@@ -51,17 +52,22 @@ def _setstate(self: Object, state: Any) -> None:
         )
     if not isinstance(state, dict):
         raise TypeError(f"__setstate__ expects a dict of fields, got {type(state).__name__}")
+    cls = type(self)
+    own = {*_native_fields(cls), *_slots(cls)}
     for name, value in state.items():
-        try:
-            setattr(self, name, value)
-        except AttributeError as error:
-            raise TypeError(f"{type(self).__name__!r} has no field {name!r}: {error}") from None
+        if name in own:
+            # Not by way of a ``__setattr__`` of the class: nor is ``__init__`` called.
+            object.__setattr__(self, name, value)
+        elif hasattr(self, "__dict__"):
+            self.__dict__[name] = value
+        else:
+            raise TypeError(f"{cls.__name__!r} has no field {name!r}: its layout has changed")
     _core.finish_building(self)
 
 
 def _reduce_check(self: Object) -> None:
     if not self.__chandle__():
-        hash(self)  # raises what every use of an empty wrapper raises
+        self.same_as(self)  # raises what every use of an empty wrapper raises
     if not getattr(type(self), "__tieback_py_class__", False):
         raise TypeError(
             f"cannot pickle or copy {type(self).__name__!r} objects: their type is defined by "
@@ -93,6 +99,12 @@ def _same(self: Any, memo: Any = None) -> Any:
     return self
 
 
+def _deepcopy_array(self: Array, memo: dict[int, Any]) -> Array:
+    items = [copy.deepcopy(item, memo) for item in self]
+    # An element that leads back here has made the copy already.
+    return memo[id(self)] if id(self) in memo else Array(items)
+
+
 Object.__getstate__ = _getstate  # type: ignore[attr-defined]
 Object.__setstate__ = _setstate  # type: ignore[attr-defined]
 Object.__reduce_check__ = _reduce_check  # type: ignore[attr-defined]
@@ -101,6 +113,7 @@ Object.__reduce__ = _reduce  # type: ignore[assignment, method-assign]
 
 Array.__reduce_ex__ = lambda self, protocol: (Array, (list(self),))  # type: ignore
 Array.__copy__ = _same  # type: ignore[attr-defined]
+Array.__deepcopy__ = _deepcopy_array  # type: ignore[attr-defined]
 
 Function.__copy__ = _same  # type: ignore[attr-defined]
 Function.__deepcopy__ = _same  # type: ignore[attr-defined]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import types
-from typing import Any, Iterable, TypeVar
+from typing import Any, Iterable, Iterator, TypeVar
 
 from tieback import _core
 
@@ -15,13 +16,20 @@ def without_dict(cls: C, drop: Iterable[str] = (), weakref_slot: bool = False) -
 
     A class whose body says what its ``__slots__`` are is returned as it is (less ``drop``).
     """
+    has_slot = cls.__base__ is not None and cls.__base__.__weakrefoffset__ != 0
     if "__slots__" in cls.__dict__:
+        if weakref_slot and not cls.__weakrefoffset__:
+            raise TypeError(
+                f"{cls.__name__}: weakref_slot=True needs '__weakref__' in the __slots__ that the "
+                "class defines"
+            )
         for name in drop:
             if name in cls.__dict__:
                 delattr(cls, name)
         return cls
     dropped = {"__dict__", "__weakref__", *drop}
     body = {name: value for name, value in cls.__dict__.items() if name not in dropped}
+    weakref_slot = weakref_slot and not has_slot
     body["__slots__"] = ("__weakref__",) if weakref_slot else ()
     body["__qualname__"] = cls.__qualname__
     new = None
@@ -38,6 +46,7 @@ def _plain(cls: type, body: dict[str, Any]) -> type | None:
     new = _core.make_class(cls.__bases__[0], f"{cls.__module__}.{cls.__name__}")
     if new is None:
         return None
+    new.__name__ = cls.__name__  # without the module, in the interpreter's messages too
     for name, value in body.items():
         # What a class statement would have made of these names.
         if name in ("__init_subclass__", "__class_getitem__"):
@@ -50,13 +59,16 @@ def _plain(cls: type, body: dict[str, Any]) -> type | None:
         set_name = getattr(type(value), "__set_name__", None)
         if set_name is not None:
             set_name(value, new, name)
+    # As a class statement would; and as with ``dataclass(slots=True)``, without its arguments.
+    super(new, new).__init_subclass__()  # type: ignore[misc]
     return new
 
 
 def _point_super_at(old: type, new: type) -> None:
     """``super()`` and ``__class__`` in the body's functions mean the new class."""
-    for value in new.__dict__.values():
-        for function in _functions(value):
+    seen: set[int] = set()
+    for value in list(new.__dict__.values()):
+        for function in _functions(value, seen):
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
                 if name == "__class__":
                     try:
@@ -66,16 +78,24 @@ def _point_super_at(old: type, new: type) -> None:
                         continue
 
 
-def _functions(value: Any) -> Iterable[types.FunctionType]:
+_WITHIN = ("__func__", "__wrapped__", "func", "fget", "fset", "fdel")
+
+
+def _functions(value: Any, seen: set[int]) -> Iterator[types.FunctionType]:
+    """The functions in an attribute: under decorators, in properties, in closures."""
+    if id(value) in seen or isinstance(value, (type, types.ModuleType)):
+        return
+    seen.add(id(value))
     if isinstance(value, types.FunctionType):
         yield value
-        wrapped = getattr(value, "__wrapped__", None)
-        if wrapped is not None:
-            yield from _functions(wrapped)
-    elif isinstance(value, (classmethod, staticmethod)):
-        yield from _functions(value.__func__)
-    elif isinstance(value, property):
-        for accessor in (value.fget, value.fset, value.fdel):
-            yield from _functions(accessor)
-    elif hasattr(value, "func"):  # functools.cached_property and its kin
-        yield from _functions(value.func)
+        for cell in value.__closure__ or ():
+            try:
+                content = cell.cell_contents
+            except ValueError:  # an empty cell
+                continue
+            if callable(content):
+                yield from _functions(content, seen)
+    for name in _WITHIN:
+        # Asked statically first: a value may answer to every name.
+        if inspect.getattr_static(value, name, None) is not None:
+            yield from _functions(getattr(value, name), seen)

@@ -23,13 +23,25 @@ Any, object, other unions   any value that can cross; unions are checked
 from __future__ import annotations
 
 import dataclasses as _std
+import functools
 import inspect
+import reprlib
 import sys
-from dataclasses import KW_ONLY, MISSING, FrozenInstanceError, InitVar
+from dataclasses import (
+    KW_ONLY,
+    MISSING,
+    FrozenInstanceError,
+    InitVar,
+    asdict,
+    astuple,
+    fields,
+    is_dataclass,
+    replace,
+)
 from typing import Any, Callable, TypeVar, dataclass_transform
 
 from tieback import _core
-from tieback._annotations import describe
+from tieback._annotations import Kind, describe
 from tieback._core import Object
 from tieback._rebuild import without_dict
 
@@ -39,14 +51,16 @@ __all__ = [
     "FrozenInstanceError",
     "InitVar",
     "Object",
+    "asdict",
+    "astuple",
     "field",
     "fields",
+    "is_dataclass",
     "py_class",
+    "replace",
 ]
 
 C = TypeVar("C", bound=type)
-
-fields = _std.fields
 
 _FROZEN, _OPTIONAL = 1, 2
 
@@ -113,7 +127,7 @@ def py_class(
     if "type_key" in options:
         if type_key is not None:
             raise TypeError("py_class got the type key twice")
-        type_key = options.pop('type_key')
+        type_key = options.pop("type_key")
     if options:
         raise TypeError(f"py_class got an unexpected option {next(iter(options))!r}")
     if order and not eq:
@@ -149,15 +163,13 @@ def _make(
             f"{name} must inherit from a registered tieback type (tieback.Object or a py_class)"
         )
     parent = _core.class_type_index(cls)
-    inherited = {f.name for f in _native_fields(cls.__mro__[1:])}
-    own_names = [n for n in _annotations(cls) if n not in inherited]
-    _forget_inherited_defaults(cls, inherited)
+    inherited: dict[str, Kind] = getattr(cls, "__tieback_kinds__", {})
+    _check_hidden(cls, inherited)
     own_init = "__init__" in cls.__dict__
-    own_hash = "__hash__" in cls.__dict__ and not (
-        cls.__dict__["__hash__"] is None and "__eq__" in cls.__dict__
-    )
+    own_eq, own_repr = "__eq__" in cls.__dict__, "__repr__" in cls.__dict__
+    own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
     described = _std.dataclass(  # type: ignore[call-overload]
-        init=True,
+        init=init,
         repr=repr,
         eq=eq,
         order=order,
@@ -167,36 +179,55 @@ def _make(
         match_args=match_args,
         kw_only=kw_only,
     )(cls)
-    table = described.__dataclass_fields__
-    own = [table[n] for n in own_names if n in table and table[n]._field_type is _std._FIELD]  # type: ignore[attr-defined]
+    table: dict[str, _std.Field[Any]] = described.__dataclass_fields__
+    all_fields = [f for f in table.values() if f._field_type is _std._FIELD]  # type: ignore[attr-defined]
+    own = [f for f in all_fields if f.name not in inherited]
+    again = [f for f in all_fields if f.name in inherited and f.name in _annotations(cls)]
     types = {f.name: describe(f, cls) for f in own}
     args = []
     for f in own:
         kind = types[f.name]
         wish = f.metadata.get("tieback.frozen")
-        flags = (_FROZEN if (frozen if wish is None else wish) else 0) | (
-            _OPTIONAL if kind.optional else 0
-        )
+        kind.frozen = frozen if wish is None else wish
+        flags = (_FROZEN if kind.frozen else 0) | (_OPTIONAL if kind.optional else 0)
         args.append(kind.argument(f.name, f.metadata.get("tieback.doc", ""), flags))
-    _check_defaults(own, types)
-    signature = None if own_init else inspect.signature(described.__init__)
-    if not own_init:
+    kinds = {**inherited, **types}
+    _check_again(cls, again, inherited)
+    for f in own + again:
+        if f.default is not MISSING:
+            kinds[f.name].check_default(cls.__name__, f.name, f.default)
+    if frozen and eq and not (unsafe_hash or own_hash):
+        if not all(kinds[f.name].frozen for f in all_fields if f.compare):
+            described.__hash__ = None  # type: ignore[assignment] # it can change all the same
+    if repr and not own_repr:
+        described.__repr__ = _repr_of([f.name for f in all_fields if f.repr])  # type: ignore[method-assign]
+    if eq and not own_eq and sys.version_info < (3, 13):
+        described.__eq__ = _eq_of(described.__eq__)  # type: ignore[method-assign]
+    generate = init and not own_init
+    signature = inspect.signature(described.__init__) if generate else None
+    if generate:
         del described.__init__
-    new = without_dict(described, drop=[f.name for f in own], weakref_slot=weakref_slot)
-    auto = key is None
+    for name in ("__init__", "__setstate__"):
+        # ``type`` calls our class call, which ends the building of an object; others do not.
+        if name in cls.__dict__ and (name == "__setstate__" or type(cls) is not type):
+            setattr(described, name, _finishing(cls.__dict__[name]))
+    dropped = [f.name for f in own + again]
+    new = without_dict(described, drop=dropped, weakref_slot=weakref_slot)
     index = _core.register_type(
-        key or f"{cls.__module__}.{cls.__qualname__}", cls.__doc__ or "", parent, args, auto
+        key or f"{cls.__module__}.{cls.__qualname__}", cls.__doc__ or "", parent, args, key is None
     )
     _core.register_class(new, index)
     _core.add_fields(new, args)
     for kind in types.values():
         kind.settle(new)
-    names = [f.name for f in table.values() if f._field_type is _std._FIELD]  # type: ignore[attr-defined]
-    new.__tieback_fields__ = names  # type: ignore[attr-defined]
+    new.__tieback_fields__ = [f.name for f in all_fields]  # type: ignore[attr-defined]
+    new.__tieback_kinds__ = kinds  # type: ignore[attr-defined]
     new.__tieback_py_class__ = True  # type: ignore[attr-defined]
     new.__tieback_type_key__ = _core.type_key(index)  # type: ignore[attr-defined]
     new.__replace__ = _std.replace if sys.version_info >= (3, 13) else _replace  # type: ignore[attr-defined]
-    _plan(new, table, signature, init and not own_init)
+    _plan(new, table, signature)
+    if not (generate or own_init):
+        _refuse_call(new)
     return new
 
 
@@ -204,50 +235,116 @@ def _annotations(cls: type) -> dict[str, Any]:
     return inspect.get_annotations(cls)
 
 
-def _native_fields(classes: Any) -> list[_std.Field[Any]]:
-    for base in classes:
-        table = base.__dict__.get("__dataclass_fields__")
-        if table is not None:
-            return [f for f in table.values() if f._field_type is _std._FIELD]
-    return []
-
-
-def _forget_inherited_defaults(cls: type, inherited: set[str]) -> None:
+def _check_hidden(cls: type, inherited: dict[str, Kind]) -> None:
     """A field declared again is the parent's, with another default; without one it has none, and
-    must not find the parent's descriptor as its default."""
-    for name in _annotations(cls):
-        if name in inherited and name not in cls.__dict__:
-            setattr(cls, name, _std.field())
+    must not find the parent's descriptor as its default. Anything else hides the field."""
+    annotations = _annotations(cls)
+    for name in inherited:
+        if name in annotations:
+            if name not in cls.__dict__:
+                setattr(cls, name, _std.field())
+        elif name in cls.__dict__:
+            raise TypeError(
+                f"{cls.__name__}: {name!r} would hide the inherited field {name!r}; use another "
+                "name, or annotate it to change its default"
+            )
 
 
-def _check_defaults(own: list[_std.Field[Any]], types: dict[str, Any]) -> None:
-    for f in own:
-        if f.default is not MISSING:
-            types[f.name].check_default(f.name, f.default)
+def _check_again(cls: type, again: list[_std.Field[Any]], inherited: dict[str, Kind]) -> None:
+    """A field is stored once, by the class that declared it first: with its type."""
+    for f in again:
+        known = inherited[f.name]
+        kind = describe(f, cls)
+        if not kind.takes_the_same(known):
+            raise TypeError(
+                f"{cls.__name__}: field {f.name!r} is inherited as {known.text} and cannot be "
+                f"declared again as {kind.text}"
+            )
+
+
+def _repr_of(names: list[str]) -> Callable[[Any], str]:
+    """The library's repr; it also answers for objects that are empty or not filled yet."""
+
+    @reprlib.recursive_repr()
+    def __repr__(self: Any) -> str:
+        if not self.__chandle__():
+            return Object.__repr__(self)
+        parts = []
+        for name in names:
+            try:
+                value = getattr(self, name)
+            except AttributeError:
+                parts.append(f"{name}=<not set>")
+            else:
+                parts.append(f"{name}={value!r}")
+        return f"{type(self).__qualname__}({', '.join(parts)})"
+
+    return __repr__
+
+
+def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An object equals itself, whatever is in it, as in the library from Python 3.13 on."""
+
+    def __eq__(self: Any, other: object) -> Any:
+        return True if self is other else compare(self, other)
+
+    return __eq__
+
+
+def _finishing(function: Any) -> Any:
+    """The class's own ``__init__`` or ``__setstate__``, which ends the building of an object."""
+
+    @functools.wraps(function)
+    def finishing(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        answer = function(self, *args, **kwargs)
+        # Native classes below have more to build; Python subclasses add nothing native.
+        native = next(c for c in type(self).__mro__ if "__tieback_kinds__" in c.__dict__)
+        if native.__dict__.get(function.__name__) is finishing:
+            _core.finish_building(self)
+        return answer
+
+    return finishing
 
 
 def _replace(self: Any, /, **changes: Any) -> Any:
     return _std.replace(self, **changes)
 
 
-def _plan(
-    cls: type, table: dict[str, Any], signature: inspect.Signature | None, generate: bool
-) -> None:
+def _refuse_call(cls: type) -> None:
+    """A class with ``init=False`` has an inherited ``__init__`` that somebody wrote, or none."""
+    inherited = cls.__init__  # type: ignore[misc]
+    if inherited is not Object.__init__ and not hasattr(inherited, "__tieback_made__"):
+        return
+
+    def refuse(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            f"'{cls.__name__}' cannot be constructed directly: it was declared with init=False "
+            "and defines no __init__"
+        )
+
+    refuse.__tieback_made__ = True  # type: ignore[attr-defined]
+    cls.__init__ = refuse  # type: ignore[misc]
+
+
+def _plan(cls: type, table: dict[str, Any], signature: inspect.Signature | None) -> None:
     """Tells the class call how to construct: parameters, defaults, and the generated __init__."""
     positional: list[Any] = []
     keyword: list[Any] = []
     preset: list[Any] = []
+    init_vars = 0
     for f in table.values():
         if f._field_type is _std._FIELD_CLASSVAR:  # type: ignore[attr-defined]
             continue
-        is_field = f._field_type is _std._FIELD  # type: ignore[attr-defined]
+        place = None
+        if f._field_type is _std._FIELD_INITVAR:  # type: ignore[attr-defined]
+            place, init_vars = init_vars, init_vars + 1
         if f.default is not MISSING:
             default = ("value", f.default)
         elif f.default_factory is not MISSING:
             default = ("factory", f.default_factory)
         else:
             default = ("required", None)
-        entry = (f.name, *default, is_field, f.init)
+        entry = (f.name, *default, place, f.init)
         (preset if not f.init else keyword if f.kw_only else positional).append(entry)
     count = len(positional)
     params = positional + keyword + preset
@@ -255,21 +352,12 @@ def _plan(
     def fill(self: Any, /, *args: Any, **kwargs: Any) -> None:
         _core.init_fields(cls, self, args, kwargs)
 
-    fill.__qualname__ = f"{cls.__qualname__}.__init__"
+    fill.__name__ = "__ffi_init__" if signature is None else "__init__"
+    fill.__qualname__ = f"{cls.__qualname__}.{fill.__name__}"
     fill.__module__ = cls.__module__
     cls.__ffi_init__ = fill  # type: ignore[attr-defined]
+    fill.__tieback_made__ = True  # type: ignore[attr-defined]
     if signature is not None:
         fill.__signature__ = signature  # type: ignore[attr-defined]
-    if generate:
-        fill.__name__ = "__init__"
         cls.__init__ = fill  # type: ignore[misc]
-    elif signature is not None:
-
-        def refuse(self: Any, /, *args: Any, **kwargs: Any) -> None:
-            raise TypeError(
-                f"'{cls.__name__}' cannot be constructed directly: it was declared with "
-                "init=False and defines no __init__"
-            )
-
-        cls.__init__ = refuse  # type: ignore[misc]
     _core.set_plan(cls, cls.__name__, params, count, fill)

@@ -11,7 +11,7 @@ use object_core::{TypeName, type_index, type_info};
 use pyo3::ffi;
 
 use crate::py::plan::Plan;
-use crate::py::raise::{Exc, Raised, no_memory, raise};
+use crate::py::raise::{Exc, Raised, class_name, no_memory, raise};
 use crate::py::wrapper;
 
 /// A class that shows a native type. Records live as long as the process, and so do their classes.
@@ -146,20 +146,57 @@ pub(crate) fn by_class(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRe
     Some(record)
 }
 
-/// The record of the nearest registered class: the class itself or an ancestor.
+/// The record of the nearest registered class: the class itself or the first above it, in the order
+/// in which Python looks attributes up.
 ///
 /// # Safety
 ///
 /// Attached; a live class.
-pub(crate) unsafe fn nearest(mut class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
-    while !class.is_null() {
-        if let Some(record) = by_class(class) {
-            return Some(record);
+pub(crate) unsafe fn nearest(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
+    // SAFETY: attached; a class keeps its MRO, a tuple of classes.
+    unsafe {
+        let mro = (*class).tp_mro;
+        if mro.is_null() {
+            return None;
         }
-        // SAFETY: a class keeps its bases.
-        class = unsafe { (*class).tp_base };
+        (0..ffi::PyTuple_Size(mro))
+            .find_map(|i| by_class(ffi::PyTuple_GetItem(mro, i).cast::<ffi::PyTypeObject>()))
     }
-    None
+}
+
+/// The native types that a class's bases show must be one line of descent: an object has one body.
+///
+/// # Errors
+///
+/// TypeError: two bases show types of which neither is the other's parent.
+///
+/// # Safety
+///
+/// Attached; a live class below the wrapper base.
+pub(crate) unsafe fn check_one_line(class: *mut ffi::PyTypeObject) -> Result<(), Raised> {
+    // SAFETY: attached; a class keeps its MRO, a tuple of classes.
+    unsafe {
+        let Some(shown) = nearest(class) else {
+            return Ok(());
+        };
+        let mro = (*class).tp_mro;
+        for i in 0..ffi::PyTuple_Size(mro) {
+            let base = ffi::PyTuple_GetItem(mro, i).cast::<ffi::PyTypeObject>();
+            let Some(other) = by_class(base) else {
+                continue;
+            };
+            if !object_core::is_instance(shown.type_index, other.type_index) {
+                return Err(raise!(
+                    Exc::Type,
+                    "'{}' cannot have two native bases: '{}' and '{}' show objects of different types",
+                    class_name(class),
+                    class_name(shown.class),
+                    class_name(other.class)
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes `class` show the type from here on. Wrappers of an earlier class keep theirs.

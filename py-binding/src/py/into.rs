@@ -359,8 +359,8 @@ unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
         .get_or_try_init(py, || {
             py.import("numbers")?.getattr("Integral").map(Bound::unbind)
         })
-        // SAFETY: alive by the caller's contract.
         .and_then(|class| {
+            // SAFETY: alive by the caller's contract.
             unsafe { Bound::from_borrowed_ptr(py, object) }.is_instance(class.bind(py))
         });
     answer.map_err(|raised| {

@@ -25,6 +25,8 @@ pub(crate) struct Field {
     /// Interned.
     pub(crate) name: *mut ffi::PyObject,
     pub(crate) info: FieldInfo,
+    /// The type whose field it is.
+    pub(crate) owner: i32,
     pub(crate) kind: FieldKind,
     pub(crate) optional: bool,
     pub(crate) frozen: bool,
@@ -54,12 +56,19 @@ pub(crate) enum Default {
     Factory(*mut ffi::PyObject),
 }
 
+/// Where a parameter's value goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Field(&'static Field),
+    /// To `__post_init__`, as its argument of that number.
+    InitVar(usize),
+}
+
 /// One parameter of a constructor.
 pub(crate) struct Param {
     /// Interned.
     pub(crate) name: *mut ffi::PyObject,
-    /// The field it fills; `None` for an `InitVar`, which goes to `__post_init__`.
-    pub(crate) field: Option<&'static Field>,
+    pub(crate) target: Target,
     pub(crate) default: Default,
 }
 
@@ -73,7 +82,8 @@ pub(crate) struct Plan {
     pub(crate) positional: usize,
     /// Fields that are no parameters but have a default.
     pub(crate) presets: Vec<(&'static Field, Default)>,
-    pub(crate) has_init_vars: bool,
+    /// How many arguments `__post_init__` gets.
+    pub(crate) init_vars: usize,
     /// The class's `__init__` as it was generated.
     pub(crate) init: *mut ffi::PyObject,
     /// The class's version at which `__init__`, `__new__` and `__post_init__` were last looked at;

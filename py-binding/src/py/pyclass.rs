@@ -12,7 +12,7 @@ use pyo3::{PyTypeInfo, ffi};
 
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
-use crate::py::plan::{Default, Field, Param, Plan, UNRESOLVED};
+use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED};
 use crate::py::raise::Raised;
 use crate::py::reflect::{add_field, add_members, leak_field, plain};
 use crate::py::slots::{make_plain_class, wrapper_dealloc};
@@ -173,6 +173,7 @@ pub(crate) fn register_class(class: &Bound<'_, PyType>, index: i32) -> PyResult<
                 nearest.and_then(type_info).map_or("?", |info| info.key())
             )));
         }
+        classes::check_one_line(kind).map_err(|error| raised(py, error))?;
         // The interpreter's own teardown costs a quarter of a revival; classes with state need it.
         if is_stateless(kind) {
             (*kind).tp_dealloc = Some(wrapper_dealloc);
@@ -209,7 +210,7 @@ pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> Py
     let record = record_of(class)?;
     for (info, arg) in record.info.own_fields().iter().zip(fields) {
         // SAFETY: attached.
-        let Some(mut field) = (unsafe { leak_field(info) }) else {
+        let Some(mut field) = (unsafe { leak_field(info, record.type_index) }) else {
             continue;
         };
         field.expected = AtomicI32::new(if arg.resolver.is_some() {
@@ -228,20 +229,34 @@ pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> Py
     Ok(())
 }
 
-/// The descriptor's field, by class and name.
-fn field_of(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<&'static Field> {
-    let descriptor = class.getattr(name)?;
-    // SAFETY: attached; checked to be a getset descriptor, whose closure is a leaked Field if its
-    // setter is ours.
-    unsafe {
-        if ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyGetSetDescr_Type {
+/// The descriptor's field, by class and name. Subclasses may hide a descriptor behind an attribute
+/// of their own: the field is there all the same.
+fn field_of(
+    class: &Bound<'_, PyType>,
+    record: &ClassRecord,
+    name: &Bound<'_, PyString>,
+) -> PyResult<&'static Field> {
+    for base in class.mro() {
+        let Ok(descriptor) = base.getattr("__dict__")?.get_item(name) else {
+            continue;
+        };
+        // SAFETY: attached; checked to be a getset descriptor, whose closure is a leaked Field if
+        // its setter is ours.
+        let field = unsafe {
+            if ffi::Py_TYPE(descriptor.as_ptr()) != &raw mut ffi::PyGetSetDescr_Type {
+                continue;
+            }
             let def = (*descriptor.as_ptr().cast::<GetSetDescr>()).definition;
             let ours = (*def).set.is_some_and(|set| {
                 core::ptr::fn_addr_eq(set, crate::py::fields::set as ffi::setter)
             });
-            if ours {
-                return Ok(&*(*def).closure.cast::<Field>());
+            if !ours {
+                continue;
             }
+            &*(*def).closure.cast::<Field>()
+        };
+        if object_core::is_instance(record.type_index, field.owner) {
+            return Ok(field);
         }
     }
     Err(PyTypeError::new_err(format!(
@@ -260,8 +275,15 @@ struct GetSetDescr {
 }
 
 /// One parameter as `dataclasses.py` describes it: name, what its default is ("required", "value",
-/// "factory"), the default, whether it is a field (or an InitVar), whether it is a parameter at all.
-type ParamArg<'py> = (Bound<'py, PyString>, String, Bound<'py, PyAny>, bool, bool);
+/// "factory"), the default, None for a field or an InitVar's place among the arguments of
+/// `__post_init__`, whether it is a parameter at all.
+type ParamArg<'py> = (
+    Bound<'py, PyString>,
+    String,
+    Bound<'py, PyAny>,
+    Option<usize>,
+    bool,
+);
 
 /// Tells the class call how a py_class constructs: `positional` parameters first.
 #[pyfunction]
@@ -278,32 +300,31 @@ pub(crate) fn set_plan(
         params: Vec::new(),
         positional,
         presets: Vec::new(),
-        has_init_vars: false,
+        init_vars: 0,
         init: init.clone().into_ptr(),
         version: AtomicU32::new(0),
         seen: AtomicU32::new(0),
     };
-    for (name, kind, default, is_field, is_param) in params {
+    for (name, kind, default, init_var, is_param) in params {
         let default = match kind.as_str() {
             "value" => Default::Value(default.into_ptr()),
             "factory" => Default::Factory(default.into_ptr()),
             _ => Default::Required,
         };
-        let field = if is_field {
-            Some(field_of(class, &name)?)
-        } else {
-            None
+        let target = match init_var {
+            Some(position) => Target::InitVar(position),
+            None => Target::Field(field_of(class, record, &name)?),
         };
         let mut text = name.into_ptr();
         // SAFETY: attached; a str of ours.
         unsafe { ffi::PyUnicode_InternInPlace(&raw mut text) };
-        match field {
-            Some(field) if !is_param => plan.presets.push((field, default)),
-            _ => {
-                plan.has_init_vars |= !is_field;
+        match target {
+            Target::Field(field) if !is_param => plan.presets.push((field, default)),
+            target => {
+                plan.init_vars += usize::from(init_var.is_some());
                 plan.params.push(Param {
                     name: text,
-                    field,
+                    target,
                     default,
                 });
             }
@@ -358,7 +379,7 @@ pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     // SAFETY: attached; a live class.
     unsafe {
         let record = classes::nearest(class.as_type_ptr());
-        if !record.is_some_and(|record| record.plan().is_some()) {
+        if record.is_none_or(|record| record.plan().is_none()) {
             return Err(PyTypeError::new_err(format!(
                 "'{}' objects are made by native code and cannot be rebuilt from a pickle or copy",
                 class.name()?
@@ -394,7 +415,7 @@ pub(crate) fn finish_building(instance: &Bound<'_, PyAny>) -> PyResult<()> {
         if !classes::is_wrapper(instance.as_ptr()) {
             return Err(PyTypeError::new_err("expected a tieback.Object"));
         }
-        crate::py::construct::finish(instance.as_ptr());
+        crate::py::wrapper::finish(instance.as_ptr());
     }
     Ok(())
 }

@@ -10,9 +10,10 @@ use pyo3::ffi;
 use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
-use crate::py::construct::{bind_made, class_vectorcall, new, object_init};
+use crate::py::construct::{class_vectorcall, new};
 use crate::py::counts;
 use crate::py::host::Cpython;
+use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::is_collected;
@@ -58,7 +59,7 @@ unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
     }
 }
 
-/// Equal by object.
+/// Equal by object. `!=` is the opposite of `==`, whatever a class makes of that.
 unsafe extern "C" fn compare(
     left: *mut ffi::PyObject,
     right: *mut ffi::PyObject,
@@ -66,6 +67,12 @@ unsafe extern "C" fn compare(
 ) -> *mut ffi::PyObject {
     // SAFETY: the slot's contract.
     unsafe {
+        if operation == ffi::Py_NE {
+            let own = (*ffi::Py_TYPE(left)).tp_richcompare;
+            if let Some(own) = own.filter(|&own| !core::ptr::fn_addr_eq(own, compare as ffi::richcmpfunc)) {
+                return opposite(own(left, right, ffi::Py_EQ));
+            }
+        }
         if !(operation == ffi::Py_EQ || operation == ffi::Py_NE) || !is_wrapper(right) {
             let answer = ffi::Py_NotImplemented();
             ffi::Py_INCREF(answer);
@@ -75,6 +82,22 @@ unsafe extern "C" fn compare(
             return null_mut();
         };
         ffi::PyBool_FromLong(((ours == theirs) == (operation == ffi::Py_EQ)).into())
+    }
+}
+
+/// `not answer`; NotImplemented and NULL as they are.
+unsafe fn opposite(answer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: attached; the answer is ours.
+    unsafe {
+        if answer.is_null() || answer == ffi::Py_NotImplemented() {
+            return answer;
+        }
+        let truth = ffi::PyObject_IsTrue(answer);
+        ffi::Py_DECREF(answer);
+        if truth < 0 {
+            return null_mut();
+        }
+        ffi::PyBool_FromLong((truth == 0).into())
     }
 }
 
@@ -194,6 +217,9 @@ unsafe extern "C" fn init_subclass(
     // SAFETY: the method's contract: attached, a class.
     unsafe {
         let kind = class.cast::<ffi::PyTypeObject>();
+        if let Err(Raised) = classes::check_one_line(kind) {
+            return null_mut();
+        }
         if ffi::Py_TYPE(class) == &raw mut ffi::PyType_Type {
             (*kind).tp_vectorcall = Some(class_vectorcall);
         }
@@ -358,7 +384,6 @@ pub(crate) unsafe fn make_plain_class(
 ) -> Result<*mut ffi::PyTypeObject, Raised> {
     let mut slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
-        slot(ffi::Py_tp_new, new as *mut c_void),
         slot(0, null_mut()),
     ];
     // SAFETY: the caller's contract.

@@ -176,3 +176,32 @@ pub(crate) unsafe fn empty(wrapper: *mut ffi::PyObject) -> Raised {
         }
     }
 }
+
+/// The object is built: frozen fields are frozen from here on.
+///
+/// # Safety
+///
+/// A live wrapper.
+pub(crate) unsafe fn finish(wrapper: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    let state = unsafe { &storage(wrapper).state };
+    state.set(state.get() & !state::BUILDING);
+}
+
+/// Raises what a second initialisation answers.
+///
+/// # Safety
+///
+/// Attached; a live wrapper.
+#[cold]
+pub(crate) unsafe fn already_built(wrapper: *mut ffi::PyObject) -> Raised {
+    // SAFETY: attached; a live wrapper.
+    unsafe {
+        let name = type_name(wrapper);
+        raise!(
+            Exc::Type,
+            "this '{name}' is initialised already: __init__ and __setstate__ run once; make a new \
+             object instead"
+        )
+    }
+}

@@ -1,0 +1,595 @@
+"""Constructing: arguments, ``__init__`` of the user's own, unfilled objects, and what goes wrong."""
+
+import abc
+import copy
+import gc
+import inspect
+import pickle
+from typing import Any, Optional
+
+import pytest
+
+import tieback
+from tieback import Array, Object, Weak
+from tieback.dataclasses import FrozenInstanceError, field, py_class
+from tieback.testing import tie_state, use_count
+
+ECHO = tieback.get_global_func("testing.echo")
+
+
+@py_class
+class Inner(Object):
+    v: int
+
+
+@py_class
+class Outer(Object):
+    x: Inner
+    n: int = 0
+
+
+@py_class
+class All(Object):
+    i: int
+    f: float
+    b: bool
+    s: str
+    y: bytes
+    o: Inner
+    p: Optional[Inner]
+    w: Weak[Inner]
+    a: Any
+    r: Array
+
+
+class Loose(Outer):
+    """Not decorated: constructed the long way."""
+
+
+# --- arguments ---
+
+
+@pytest.mark.parametrize("cls", [Outer, Loose])
+@pytest.mark.parametrize(
+    ("args", "kwargs", "words"),
+    [
+        ((), {}, r"missing required argument: 'x' \(Inner\)"),
+        ((), {"n": 1}, "missing required argument: 'x'"),
+        ((Inner, 1, 2), {}, "takes at most 2 positional arguments, but 3 were given"),
+        ((Inner,), {"m": 1}, "got an unexpected keyword argument 'm'; it takes 'x', 'n'"),
+        ((Inner,), {"x": 1}, "got multiple values for argument 'x'"),
+        ((3,), {}, "field 'x': expected Inner, got int"),
+        ((None,), {}, "field 'x': expected Inner, got None"),
+        ((Inner, "1"), {}, "field 'n': expected int, got str"),
+        ((Inner, 1.0), {}, "field 'n': expected int, got float"),
+    ],
+)
+def test_arguments_that_do_not_fit(cls, args, kwargs, words):
+    before = tieback.stats()
+    args = [Inner(1) if arg is Inner else arg for arg in args]
+    with pytest.raises(TypeError, match=rf"Outer.__init__\(\) {words}"):
+        cls(*args, **kwargs)
+    args.clear()
+    assert tieback.stats() == before
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**30])
+def test_an_int_out_of_i64(value):
+    for cls in (Inner, py_class(type("Opt", (Object,), {"__annotations__": {"v": Optional[int]}}))):
+        with pytest.raises(OverflowError, match=r"__init__\(\) field 'v': expected an int of 64"):
+            cls(value)
+        made = cls(5)
+        with pytest.raises(OverflowError, match="field 'v' of .*64 bits"):
+            made.v = value
+        assert made.v == 5
+    assert Inner(2**63 - 1).v == 2**63 - 1
+    assert Inner(-(2**63)).v == -(2**63)
+
+
+def test_errors_in_conversions_name_the_field():
+    holder = py_class(type("H", (Object,), {"__annotations__": {"r": Array, "f": float}}))
+    with pytest.raises(OverflowError, match=r"H.__init__\(\) field 'r': .*64 bits"):
+        holder([1, 2**70], 1.0)
+    with pytest.raises(OverflowError, match="field 'f': int too large"):
+        holder([], 10**400)
+    moved = Inner(1)
+    moved._move()
+    outer = Outer(Inner(2))
+    with pytest.raises(ValueError, match="field 'x' of 'Outer': this 'Inner' was moved"):
+        outer.x = moved
+    assert outer.x.v == 2
+
+    class Broken:
+        def __index__(self):
+            raise LookupError("index")
+
+    with pytest.raises(LookupError) as caught:
+        Inner(Broken())
+    assert caught.value.args == ("index",)
+    assert caught.value.__notes__ == ["in Inner.__init__() field 'v'"]
+    with pytest.raises(UnicodeEncodeError) as caught:
+        py_class(type("S", (Object,), {"__annotations__": {"s": str}}))("\ud800")
+    assert caught.value.__notes__ == ["in S.__init__() field 's'"]
+
+
+def test_values_that_stand_for_others():
+    class Index:
+        def __index__(self):
+            return 7
+
+    class Text(str):
+        pass
+
+    made = py_class(type("V", (Object,), {"__annotations__": {"i": int, "f": float, "s": str}}))
+    value = made(Index(), True, Text("text"))
+    assert (value.i, value.f, value.s) == (7, 1.0, "text")
+    assert (type(value.f), type(value.s)) == (float, str)
+    assert Inner(True).v == 1
+
+
+def test_many_parameters():
+    names = [f"a{i}" for i in range(40)]
+    cls = py_class(type("Many", (Object,), {"__annotations__": dict.fromkeys(names, int)}))
+    made = cls(*range(20), **{name: i for i, name in enumerate(names) if i >= 20})
+    assert [getattr(made, name) for name in names] == list(range(40))
+    with pytest.raises(TypeError, match="missing required argument: 'a39'"):
+        cls(*range(39))
+
+
+# --- factories ---
+
+
+def test_a_factory_that_raises_or_makes_the_wrong_thing():
+    class Mine(Exception):
+        pass
+
+    def fail():
+        raise Mine("no")
+
+    @py_class
+    class Made(Object):
+        first: Inner
+        second: Any = field(default_factory=fail)
+
+    @py_class
+    class Wrong(Object):
+        first: Inner
+        second: int = field(default_factory=str)
+        third: int = field(default_factory=str, init=False)
+
+    before = tieback.stats()
+    for _ in range(10):
+        with pytest.raises(Mine, match="no"):
+            Made(Inner(1))
+        with pytest.raises(TypeError, match=r"Wrong.__init__\(\) field 'second'.* got str"):
+            Wrong(Inner(1))
+        with pytest.raises(TypeError, match="field 'third': expected int, got str"):
+            Wrong(Inner(1), 2)
+    assert tieback.stats() == before
+    assert Made(Inner(1), 2).second == 2
+
+
+# --- __init__ by hand ---
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_an_init_of_the_user_s_own(frozen):
+    @py_class(frozen=frozen)
+    class Made(Object):
+        a: int
+        b: str = "unused"
+
+        def __init__(self, text):
+            """Splits."""
+            self.a, self.b = int(text[:1]), text[1:]
+            self.a += 1
+
+    made = Made("1x")
+    assert (made.a, made.b) == (2, "x")
+    assert str(inspect.signature(Made)) == "(text)"
+    assert Made.__init__.__doc__ == "Splits."
+    if frozen:
+        for attempt in (lambda: setattr(made, "a", 3), lambda: made.__init__("5y")):
+            with pytest.raises(FrozenInstanceError):
+                attempt()
+        assert (made.a, made.b) == (2, "x")
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'text'"):
+        Made()
+    before = tieback.stats()
+    with pytest.raises(ValueError, match="invalid literal"):
+        Made("xx")
+    assert tieback.stats() == before
+
+
+def test_init_chains():
+    @py_class
+    class A(Object):
+        a: int
+
+        def __init__(self, a):
+            super().__init__()
+            self.a = a
+
+    @py_class
+    class B(A):
+        b: int
+
+        def __init__(self, a, b):
+            super().__init__(a)
+            self.b = b
+
+    @py_class(frozen=True)
+    class C(B):
+        c: int
+
+        def __init__(self, a, b, c):
+            super().__init__(a, b)
+            self.c = c
+
+    class Loose(C):
+        def __init__(self):
+            super().__init__(4, 5, 6)
+            self.d = 7
+
+    made = C(1, 2, 3)
+    assert (made.a, made.b, made.c) == (1, 2, 3)
+    with pytest.raises(FrozenInstanceError):
+        made.c = 9
+    made = Loose()
+    assert (made.a, made.b, made.c, made.d) == (4, 5, 6, 7)
+    with pytest.raises(FrozenInstanceError):
+        made.c = 9
+
+
+def test_a_generated_init_below_and_above_one_by_hand():
+    @py_class
+    class Parent(Object):
+        a: int
+        b: int = 2
+
+    @py_class
+    class ByHand(Parent):
+        c: int = 3
+
+        def __init__(self, c):
+            super().__init__(10)
+            self.c = c
+
+    @py_class
+    class Generated(ByHand):
+        d: int = 4
+
+    made = ByHand(3)
+    assert (made.a, made.b, made.c) == (10, 2, 3)
+    made = Generated(1, 2, 3)
+    assert (made.a, made.b, made.c, made.d) == (1, 2, 3, 4)
+
+
+def test_ffi_init_fills_with_defaults():
+    @py_class(frozen=True)
+    class Made(Object):
+        a: int
+        b: str = "dflt"
+        c: Any = field(default_factory=lambda: 5)
+
+        def __init__(self, text):
+            self.__ffi_init__(len(text), c=text)
+
+    made = Made("abc")
+    assert (made.a, made.b, made.c) == (3, "dflt", "abc")
+    with pytest.raises(TypeError, match="initialised already"):
+        made.__ffi_init__(1)
+    assert made.a == 3
+
+
+def test_init_false():
+    @py_class(init=False)
+    class NoInit(Object):
+        a: int = 3
+
+    with pytest.raises(TypeError, match="'NoInit' cannot be constructed directly"):
+        NoInit()
+
+    @py_class(init=False)
+    class ByHand(NoInit):
+        b: int
+
+        def __init__(self, b):
+            self.b = b
+
+    @py_class(init=False)
+    class Below(ByHand):
+        c: int
+
+    assert (ByHand(2).a, ByHand(2).b) == (0, 2)
+    assert (Below(2).b, Below(2).c) == (2, 0)
+
+    @py_class(init=False)
+    class BelowGenerated(Inner):
+        c: int
+
+    with pytest.raises(TypeError, match="'BelowGenerated' cannot be constructed directly"):
+        BelowGenerated(1)
+
+
+def test_a_constructor_replaced_later():
+    @py_class
+    class Made(Object):
+        a: int = 1
+
+    class Below(Made):
+        pass
+
+    assert (Made().a, Below().a) == (1, 1)
+    Made.__post_init__ = lambda self: setattr(self, "a", 5)
+    assert (Made().a, Below().a) == (5, 5)
+    del Made.__post_init__
+    assert (Made().a, Below().a) == (1, 1)
+    generated = Made.__init__
+
+    def init(self, a):
+        generated(self, a * 2)
+
+    Made.__init__ = init
+    assert (Made(4).a, Below(4).a) == (8, 8)
+    Made.__init__ = generated
+    assert (Made(4).a, Below(4).a) == (4, 4)
+
+    def new(cls, *args):
+        return Inner(1)
+
+    Made.__new__ = new
+    assert type(Made()) is Inner
+
+
+def test_new_by_the_user():
+    @py_class
+    class Made(Object):
+        a: int
+
+        def __new__(cls, a):
+            made.append(cls)
+            return super().__new__(cls)
+
+    made = []
+    assert Made(3).a == 3
+    assert made == [Made]
+    box = py_class(type("Box", (Object,), {"__annotations__": {"x": Made}}))(Made(4))
+    assert box.x.a == 4
+    assert made == [Made] * 2, "a wrapper made later runs no __new__"
+
+
+# --- a second time ---
+
+
+@pytest.mark.parametrize("make", [lambda: Inner(1), lambda: Loose(Inner(2), 1)], ids=["own", "sub"])
+def test_a_second_init_or_setstate(make):
+    made = make()
+    cls, handle, count = type(made), made.__chandle__(), use_count(made)
+    fields = copy.copy(made)
+    for again in (
+        lambda: made.__init__(5),
+        lambda: cls.__init__(made, 5),
+        lambda: made.__ffi_init__(5),
+        lambda: Object.__init__(made),
+        lambda: made.__setstate__({"v": 5}),
+        lambda: made.__init_handle_by_constructor__(ECHO, Inner(3)),
+    ):
+        with pytest.raises(TypeError, match="initialised already"):
+            again()
+    assert made.__chandle__() == handle
+    assert use_count(made) == count
+    assert tie_state(made) == "active"
+    assert fields == made
+
+
+def test_init_of_another_class():
+    other = Outer.__new__(Outer)
+    with pytest.raises(TypeError, match="Inner.__init__.. expects an instance of its class"):
+        Inner.__init__(other, 1)
+    with pytest.raises(TypeError, match="expects an instance of its class first, got int"):
+        Inner.__init__(3, 1)
+
+
+def test_a_moved_object_is_not_initialised_again():
+    made = Inner(1)
+    moved = made._move()
+    for again in (lambda: made.__init__(2), lambda: Object.__init__(made)):
+        with pytest.raises((TypeError, ValueError), match="moved|initialised already"):
+            again()
+    assert repr(made) == "<Inner (moved)>"
+    assert ECHO(moved).v == 1
+
+
+def test_post_init_may_move():
+    @py_class
+    class Made(Object):
+        a: int
+
+        def __post_init__(self):
+            kept.append(ECHO(self._move()))
+
+    kept = []
+    with pytest.raises(ValueError, match="was moved"):
+        Made(1).a
+    assert kept.pop().a == 1
+
+
+# --- unfilled ---
+
+
+def test_unfilled_objects_are_safe_in_every_use():
+    made = All.__new__(All)
+    assert repr(made) == (
+        "All(i=0, f=0.0, b=False, s=<not set>, y=<not set>, o=<not set>, p=None, w=None, a=None, "
+        "r=<not set>)"
+    )
+    assert made.__chandle__() != 0
+    assert made.same_as(made)
+    assert made == made
+    assert ECHO(made) is made
+    for name in "syor":
+        with pytest.raises(AttributeError, match=f"field '{name}' of 'All' was not set yet"):
+            getattr(made, name)
+    other = All.__new__(All)
+    with pytest.raises(AttributeError):
+        made == other
+    assert repr(copy.copy(made)) == repr(made)
+    assert repr(copy.deepcopy(made)) == repr(made)
+    assert repr(pickle.loads(pickle.dumps(made))) == repr(made)
+    assert use_count(made) == 1
+    box = py_class(type("Box", (Object,), {"__annotations__": {"x": All}}))(made)
+    assert box.x is made
+    inner = Inner(1)
+    made.s, made.o, made.w, made.r = "s", inner, inner, [made.i]
+    assert (made.s, made.o, made.w, list(made.r)) == ("s", inner, inner, [0])
+    made.__init__(1, 2.0, True, "t", b"u", inner, None, None, 3, ())
+    assert made.y == b"u"
+    with pytest.raises(TypeError, match="initialised already"):
+        made.__init__(1, 2.0, True, "t", b"u", inner, None, None, 3, ())
+
+
+def test_an_unfilled_frozen_object_freezes_when_it_is_filled():
+    @py_class(frozen=True)
+    class Made(Object):
+        a: int
+
+    made = Made.__new__(Made)
+    with pytest.raises(TypeError, match="missing"):
+        made.__init__()
+    made.__init__(3)
+    with pytest.raises(FrozenInstanceError):
+        made.a = 4
+    assert hash(made) == hash(Made(3))
+
+
+def test_object_and_plain_subclasses_of_it_cannot_be_made():
+    class Empty(Object):
+        pass
+
+    for cls in (Object, Empty):
+        with pytest.raises(TypeError, match=f"cannot create '{cls.__name__}' instances"):
+            cls()
+
+
+def test_object_new_is_refused():
+    with pytest.raises(TypeError, match="not safe"):
+        object.__new__(Inner)
+
+
+# --- one line of native bases ---
+
+
+def test_two_native_bases_are_refused():
+    with pytest.raises(TypeError, match="'Both' cannot have two native bases: 'Inner' and 'Outer'"):
+
+        class Both(Inner, Outer):
+            pass
+
+    class Mixed(Loose, Outer):
+        pass
+
+    assert Mixed(Inner(1)).x.v == 1
+
+    @py_class
+    class Derived(Outer):
+        m: int = 9
+
+    class Diamond(Loose, Derived):
+        pass
+
+    made = Diamond(Inner(1), 2, 3)
+    assert (made.n, made.m) == (2, 3)
+
+
+def test_fields_are_only_read_in_objects_that_have_them():
+    @py_class
+    class Number(Object):
+        number: int
+
+    @py_class
+    class Text(Object):
+        text: str
+
+    class Silent(Object):
+        def __init_subclass__(cls, **options):  # does not call super
+            pass
+
+    @py_class
+    class Left(Silent):
+        left: int
+
+    @py_class
+    class Right(Silent):
+        right: str
+
+    class Both(Left, Right):
+        pass
+
+    made = Both(5)
+    for use in (
+        lambda: made.right,
+        lambda: setattr(made, "right", "x"),
+        lambda: Right.__init__(Both.__new__(Both), "x"),
+    ):
+        with pytest.raises(TypeError, match="belongs to|fills objects of type"):
+            use()
+    with pytest.raises(TypeError, match="two native bases"):
+        py_class(type("Third", (Left, Right), {"__annotations__": {"z": int}}))
+    number = Number(1)
+    number.__class__ = Text  # Python sees no difference
+    with pytest.raises(TypeError, match="field 'text' belongs to '.*Text'"):
+        number.text
+    with pytest.raises(TypeError, match="field 'text' belongs to"):
+        number.text = "x"
+    number.__class__ = Number
+    assert number.number == 1
+
+
+# --- abstract classes ---
+
+
+def test_abstract_classes():
+    @py_class
+    class Base(Object, abc.ABC):
+        a: int
+
+        @abc.abstractmethod
+        def second(self): ...
+
+        @abc.abstractmethod
+        def first(self): ...
+
+    before = tieback.stats()
+    for make in (lambda: Base(1), lambda: Base.__new__(Base)):
+        with pytest.raises(TypeError, match="abstract class Base without.* first, second"):
+            make()
+    assert tieback.stats() == before
+
+    @py_class(frozen=True)
+    class Concrete(Base):
+        b: int
+
+        def __init__(self, a, b):
+            super().__init__(a)
+            self.b = b
+
+        def first(self):
+            return self.a
+
+        def second(self):
+            return self.b
+
+    made = Concrete(1, 2)
+    assert (made.first(), made.second()) == (1, 2)
+    with pytest.raises(FrozenInstanceError):
+        made.b = 3
+
+    class Loose(Concrete):
+        pass
+
+    made = Loose(1, 2)
+    with pytest.raises(FrozenInstanceError):
+        made.b = 3
+    del made
+    gc.collect()
