@@ -23,6 +23,7 @@ Any, object, other unions   any value that can cross; unions are checked
 from __future__ import annotations
 
 import dataclasses as _std
+import functools
 import inspect
 import sys
 from dataclasses import KW_ONLY, MISSING, FrozenInstanceError, InitVar
@@ -152,7 +153,8 @@ def _make(
     inherited = {f.name for f in _native_fields(cls.__mro__[1:])}
     own_names = [n for n in _annotations(cls) if n not in inherited]
     _forget_inherited_defaults(cls, inherited)
-    own_init = "__init__" in cls.__dict__
+    own_body = set(cls.__dict__)
+    own_init = "__init__" in own_body
     own_hash = "__hash__" in cls.__dict__ and not (
         cls.__dict__["__hash__"] is None and "__eq__" in cls.__dict__
     )
@@ -191,6 +193,8 @@ def _make(
     _core.add_fields(new, args)
     for kind in types.values():
         kind.settle(new)
+    if repr and "__repr__" not in own_body:
+        new.__repr__ = _repr_unless_moved(new.__repr__)  # type: ignore[method-assign]
     names = [f.name for f in table.values() if f._field_type is _std._FIELD]  # type: ignore[attr-defined]
     new.__tieback_fields__ = names  # type: ignore[attr-defined]
     new.__tieback_py_class__ = True  # type: ignore[attr-defined]
@@ -224,6 +228,14 @@ def _check_defaults(own: list[_std.Field[Any]], types: dict[str, Any]) -> None:
     for f in own:
         if f.default is not MISSING:
             types[f.name].check_default(f.name, f.default)
+
+
+def _repr_unless_moved(generated: Callable[[Any], str]) -> Callable[[Any], str]:
+    @functools.wraps(generated)
+    def __repr__(self: Any) -> str:
+        return generated(self) if self.__chandle__() else Object.__repr__(self)
+
+    return __repr__
 
 
 def _replace(self: Any, /, **changes: Any) -> Any:

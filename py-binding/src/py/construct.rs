@@ -18,7 +18,7 @@ use crate::py::fields::{Context, store, text};
 use crate::py::host::Cpython;
 use crate::py::plan::{Default, Field, Param, Plan};
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
-use crate::py::wrapper::{as_wrapper, state, storage};
+use crate::py::wrapper::{Loan, as_wrapper, state, storage};
 use crate::tie::{Adopted, adopt};
 
 /// Parameters up to this many need no heap.
@@ -418,12 +418,14 @@ pub(crate) unsafe fn init(
             class: record.class,
             in_init: true,
         };
+        let lent = Loan::new(wrapper);
         let init_vars = fill(
             object,
             plan,
             &Arguments::new(args, positional, names),
             context,
         )?;
+        drop(lent);
         if ffi::PyObject_HasAttrString(wrapper, c"__post_init__".as_ptr()) != 0 {
             post_init(wrapper, &init_vars)?;
         }

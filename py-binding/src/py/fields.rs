@@ -11,11 +11,11 @@ use object_core::{
 use pyo3::ffi;
 
 use crate::py::carrier;
-use crate::py::into::{Form, array_of, bytes_of, index_of, int_of, str_of, to_value};
+use crate::py::into::{array_of, bytes_of, index_of, int_of, str_of, to_value};
 use crate::py::out::{object_into_python, object_to_python, value_into_python};
 use crate::py::plan::{Field, UNRESOLVED, mask};
-use crate::py::raise::{Exc, Raised, class_name, raise, raise_class, type_name};
-use crate::py::wrapper::{handle, state, storage};
+use crate::py::raise::{Exc, Raised, class_name, name_place, raise, raise_class, type_name};
+use crate::py::wrapper::{Loan, handle, state, storage};
 
 /// Where a field lies.
 ///
@@ -163,6 +163,8 @@ pub(crate) unsafe extern "C" fn set(
             class: ffi::Py_TYPE(wrapper),
             in_init: false,
         };
+        // Converting the value may run Python code, which must not move the object away.
+        let _lent = Loan::new(wrapper);
         match store(object, field, value, context) {
             Ok(()) => 0,
             Err(Raised) => -1,
@@ -221,29 +223,12 @@ pub(crate) unsafe fn store(
     unsafe {
         match field.kind {
             FieldKind::I64 => {
-                let int = if ffi::PyLong_Check(value) != 0 {
-                    int_of(value)
-                } else if ffi::PyIndex_Check(value) != 0 {
-                    index_of(value)
-                } else {
-                    return Err(mismatch(field, value, context));
-                };
-                let int = int.map_err(|raised| name_overflow(raised, field, context))?;
+                let int = convert_int(field, value, context)?;
                 (*place::<AtomicI64>(object, field)).store(int, Ordering::Relaxed);
                 Ok(())
             }
             FieldKind::F64 => {
-                let float = if ffi::PyFloat_Check(value) != 0 {
-                    ffi::PyFloat_AsDouble(value)
-                } else if ffi::PyLong_Check(value) != 0 || ffi::PyIndex_Check(value) != 0 {
-                    let float = ffi::PyFloat_AsDouble(value);
-                    if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
-                        return Err(Raised);
-                    }
-                    float
-                } else {
-                    return Err(mismatch(field, value, context));
-                };
+                let float = convert_float(field, value, context)?;
                 let bits = float.to_bits() as i64;
                 (*place::<AtomicI64>(object, field)).store(bits, Ordering::Relaxed);
                 Ok(())
@@ -269,7 +254,11 @@ pub(crate) unsafe fn store(
             FieldKind::Object | FieldKind::Weak => store_object(object, field, value, context),
             // The narrower scalars of Rust-defined types: checked by the core.
             _ => {
-                let value = to_value(value)?;
+                let value = if field.kind == FieldKind::F32 {
+                    Any::from(convert_float(field, value, context)?)
+                } else {
+                    Any::from(convert_int(field, value, context)?)
+                };
                 // The core's writer refuses nothing that is mutable; a field being built is
                 // written as if it were.
                 let mut info = field.info;
@@ -289,6 +278,45 @@ unsafe fn swap_any(object: NonNull<ObjectHeader>, field: &Field, new: Any) {
     unsafe {
         let old = slots::any_slot_swap(object.as_ref(), place(object, field), Any::into_raw(new));
         drop(Any::from_raw(old));
+    }
+}
+
+unsafe fn convert_int(
+    field: &Field,
+    value: *mut ffi::PyObject,
+    context: Context,
+) -> Result<i64, Raised> {
+    // SAFETY: the caller's: attached, a live value.
+    unsafe {
+        let int = if ffi::PyLong_Check(value) != 0 {
+            int_of(value)
+        } else if ffi::PyIndex_Check(value) != 0 {
+            index_of(value)
+        } else {
+            return Err(mismatch(field, value, context));
+        };
+        int.map_err(|raised| name_field(raised, field, context))
+    }
+}
+
+unsafe fn convert_float(
+    field: &Field,
+    value: *mut ffi::PyObject,
+    context: Context,
+) -> Result<f64, Raised> {
+    // SAFETY: the caller's: attached, a live value.
+    unsafe {
+        let numeric = ffi::PyFloat_Check(value) != 0
+            || ffi::PyLong_Check(value) != 0
+            || ffi::PyIndex_Check(value) != 0;
+        if !numeric {
+            return Err(mismatch(field, value, context));
+        }
+        let float = ffi::PyFloat_AsDouble(value);
+        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            return Err(name_field(Raised, field, context));
+        }
+        Ok(float)
     }
 }
 
@@ -319,7 +347,7 @@ unsafe fn convert_any(
     context: Context,
 ) -> Result<Any, Raised> {
     // SAFETY: the caller's: attached, a live value.
-    let new = unsafe { to_value(value) }?;
+    let new = unsafe { to_value(value).map_err(|raised| name_field(raised, field, context)) }?;
     if field.mask == mask::ALL {
         return Ok(new);
     }
@@ -401,7 +429,7 @@ unsafe fn convert_object(
     unsafe {
         let expected = expected(field)?;
         if crate::py::classes::is_wrapper(value) || crate::py::moved::as_moved(value).is_some() {
-            let new = to_value(value)?;
+            let new = to_value(value).map_err(|raised| name_field(raised, field, context))?;
             if is_instance(new.type_index(), expected) && index::is_object(new.type_index()) {
                 return Ok(new);
             }
@@ -409,7 +437,10 @@ unsafe fn convert_object(
         }
         match expected {
             index::ARRAY if ffi::PyList_Check(value) != 0 || ffi::PyTuple_Check(value) != 0 => {
-                array_of(value, Form::Crossing).map(Any::from)
+                let array = array_of(value);
+                array
+                    .map(Any::from)
+                    .map_err(|raised| name_field(raised, field, context))
             }
             index::FUNCTION if ffi::PyCallable_Check(value) != 0 => {
                 carrier::function(value, false).map(Any::from)
@@ -476,21 +507,11 @@ unsafe fn mismatch(field: &Field, value: *mut ffi::PyObject, context: Context) -
     }
 }
 
-/// An OverflowError of a conversion, with the field's name in it.
+/// A conversion's refusal, with the field's name in it.
 #[cold]
-unsafe fn name_overflow(raised: Raised, field: &Field, context: Context) -> Raised {
-    // SAFETY: attached.
-    unsafe {
-        if ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) == 0 {
-            return raised;
-        }
-        ffi::PyErr_Clear();
-        let at = whose(field, context);
-        raise!(
-            Exc::Overflow,
-            "{at}: expected an int of 64 bits (i64), got a larger one"
-        )
-    }
+unsafe fn name_field(raised: Raised, field: &Field, context: Context) -> Raised {
+    // SAFETY: attached, an exception is set.
+    unsafe { name_place(raised, format_args!("{}", whose(field, context))) }
 }
 
 #[cold]
