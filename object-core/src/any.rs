@@ -222,7 +222,9 @@ impl AnyView<'_> {
     pub(crate) fn object_of(self, wanted: i32) -> Result<ObjectRef, i32> {
         let got = self.type_index();
         if let Some(object) = self.0.as_object() {
-            if is_instance(got, wanted) {
+            // A string is a value, not "any object": whether it is one inside depends on its length.
+            let text = wanted == index::OBJECT && (got == index::STR || got == index::BYTES);
+            if !text && is_instance(got, wanted) {
                 // SAFETY: alive for the view.
                 return Ok(unsafe { ObjectRef::from_borrowed(object) });
             }

@@ -43,7 +43,11 @@ object!(Node, "chains.Node");
 
 impl Node {
     fn new(dropped: &'static AtomicUsize, next: Option<ObjectArc<Node>>) -> ObjectArc<Self> {
-        ObjectArc::new(Self { header: ObjectHeader::new(), dropped, next })
+        ObjectArc::new(Self {
+            header: ObjectHeader::new(),
+            dropped,
+            next,
+        })
     }
 
     fn chain(dropped: &'static AtomicUsize, length: usize) -> Option<ObjectArc<Self>> {
@@ -104,7 +108,11 @@ fn a_chain_of_unique_handles() {
         let mut last = None;
         for _ in 0..length {
             let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-            last = Some(UniqueObject::new(Owner { header, told, next: last }));
+            last = Some(UniqueObject::new(Owner {
+                header,
+                told,
+                next: last,
+            }));
         }
         drop(last);
         drop(scope);
@@ -155,15 +163,28 @@ fn chains_of_values_closures_and_reflected_objects() {
 #[test]
 fn a_wide_tree() {
     fn tree(depth: usize, leaf: &ObjectRef) -> Array {
-        let child = |_| if depth == 0 { leaf.clone().into() } else { tree(depth - 1, leaf).into() };
-        (0..10).map(child).collect::<Vec<Any>>().into_iter().collect()
+        let child = |_| {
+            if depth == 0 {
+                leaf.clone().into()
+            } else {
+                tree(depth - 1, leaf).into()
+            }
+        };
+        (0..10)
+            .map(child)
+            .collect::<Vec<Any>>()
+            .into_iter()
+            .collect()
     }
     let leaf: ObjectRef = ObjectArc::upcast(ObjectArc::new(common::Point::at(1, 2)));
     let depth = if length() < 100_000 { 3 } else { 5 };
     on_a_small_stack(|| {
         let scope = DropScope::open();
         let tree = tree(depth, &leaf);
-        assert_eq!(ObjectArc::strong_count(&leaf), 1 + 10u32.pow(depth as u32 + 1));
+        assert_eq!(
+            ObjectArc::strong_count(&leaf),
+            1 + 10u32.pow(depth as u32 + 1)
+        );
         drop(tree);
         drop(scope);
         assert_eq!(ObjectArc::strong_count(&leaf), 1);
@@ -208,7 +229,11 @@ fn scopes_that_overlap_leave_nothing_behind() {
                         let mut last = None;
                         for _ in 0..50 {
                             let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-                            last = Some(UniqueObject::new(Owner { header, told, next: last }));
+                            last = Some(UniqueObject::new(Owner {
+                                header,
+                                told,
+                                next: last,
+                            }));
                         }
                     }
                 });

@@ -136,5 +136,7 @@ every_kind!(
 pub(crate) fn export(exports: &mut Exports) {
     exports
         .object_type::<Fields>()
-        .object_type::<FrozenFields>();
+        .object_type::<FrozenFields>()
+        .function("test_library.fields", Fields::make)
+        .function("test_library.frozen_fields", FrozenFields::make);
 }

@@ -76,14 +76,18 @@ unsafe impl Object for Point3 {
                 .doc("A point with a third number.")
                 .parent::<Point>()
                 .field("z", "To you.", field!(Point3, z))
-                .typed_constructor("The point at x, y, z.", |x: i64, y: i64, z: i64| {
-                    ObjectArc::new(Self {
-                        point: Point::value(x, y),
-                        z,
-                    })
-                })
+                .typed_constructor("The point at x, y, z.", Self::make)
                 .typed_method("depth", "The third number.", |this: ObjectArc<Self>| this.z)
                 .register()
+        })
+    }
+}
+
+impl Point3 {
+    fn make(x: i64, y: i64, z: i64) -> ObjectArc<Self> {
+        ObjectArc::new(Self {
+            point: Point::value(x, y),
+            z,
         })
     }
 }
@@ -94,6 +98,7 @@ unsafe impl Extends<Point> for Point3 {}
 pub(crate) fn export(exports: &mut Exports) {
     exports.object_type::<Point>().object_type::<Point3>();
     exports.function("test_library.point", Point::make);
+    exports.function("test_library.point3", Point3::make);
     exports.function(
         "test_library.points",
         |count: u32| -> Vec<ObjectArc<Point>> {

@@ -24,9 +24,10 @@ def _reversed(self: Array) -> Iterator[Any]:
 
 def _eq(self: Array, other: object) -> Any:
     if self is other:
-        return True
+        return len(self) >= 0  # asked, because a moved-from one has no length
     if isinstance(other, (Array, list, tuple)):
         return len(self) == len(other) and all(a is b or a == b for a, b in zip(self, other))
+    self.same_as(other)  # raises if this one was moved
     return NotImplemented
 
 

@@ -17,9 +17,18 @@ def _new(
     traceback: str = "",
     cause: Error | BaseException | None = None,
 ) -> Error:
+    for name, value in (("kind", kind), ("message", message), ("traceback", traceback)):
+        if not isinstance(value, str):
+            raise TypeError(f"Error() argument '{name}': expected str, got {type(value).__name__}")
     if isinstance(cause, BaseException):
         cause = _core.convert(cause)
+    elif not (cause is None or isinstance(cause, Error)):
+        got = type(cause).__name__
+        raise TypeError(f"Error() argument 'cause': expected Error, exception or None, got {got}")
     return _core.make_error(kind, message, traceback, cause)
+
+
+_new.__qualname__ = "Error"  # what a call with missing arguments names
 
 
 def _init(self: Error, *args: object, **kwargs: object) -> None:

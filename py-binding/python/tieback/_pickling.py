@@ -66,8 +66,7 @@ def _setstate(self: Object, state: Any) -> None:
 
 
 def _reduce_check(self: Object) -> None:
-    if not self.__chandle__():
-        self.same_as(self)  # raises what every use of an empty wrapper raises
+    self.same_as(self)  # raises what every use of an empty wrapper raises
     if not getattr(type(self), "__tieback_py_class__", False):
         raise TypeError(
             f"cannot pickle or copy {type(self).__name__!r} objects: their type is defined by "
@@ -96,6 +95,7 @@ def _replace(self: Object, /, **changes: Any) -> Any:
 
 def _same(self: Any, memo: Any = None) -> Any:
     """Immutable: a copy is the object itself."""
+    self.same_as(self)  # raises if it was moved
     return self
 
 
@@ -120,6 +120,7 @@ Function.__deepcopy__ = _same  # type: ignore[attr-defined]
 
 
 def _reduce_function(self: Function, protocol: int) -> Any:
+    self.same_as(self)  # raises if it was moved
     raise TypeError("cannot pickle 'Function' objects: look global functions up by name instead")
 
 

@@ -306,6 +306,14 @@ def _finishing(function: Any) -> Any:
     return finishing
 
 
+def _repr_unless_moved(generated: Callable[[Any], str]) -> Callable[[Any], str]:
+    @functools.wraps(generated)
+    def __repr__(self: Any) -> str:
+        return generated(self) if self.__chandle__() else Object.__repr__(self)
+
+    return __repr__
+
+
 def _replace(self: Any, /, **changes: Any) -> Any:
     return _std.replace(self, **changes)
 

@@ -7,9 +7,10 @@ use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, type_index};
 use pyo3::ffi;
 
 use crate::py::call::function_vectorcall;
+use crate::py::carrier;
 use crate::py::classes::{self, CallableWrapper, is_wrapper};
 use crate::py::host::Cpython;
-use crate::py::into::{Form, array_of, to_explicit_value};
+use crate::py::into::array_of;
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
@@ -125,7 +126,7 @@ unsafe extern "C" fn array_new(
             .null();
         }
         let made = if count == 1 {
-            array_of(ffi::PyTuple_GetItem(args, 0), Form::Crossing)
+            array_of(ffi::PyTuple_GetItem(args, 0))
         } else {
             Array::try_from_values::<[Any; 0]>([]).map_err(|_| crate::py::raise::no_memory())
         };
@@ -154,15 +155,19 @@ unsafe extern "C" fn function_new(
             return raise!(Exc::Type, "Function() takes one callable").null();
         }
         if is_wrapper(callable) {
-            ffi::Py_INCREF(callable);
-            return callable;
+            let Ok(native) = handle(callable) else {
+                return null_mut();
+            };
+            if native.as_ref().type_index() == type_index::FUNCTION {
+                ffi::Py_INCREF(callable);
+                return callable;
+            }
         }
-        let Ok(value) = to_explicit_value(callable) else {
+        // Not by its type: a list or an exception may be callable, too.
+        let Ok(function) = carrier::function(callable, true) else {
             return null_mut();
         };
-        let Some(object) = Any::into_raw(value).as_object() else {
-            return null_mut();
-        };
+        let object = ObjectArc::into_raw(function.into_object()).cast();
         bind_fresh(class, object, Some(function_vectorcall))
     }
 }

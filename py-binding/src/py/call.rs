@@ -13,9 +13,10 @@ use pyo3::ffi;
 
 use crate::py::errors::raise_error;
 use crate::py::into::{Passed, pass};
+use crate::py::moved;
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, raise};
-use crate::py::wrapper::{handle, storage};
+use crate::py::raise::{Exc, Raised, name_place, raise};
+use crate::py::wrapper::{Loan, handle, storage};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -36,6 +37,7 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
             return null_mut();
         };
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        let _lent = Loan::new(callable);
         match call_native(object, core::slice::from_raw_parts(args, count)) {
             Ok(value) => value_into_python(value),
             Err(Raised) => null_mut(),
@@ -145,7 +147,11 @@ unsafe fn call_with(
     // of, so that nothing they run sees it.
     let failed = unsafe {
         for (i, &arg) in args.iter().enumerate() {
-            let Passed { raw, owned, lent } = pass(arg)?;
+            let Passed { raw, owned, lent } =
+                pass(arg).map_err(|raised| name_argument(raised, i))?;
+            if raw.type_index == index::RVALUE_REF && args[..i].contains(&arg) {
+                return Err(name_argument(moved::twice(), i));
+            }
             raws.add(i).write(raw);
             if owned {
                 passing.owned.set(i);
@@ -178,4 +184,10 @@ unsafe fn call_with(
         // SAFETY: attached.
         Err(unsafe { raise_error(&result.into_error()) })
     }
+}
+
+#[cold]
+unsafe fn name_argument(raised: Raised, i: usize) -> Raised {
+    // SAFETY: attached, an exception is set.
+    unsafe { name_place(raised, format_args!("argument {}", i + 1)) }
 }

@@ -5,14 +5,14 @@ use core::ptr::null_mut;
 
 use object_core::abi::RawAny;
 use object_core::{Any, Error, ObjectRef, catch, return_packed, type_index as index};
-use pyo3::ffi;
+use pyo3::{PyErr, Python, ffi};
 
 use crate::py::attached::may_attach;
 use crate::py::carrier::callable_of;
 use crate::py::errors::take_raised;
 use crate::py::into::to_value;
 use crate::py::out::{object_into_python, value_to_python};
-use crate::py::raise::Raised;
+use crate::py::raise::{Raised, name_place};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -31,11 +31,16 @@ pub(crate) unsafe extern "C" fn call_python(
             return Err(Error::new("RuntimeError", text));
         }
         let state = ffi::PyGILState_Ensure();
+        // A native destructor may call while an exception is on its way up: it stays on its way.
+        let pending = PyErr::take(Python::assume_attached());
         let count = usize::try_from(num_args).unwrap_or(0);
         let outcome = match call(callable_of(function), args, count) {
             Ok(value) => Ok(value),
             Err(Raised) => Err(take_raised()),
         };
+        if let Some(pending) = pending {
+            pending.restore(Python::assume_attached());
+        }
         ffi::PyGILState_Release(state);
         outcome
     });
@@ -83,13 +88,14 @@ unsafe fn call(
             Err(Raised)
         } else {
             to_value(answer)
+                .map_err(|raised| name_place(raised, format_args!("result of a Python callable")))
         };
         // Letting go may run Python code: an exception that is set must survive it.
         if value.is_err() {
-            let raised = pyo3::PyErr::take(pyo3::Python::assume_attached());
+            let raised = PyErr::take(Python::assume_attached());
             let_go(callable, places, answer);
             if let Some(raised) = raised {
-                raised.restore(pyo3::Python::assume_attached());
+                raised.restore(Python::assume_attached());
             }
         } else {
             let_go(callable, places, answer);

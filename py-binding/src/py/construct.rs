@@ -20,7 +20,7 @@ use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
 use crate::py::store::Context;
-use crate::py::wrapper::{already_built, as_wrapper, finish, state, storage};
+use crate::py::wrapper::{Loan, already_built, as_wrapper, finish, state, storage};
 use crate::tie::{Adopted, adopt};
 
 /// Called for every class made here.
@@ -202,12 +202,14 @@ pub(crate) unsafe fn init(
             class: record.class,
             in_init: true,
         };
+        let lent = Loan::new(wrapper);
         let init_vars = fill(
             object,
             plan,
             &Arguments::new(args, positional, names),
             context,
         )?;
+        drop(lent);
         if ffi::PyObject_HasAttrString(wrapper, c"__post_init__".as_ptr()) != 0 {
             post_init(wrapper, &init_vars)?;
         }

@@ -119,11 +119,25 @@ pub(crate) fn carried_exception<'py>(
     object.cast_into::<PyBaseException>().ok()
 }
 
-/// The exception an error becomes in Python.
+/// The exception an error becomes in Python, with its causes.
 pub(crate) fn to_exception<'py>(
     py: Python<'py>,
     error: &Error,
 ) -> PyResult<Bound<'py, PyBaseException>> {
+    let first = one_exception(py, error)?;
+    // Not by recursion: a chain may be as long as it likes. What was carried has its causes itself.
+    let (mut last, mut error) = (first.clone(), error.clone());
+    while carried_exception(py, &error).is_none() {
+        let Some(cause) = error.cause() else { break };
+        let next = one_exception(py, &cause)?;
+        last.setattr("__cause__", &next)?;
+        (last, error) = (next, cause);
+    }
+    Ok(first)
+}
+
+/// An error as an exception: the one it carries, or a new one without its cause.
+fn one_exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyBaseException>> {
     if let Some(exception) = carried_exception(py, error) {
         return Ok(exception);
     }
@@ -144,9 +158,6 @@ pub(crate) fn to_exception<'py>(
                 .cast_into::<PyBaseException>()?
         }
     };
-    if let Some(cause) = error.cause() {
-        exception.setattr("__cause__", to_exception(py, &cause)?)?;
-    }
     let traceback = error.traceback();
     if !traceback.is_empty() {
         let note = format!("native frames, innermost first:\n{}", traceback.trim_end());

@@ -12,7 +12,7 @@ use crate::py::out::{object_into_python, object_to_python, value_into_python};
 use crate::py::plan::Field;
 use crate::py::raise::{Exc, Raised, raise, raise_class, type_name};
 use crate::py::store::{Context, place, store, text};
-use crate::py::wrapper::{handle, state, storage};
+use crate::py::wrapper::{Loan, handle, state, storage};
 
 /// The native object of a wrapper, if it has the field. Python's own check is not enough: a class
 /// with two native bases, or one assigned to `__class__`, passes it.
@@ -184,6 +184,8 @@ pub(crate) unsafe extern "C" fn set(
             class: ffi::Py_TYPE(wrapper),
             in_init: false,
         };
+        // Converting the value may run Python code, which must not move the object away.
+        let _lent = Loan::new(wrapper);
         match store(object, field, value, context) {
             Ok(()) => 0,
             Err(Raised) => -1,

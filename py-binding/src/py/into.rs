@@ -22,8 +22,8 @@ use pyo3::{Bound, ffi};
 use crate::py::carrier::{self, EXPLICIT};
 use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
-use crate::py::moved::as_moved;
-use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+use crate::py::moved::{as_moved, twice};
+use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
 use crate::py::wrapper::handle;
 
 /// A value for a call: borrowed from its Python object, or made for the call.
@@ -276,14 +276,11 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             return Ok(Passed::made(bytes_of(object)?));
         }
         if ffi::PyList_Check(object) != 0 || ffi::PyTuple_Check(object) != 0 {
-            return Ok(Passed::made(array_of(object, form)?));
+            return Ok(Passed::made(array_of(object)?));
         }
         if let Some(moved) = as_moved(object) {
             if moved.object.get().is_null() {
-                return Err(raise!(
-                    Exc::Value,
-                    "this moved reference was passed on already"
-                ));
+                return Err(twice());
             }
             let mut raw = RawAny {
                 type_index: index::RVALUE_REF,
@@ -378,7 +375,7 @@ unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
 /// # Safety
 ///
 /// Attached; a live object.
-pub(crate) unsafe fn array_of(object: *mut ffi::PyObject, form: Form) -> Result<Array, Raised> {
+pub(crate) unsafe fn array_of(object: *mut ffi::PyObject) -> Result<Array, Raised> {
     // A tuple of our own: converting elements may run Python code that changes the list.
     // SAFETY: the caller's contract; the tuple is ours until the end.
     unsafe {
@@ -390,13 +387,10 @@ pub(crate) unsafe fn array_of(object: *mut ffi::PyObject, form: Form) -> Result<
             Err(Raised)
         } else {
             let len = ffi::PyTuple_Size(tuple) as usize;
+            // Inside a container callables stay callables: only the outermost is explicit.
             let item = |i: usize| {
-                let item = ffi::PyTuple_GetItem(tuple, i as isize);
-                if form == Form::Explicit && !is_wrapper(item) {
-                    // Inside a container callables stay callables: only the outermost is explicit.
-                    return Ok(own(pass(item)?));
-                }
-                to_value(item)
+                to_value(ffi::PyTuple_GetItem(tuple, i as isize))
+                    .map_err(|raised| name_place(raised, format_args!("item {i}")))
             };
             match Array::try_from_fn(len, item) {
                 Ok(made) => made,

@@ -9,7 +9,7 @@ use object_core::ObjectHeader;
 use object_core::refs::dec_ref;
 use pyo3::ffi;
 
-use crate::py::raise::Raised;
+use crate::py::raise::{Exc, Raised, raise};
 
 /// A reference that whoever it is passed to may take.
 #[repr(C)]
@@ -33,6 +33,17 @@ pub(crate) unsafe fn as_moved<'a>(object: *mut ffi::PyObject) -> Option<&'a Move
         (ffi::Py_TYPE(object) == CLASS.load(Ordering::Relaxed))
             .then(|| &*object.cast::<MovedObject>())
     }
+}
+
+/// Raises what a reference that is passed on a second time gets.
+///
+/// # Safety
+///
+/// Attached.
+#[cold]
+pub(crate) unsafe fn twice() -> Raised {
+    // SAFETY: attached.
+    unsafe { raise!(Exc::Value, "this moved reference was passed on already") }
 }
 
 /// A new moved reference; takes the caller's.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pyo3::ffi;
+use pyo3::{PyErr, Python, ffi};
 
 /// A Python exception is set; the C caller gets NULL or -1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,41 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
             Exc::Runtime => ffi::PyExc_RuntimeError,
         };
         raise_class(class, message)
+    }
+}
+
+/// Says in a refusal's message where the value was: `argument 2: ...`. What Python code raised is
+/// left as it is.
+///
+/// # Safety
+///
+/// Attached; an exception is set.
+#[cold]
+pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Raised {
+    // SAFETY: attached by the caller's contract; the classes live as long as the interpreter.
+    unsafe {
+        let py = Python::assume_attached();
+        let Some(error) = PyErr::take(py) else {
+            return raised;
+        };
+        let class = error.get_type(py).into_ptr();
+        ffi::Py_DECREF(class); // the exception keeps it
+        let plain = [
+            ffi::PyExc_TypeError,
+            ffi::PyExc_ValueError,
+            ffi::PyExc_OverflowError,
+        ];
+        if !plain.contains(&class) || error.traceback(py).is_some() {
+            // Where it happened is a hint; an exception that takes none is as good.
+            drop(
+                error
+                    .value(py)
+                    .call_method1("add_note", (format!("in {place}"),)),
+            );
+            error.restore(py);
+            return raised;
+        }
+        raise_class(class, format_args!("{place}: {}", error.value(py)))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::is_collected;
-use crate::py::wrapper::{as_wrapper, empty, handle, state, storage};
+use crate::py::wrapper::{Loan, as_wrapper, empty, handle, state, storage};
 use crate::tie::step::Storage;
 use crate::tie::{dealloc, release};
 
@@ -67,37 +67,40 @@ unsafe extern "C" fn compare(
 ) -> *mut ffi::PyObject {
     // SAFETY: the slot's contract.
     unsafe {
-        if operation == ffi::Py_NE {
-            let own = (*ffi::Py_TYPE(left)).tp_richcompare;
-            if let Some(own) = own.filter(|&own| !core::ptr::fn_addr_eq(own, compare as ffi::richcmpfunc)) {
-                return opposite(own(left, right, ffi::Py_EQ));
-            }
-        }
-        if !(operation == ffi::Py_EQ || operation == ffi::Py_NE) || !is_wrapper(right) {
+        let not_implemented = || {
             let answer = ffi::Py_NotImplemented();
             ffi::Py_INCREF(answer);
-            return answer;
+            answer
+        };
+        if operation == ffi::Py_NE {
+            // What `==` of the class says, turned round: a class may define `__eq__` alone.
+            let Some(equal) = (*ffi::Py_TYPE(left)).tp_richcompare else {
+                return not_implemented();
+            };
+            let answer = equal(left, right, ffi::Py_EQ);
+            if answer.is_null() || answer == ffi::Py_NotImplemented() {
+                return answer;
+            }
+            let truth = ffi::PyObject_IsTrue(answer);
+            ffi::Py_DECREF(answer);
+            return match truth {
+                -1 => null_mut(),
+                truth => ffi::PyBool_FromLong((truth == 0).into()),
+            };
         }
-        let (Ok(ours), Ok(theirs)) = (handle(left), handle(right)) else {
+        if operation != ffi::Py_EQ {
+            return not_implemented();
+        }
+        let Ok(ours) = handle(left) else {
             return null_mut();
         };
-        ffi::PyBool_FromLong(((ours == theirs) == (operation == ffi::Py_EQ)).into())
-    }
-}
-
-/// `not answer`; NotImplemented and NULL as they are.
-unsafe fn opposite(answer: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: attached; the answer is ours.
-    unsafe {
-        if answer.is_null() || answer == ffi::Py_NotImplemented() {
-            return answer;
+        if !is_wrapper(right) {
+            return not_implemented();
         }
-        let truth = ffi::PyObject_IsTrue(answer);
-        ffi::Py_DECREF(answer);
-        if truth < 0 {
-            return null_mut();
+        match handle(right) {
+            Ok(theirs) => ffi::PyBool_FromLong((ours == theirs).into()),
+            Err(Raised) => null_mut(),
         }
-        ffi::PyBool_FromLong((truth == 0).into())
     }
 }
 
@@ -120,13 +123,16 @@ unsafe extern "C" fn same_as(
 ) -> *mut ffi::PyObject {
     // SAFETY: the method's contract: attached, live objects.
     unsafe {
+        let Ok(ours) = handle(object) else {
+            return null_mut();
+        };
         if !is_wrapper(other) {
             return ffi::PyBool_FromLong(0);
         }
-        let (Ok(ours), Ok(theirs)) = (handle(object), handle(other)) else {
-            return null_mut();
-        };
-        ffi::PyBool_FromLong((ours == theirs).into())
+        match handle(other) {
+            Ok(theirs) => ffi::PyBool_FromLong((ours == theirs).into()),
+            Err(Raised) => null_mut(),
+        }
     }
 }
 
@@ -195,7 +201,11 @@ unsafe extern "C" fn init_by_constructor(
             let got = TypeName(function.as_ref().type_index());
             return raise!(Exc::Type, "expected a native Function first, got {got}").null();
         }
+        if storage(object).state.get() & state::MOVED != 0 {
+            return empty(object).null();
+        }
         let values: Vec<_> = (1..count).map(|i| ffi::PyTuple_GetItem(args, i)).collect();
+        let _lent = Loan::new(constructor);
         let made = call_native(function, &values);
         match made.and_then(|made| bind_made(object, made)) {
             Ok(()) => {

@@ -5,14 +5,12 @@ use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use object_core::abi::{FieldKind, field_flags};
 use object_core::{Any, ObjectHeader, is_instance, slots, type_index as index, write_field};
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use crate::py::carrier;
-use crate::py::into::{Form, array_of, bytes_of, index_of, int_of, str_of, to_value};
+use crate::py::into::{array_of, bytes_of, index_of, int_of, str_of, to_value};
 use crate::py::plan::{Field, UNRESOLVED, mask};
-use crate::py::raise::{Exc, Raised, class_name, raise, type_name};
+use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
 
 /// Where a field lies.
 ///
@@ -70,29 +68,12 @@ pub(crate) unsafe fn store(
     unsafe {
         match field.kind {
             FieldKind::I64 => {
-                let int = if ffi::PyLong_Check(value) != 0 {
-                    int_of(value)
-                } else if ffi::PyIndex_Check(value) != 0 {
-                    index_of(value)
-                } else {
-                    return Err(mismatch(field, value, context));
-                };
-                let int = int.map_err(|raised| named(raised, field, context))?;
+                let int = convert_int(field, value, context)?;
                 (*place::<AtomicI64>(object, field)).store(int, Ordering::Relaxed);
                 Ok(())
             }
             FieldKind::F64 => {
-                let float = if ffi::PyFloat_Check(value) != 0 {
-                    ffi::PyFloat_AsDouble(value)
-                } else if ffi::PyLong_Check(value) != 0 || ffi::PyIndex_Check(value) != 0 {
-                    let float = ffi::PyFloat_AsDouble(value);
-                    if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
-                        return Err(named(Raised, field, context));
-                    }
-                    float
-                } else {
-                    return Err(mismatch(field, value, context));
-                };
+                let float = convert_float(field, value, context)?;
                 let bits = float.to_bits() as i64;
                 (*place::<AtomicI64>(object, field)).store(bits, Ordering::Relaxed);
                 Ok(())
@@ -118,7 +99,11 @@ pub(crate) unsafe fn store(
             FieldKind::Object | FieldKind::Weak => store_object(object, field, value, context),
             // The narrower scalars of Rust-defined types: checked by the core.
             _ => {
-                let value = to_value(value).map_err(|raised| named(raised, field, context))?;
+                let value = if field.kind == FieldKind::F32 {
+                    Any::from(convert_float(field, value, context)?)
+                } else {
+                    Any::from(convert_int(field, value, context)?)
+                };
                 // The core's writer refuses nothing that is mutable; a field being built is
                 // written as if it were.
                 let mut info = field.info;
@@ -138,6 +123,45 @@ unsafe fn swap_any(object: NonNull<ObjectHeader>, field: &Field, new: Any) {
     unsafe {
         let old = slots::any_slot_swap(object.as_ref(), place(object, field), Any::into_raw(new));
         drop(Any::from_raw(old));
+    }
+}
+
+unsafe fn convert_int(
+    field: &Field,
+    value: *mut ffi::PyObject,
+    context: Context,
+) -> Result<i64, Raised> {
+    // SAFETY: the caller's: attached, a live value.
+    unsafe {
+        let int = if ffi::PyLong_Check(value) != 0 {
+            int_of(value)
+        } else if ffi::PyIndex_Check(value) != 0 {
+            index_of(value)
+        } else {
+            return Err(mismatch(field, value, context));
+        };
+        int.map_err(|raised| named(raised, field, context))
+    }
+}
+
+unsafe fn convert_float(
+    field: &Field,
+    value: *mut ffi::PyObject,
+    context: Context,
+) -> Result<f64, Raised> {
+    // SAFETY: the caller's: attached, a live value.
+    unsafe {
+        let numeric = ffi::PyFloat_Check(value) != 0
+            || ffi::PyLong_Check(value) != 0
+            || ffi::PyIndex_Check(value) != 0;
+        if !numeric {
+            return Err(mismatch(field, value, context));
+        }
+        let float = ffi::PyFloat_AsDouble(value);
+        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            return Err(named(Raised, field, context));
+        }
+        Ok(float)
     }
 }
 
@@ -259,7 +283,7 @@ unsafe fn convert_object(
         }
         match expected {
             index::ARRAY if ffi::PyList_Check(value) != 0 || ffi::PyTuple_Check(value) != 0 => {
-                let new = array_of(value, Form::Crossing).map(Any::from);
+                let new = array_of(value).map(Any::from);
                 new.map_err(|raised| named(raised, field, context))
             }
             index::FUNCTION if ffi::PyCallable_Check(value) != 0 => {
@@ -331,31 +355,8 @@ unsafe fn mismatch(field: &Field, value: *mut ffi::PyObject, context: Context) -
 /// than the conversions raise is the value's own: it goes on as it is, with a note.
 #[cold]
 unsafe fn named(raised: Raised, field: &Field, context: Context) -> Raised {
-    // SAFETY: attached.
-    let py = unsafe { Python::assume_attached() };
-    let Some(error) = PyErr::take(py) else {
-        return raised;
-    };
-    let at = whose(field, context);
-    let kind = error.get_type(py);
-    let ours = [
-        py.get_type::<PyTypeError>(),
-        py.get_type::<PyValueError>(),
-        py.get_type::<PyOverflowError>(),
-    ];
-    if error.traceback(py).is_none() && ours.iter().any(|class| class.is(&kind)) {
-        let message = format!("{at}: {}", error.value(py));
-        PyErr::from_type(kind, message).restore(py);
-    } else {
-        // Where it happened is a hint; an exception that takes none is as good.
-        drop(
-            error
-                .value(py)
-                .call_method1("add_note", (format!("in {at}"),)),
-        );
-        error.restore(py);
-    }
-    raised
+    // SAFETY: attached, an exception is set.
+    unsafe { name_place(raised, format_args!("{}", whose(field, context))) }
 }
 
 #[cold]

@@ -132,6 +132,34 @@ pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
 /// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).
 const MANAGED: core::ffi::c_ulong = (1 << 3) | (1 << 4);
 
+/// A wrapper's object is borrowed as long as this lives: `_move()` refuses meanwhile.
+#[must_use]
+pub(crate) struct Loan(NonNull<WrapperObject>);
+
+impl Loan {
+    /// Lends the wrapper's object.
+    ///
+    /// # Safety
+    ///
+    /// Attached; a wrapper whose storage outlives the loan.
+    #[inline]
+    pub(crate) unsafe fn new(wrapper: *mut ffi::PyObject) -> Self {
+        // SAFETY: the caller's contract.
+        let loan = unsafe { storage(wrapper) };
+        loan.loans.set(loan.loans.get() + 1);
+        Self(NonNull::from(loan))
+    }
+}
+
+impl Drop for Loan {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: by `new`'s contract.
+        let loans = unsafe { &self.0.as_ref().loans };
+        loans.set(loans.get() - 1);
+    }
+}
+
 /// The native object of a wrapper that has one.
 ///
 /// # Errors
