@@ -15,7 +15,7 @@ use crate::py::errors::raise_error;
 use crate::py::into::{Passed, pass};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, raise};
-use crate::py::wrapper::{handle, storage};
+use crate::py::wrapper::{Loan, handle, storage};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -36,6 +36,7 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
             return null_mut();
         };
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        let _lent = Loan::of(callable); // what it runs must not move it away
         match call_native(object, core::slice::from_raw_parts(args, count)) {
             Ok(value) => value_into_python(value),
             Err(Raised) => null_mut(),

@@ -18,7 +18,7 @@ use crate::py::fields::{Context, store, text};
 use crate::py::host::Cpython;
 use crate::py::plan::{Default, Field, Param, Plan};
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
-use crate::py::wrapper::{as_wrapper, state, storage};
+use crate::py::wrapper::{Loan, as_wrapper, state, storage};
 use crate::tie::{Adopted, adopt};
 
 /// Parameters up to this many need no heap.
@@ -141,7 +141,7 @@ unsafe fn construct(
         if seen & POST_INIT != 0 {
             storage(wrapper).state.set(state::BUILDING);
             let done = post_init(wrapper, &init_vars);
-            storage(wrapper).state.set(0);
+            finish(wrapper);
             if done.is_err() {
                 ffi::Py_DECREF(wrapper);
                 return Err(Raised);
@@ -410,10 +410,19 @@ pub(crate) unsafe fn init(
         let Some(plan) = record.plan() else {
             return Err(Raised);
         };
-        let object = crate::py::wrapper::handle(wrapper)?;
+        // Python's own answer to isinstance can be anything.
+        let object = if is_wrapper(wrapper) {
+            crate::py::wrapper::handle(wrapper)?
+        } else {
+            return Err(no_instance(record, wrapper));
+        };
+        if !is_instance(object.as_ref().type_index(), record.type_index) {
+            return Err(no_instance(record, wrapper));
+        }
         if storage(wrapper).state.get() & state::BUILDING == 0 {
             return Err(already_built(wrapper));
         }
+        let _lent = Loan::of(wrapper); // converting the arguments may run Python code
         let context = Context {
             class: record.class,
             in_init: true,
@@ -444,6 +453,18 @@ pub(crate) unsafe fn finish(wrapper: *mut ffi::PyObject) {
     // SAFETY: the caller's contract.
     let state = unsafe { &storage(wrapper).state };
     state.set(state.get() & !state::BUILDING);
+}
+
+#[cold]
+unsafe fn no_instance(record: &ClassRecord, object: *mut ffi::PyObject) -> Raised {
+    // SAFETY: attached; a live object, and the record keeps its class.
+    unsafe {
+        let (expected, got) = (class_name(record.class), type_name(object));
+        raise!(
+            Exc::Type,
+            "{expected}.__init__() expects a native '{expected}', got {got}"
+        )
+    }
 }
 
 #[cold]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU8, Ordering};
 
 use object_core::abi::{FieldKind, RawAny, field_flags};
 use object_core::{
-    Any, ObjectHeader, is_instance, read_field, slots, type_index as index, write_field,
+    Any, ObjectHeader, TypeName, is_instance, read_field, slots, type_index as index, write_field,
 };
 use pyo3::ffi;
 
@@ -15,7 +15,7 @@ use crate::py::into::{Form, array_of, bytes_of, index_of, int_of, str_of, to_val
 use crate::py::out::{object_into_python, object_to_python, value_into_python};
 use crate::py::plan::{Field, UNRESOLVED, mask};
 use crate::py::raise::{Exc, Raised, class_name, raise, raise_class, type_name};
-use crate::py::wrapper::{handle, state, storage};
+use crate::py::wrapper::{Loan, handle, state, storage};
 
 /// Where a field lies.
 ///
@@ -26,6 +26,41 @@ use crate::py::wrapper::{handle, state, storage};
 unsafe fn place<T>(object: NonNull<ObjectHeader>, field: &Field) -> *mut T {
     // SAFETY: the caller's contract.
     unsafe { object.as_ptr().byte_add(field.info.offset as usize).cast() }
+}
+
+/// The native object of a wrapper, which has the field. Python lets classes be assigned and bases
+/// be mixed by what they look like to it, so it is the object that is asked.
+///
+/// # Safety
+///
+/// Attached; a live wrapper.
+#[inline]
+unsafe fn owner_handle(
+    wrapper: *mut ffi::PyObject,
+    field: &Field,
+) -> Result<NonNull<ObjectHeader>, Raised> {
+    // SAFETY: the caller's contract; alive by the wrapper's reference.
+    unsafe {
+        let object = handle(wrapper)?;
+        let number = object.as_ref().type_index();
+        if number == field.owner || is_instance(number, field.owner) {
+            Ok(object)
+        } else {
+            Err(no_such_field(number, field))
+        }
+    }
+}
+
+#[cold]
+unsafe fn no_such_field(number: i32, field: &Field) -> Raised {
+    // SAFETY: attached; the name is kept for ever.
+    unsafe {
+        let (name, owner, got) = (text(field.name), TypeName(field.owner), TypeName(number));
+        raise!(
+            Exc::Type,
+            "field '{name}' is one of '{owner}' objects, this is a native '{got}'"
+        )
+    }
 }
 
 /// The getter for a field's kind.
@@ -49,7 +84,7 @@ macro_rules! getter {
             // closure is the field the descriptor was made with.
             unsafe {
                 let $field = &*closure.cast::<Field>();
-                match handle($wrapper) {
+                match owner_handle($wrapper, $field) {
                     Ok($object) => $body,
                     Err(Raised) => null_mut(),
                 }
@@ -152,9 +187,10 @@ pub(crate) unsafe extern "C" fn set(
             let _ = raise_frozen(format_args!("cannot delete field '{name}'"));
             return -1;
         }
-        let Ok(object) = handle(wrapper) else {
+        let Ok(object) = owner_handle(wrapper, field) else {
             return -1;
         };
+        let _lent = Loan::of(wrapper); // converting the value may run Python code
         if field.frozen && storage(wrapper).state.get() & state::BUILDING == 0 {
             let _ = raise_frozen(format_args!("cannot assign to field '{name}'"));
             return -1;

@@ -25,6 +25,8 @@ pub(crate) struct Field {
     /// Interned.
     pub(crate) name: *mut ffi::PyObject,
     pub(crate) info: FieldInfo,
+    /// The type that declares it: whatever Python calls the object, only this type's have the field.
+    pub(crate) owner: i32,
     pub(crate) kind: FieldKind,
     pub(crate) optional: bool,
     pub(crate) frozen: bool,

@@ -209,7 +209,7 @@ pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> Py
     let record = record_of(class)?;
     for (info, arg) in record.info.own_fields().iter().zip(fields) {
         // SAFETY: attached.
-        let Some(mut field) = (unsafe { leak_field(info) }) else {
+        let Some(mut field) = (unsafe { leak_field(info, record.type_index) }) else {
             continue;
         };
         field.expected = AtomicI32::new(if arg.resolver.is_some() {

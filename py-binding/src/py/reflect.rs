@@ -34,7 +34,7 @@ fn kind_text(field: &FieldInfo, kind: FieldKind) -> String {
 /// # Safety
 ///
 /// Attached.
-pub(crate) unsafe fn leak_field(info: &FieldInfo) -> Option<Field> {
+pub(crate) unsafe fn leak_field(info: &FieldInfo, owner: i32) -> Option<Field> {
     let kind = info.kind()?;
     let name = info.name();
     // SAFETY: attached; the name is kept for ever.
@@ -49,6 +49,7 @@ pub(crate) unsafe fn leak_field(info: &FieldInfo) -> Option<Field> {
     Some(Field {
         name,
         info: *info,
+        owner,
         kind,
         optional: info.is_optional() || kind == FieldKind::Weak,
         frozen: info.is_frozen(),
@@ -123,7 +124,7 @@ pub(crate) unsafe fn add_members(
 ) -> Result<(), Raised> {
     for own in info.own_fields() {
         // SAFETY: attached.
-        let field = unsafe { leak_field(own) };
+        let field = unsafe { leak_field(own, info.type_index) };
         if let Some(field) = field {
             // SAFETY: the caller's contract.
             unsafe {

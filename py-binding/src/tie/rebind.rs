@@ -55,12 +55,7 @@ enum Binding {
 /// # Safety
 ///
 /// As [`adopt`].
-unsafe fn bind<H: Host>(
-    host: &H,
-    word: &AtomicUsize,
-    wrapper: Wrapper,
-    object: Object,
-) -> Binding {
+unsafe fn bind<H: Host>(host: &H, word: &AtomicUsize, wrapper: Wrapper, object: Object) -> Binding {
     let held = Held::hold(word);
     let state = held.state();
     // SAFETY: the word is held, so the storage it names is there.
