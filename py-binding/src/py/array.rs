@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
-use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, type_index};
+use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, TypeName, type_index};
 use pyo3::ffi;
 
 use crate::py::call::function_vectorcall;
@@ -24,8 +24,19 @@ use crate::tie::{Adopted, adopt};
 /// Attached; a live Array wrapper.
 #[inline]
 unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<&'a [Any], Raised> {
-    // SAFETY: an Array's wrapper shows an ArrayObj.
-    unsafe { Ok((*handle(object)?.as_ptr().cast::<ArrayObj>()).values()) }
+    // SAFETY: an ArrayObj by its type, which is asked because Python lets classes be assigned.
+    unsafe {
+        let native = handle(object)?;
+        let number = native.as_ref().type_index();
+        if number != type_index::ARRAY {
+            let got = TypeName(number);
+            return Err(raise!(
+                Exc::Type,
+                "expected a native Array, got a native '{got}'"
+            ));
+        }
+        Ok((*native.as_ptr().cast::<ArrayObj>()).values())
+    }
 }
 
 unsafe extern "C" fn length(object: *mut ffi::PyObject) -> isize {

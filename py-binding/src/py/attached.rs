@@ -2,12 +2,13 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use pyo3::{PyErr, Python, ffi};
+use pyo3::ffi;
 
 use crate::py::counts;
 use crate::py::hold::{self, Hold};
+use crate::py::raise::Pending;
 use crate::py::wrapper;
 use crate::tie::Wrapper;
 use crate::tie::deferred::{Deferred, DeferredList};
@@ -17,6 +18,10 @@ static GATE: Gate = Gate::open();
 static DEFERRED: DeferredList = DeferredList::new();
 /// A pending call is on its way: one is enough.
 static SCHEDULED: AtomicBool = AtomicBool::new(false);
+/// The interpreter that was there at import: the only one whose objects there are.
+static HOME: AtomicPtr<ffi::PyInterpreterState> = AtomicPtr::new(null_mut());
+/// Who closed the gate, by its thread state: it finalizes, so it alone knows how far that is.
+static CLOSER: AtomicPtr<ffi::PyThreadState> = AtomicPtr::new(null_mut());
 
 /// What the gate says.
 enum Standing {
@@ -28,14 +33,60 @@ enum Standing {
 /// Asks, and does what an unattached thread does, inside the gate.
 fn standing(unattached: impl FnOnce()) -> Standing {
     let Some(_inside) = GATE.enter() else {
-        return Standing::Closed;
+        return if finalizes() {
+            Standing::Attached
+        } else {
+            Standing::Closed
+        };
     };
-    // SAFETY: callable on any thread while the interpreter runs, which the gate says.
-    if unsafe { ffi::PyGILState_Check() } != 0 {
+    // SAFETY: inside the gate.
+    if unsafe { holds_home() } {
         return Standing::Attached;
     }
     unattached();
     Standing::Unattached
+}
+
+/// Whether this thread holds the interpreter of the import. `PyGILState_Check` will not do: it says
+/// yes to everybody as soon as anybody has made a subinterpreter.
+///
+/// # Safety
+///
+/// The interpreter is there.
+unsafe fn holds_home() -> bool {
+    // SAFETY: callable on any thread while the interpreter runs. The current state is looked into
+    // only if it is this thread's own.
+    unsafe {
+        let current = ffi::compat::PyThreadState_GetUnchecked();
+        !current.is_null()
+            && current == ffi::PyGILState_GetThisThreadState()
+            && ffi::PyThreadState_GetInterpreter(current) == HOME.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether this thread closed the gate and the interpreter is still whole: it runs what others have
+/// registered with atexit.
+#[cold]
+fn finalizes() -> bool {
+    let closer = CLOSER.load(Ordering::Acquire);
+    // SAFETY: callable at any time; and the interpreter is there if this says so, because only the
+    // closer's own thread ends it. (A null closer is nobody's state.)
+    unsafe {
+        !closer.is_null()
+            && ffi::Py_IsInitialized() != 0
+            && ffi::PyGILState_GetThisThreadState() == closer
+            && holds_home()
+    }
+}
+
+/// Says that this is the interpreter whose objects are shown; once, at import.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn set_home() {
+    // SAFETY: attached.
+    HOME.store(unsafe { ffi::PyInterpreterState_Get() }, Ordering::Release);
 }
 
 /// Whether this thread may touch Python. False behind the closed gate.
@@ -43,9 +94,32 @@ pub(crate) fn is_attached() -> bool {
     matches!(standing(|| ()), Standing::Attached)
 }
 
-/// Whether a thread may attach now: the gate is open.
-pub(crate) fn may_attach() -> bool {
-    !GATE.is_closed()
+/// This thread is attached, until [`detach`].
+#[must_use]
+pub(crate) struct Attachment(ffi::PyGILState_STATE);
+
+/// Attaches this thread, waiting for the interpreter; `None` when it shuts down. The wait is inside
+/// the gate: whoever closes it lets the interpreter go until we are through, so that nobody attaches
+/// to one that is gone.
+pub(crate) fn attach() -> Option<Attachment> {
+    let inside = GATE.enter();
+    if inside.is_none() && !finalizes() {
+        return None;
+    }
+    // SAFETY: the interpreter is there: the gate says so, or we are who ends it.
+    let state = unsafe { ffi::PyGILState_Ensure() };
+    drop(inside);
+    Some(Attachment(state))
+}
+
+/// Ends an attachment.
+///
+/// # Safety
+///
+/// Made on this thread, the last made there; nothing of Python's is used afterwards.
+pub(crate) unsafe fn detach(attachment: Attachment) {
+    // SAFETY: the caller's contract.
+    unsafe { ffi::PyGILState_Release(attachment.0) };
 }
 
 /// An object died and leaves this wrapper storage: frees it, or puts it on the list.
@@ -130,8 +204,7 @@ pub(crate) unsafe fn drain() {
 unsafe fn drain_all() {
     // Freeing may run Python code, which must not see or lose an exception that is being raised.
     // SAFETY: attached by the caller's contract.
-    let py = unsafe { Python::assume_attached() };
-    let raised = PyErr::take(py);
+    let _pending = unsafe { Pending::take() };
     // SAFETY: attached; each node is handed out once, and its link was read before.
     unsafe {
         DEFERRED.drain(
@@ -148,9 +221,6 @@ unsafe fn drain_all() {
             },
         );
     }
-    if let Some(raised) = raised {
-        raised.restore(py);
-    }
 }
 
 /// How many frees wait for an attached thread.
@@ -165,7 +235,10 @@ pub(crate) fn deferred_len() -> usize {
 /// Attached, at the start of finalization.
 pub(crate) unsafe fn close_gate() {
     // SAFETY: attached.
-    unsafe { drain() };
+    unsafe {
+        drain();
+        CLOSER.store(ffi::PyGILState_GetThisThreadState(), Ordering::Release);
+    }
     if GATE.close() {
         return;
     }
@@ -181,6 +254,7 @@ pub(crate) unsafe fn close_gate() {
 
 /// In a forked child: nobody else is inside, and what was on the list belongs to the parent.
 pub(crate) fn reset_after_fork() {
+    CLOSER.store(null_mut(), Ordering::Release);
     GATE.reset();
     SCHEDULED.store(false, Ordering::Release);
 }

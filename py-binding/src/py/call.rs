@@ -37,7 +37,7 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
             return null_mut();
         };
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-        let _lent = Loan::new(callable);
+        let _lent = Loan::of(callable); // what it runs must not move it away
         match call_native(object, core::slice::from_raw_parts(args, count)) {
             Ok(value) => value_into_python(value),
             Err(Raised) => null_mut(),

@@ -7,7 +7,7 @@ use object_core::abi::RawAny;
 use object_core::{Any, Error, ObjectRef, catch, return_packed, type_index as index};
 use pyo3::{PyErr, Python, ffi};
 
-use crate::py::attached::may_attach;
+use crate::py::attached::{attach, detach};
 use crate::py::carrier::callable_of;
 use crate::py::errors::take_raised;
 use crate::py::into::to_value;
@@ -26,11 +26,10 @@ pub(crate) unsafe extern "C" fn call_python(
 ) -> i32 {
     // SAFETY: SafeCall's contract.
     let outcome = catch(|| unsafe {
-        if !may_attach() {
+        let Some(attachment) = attach() else {
             let text = "a Python callable was called while the interpreter shuts down";
             return Err(Error::new("RuntimeError", text));
-        }
-        let state = ffi::PyGILState_Ensure();
+        };
         // A native destructor may call while an exception is on its way up: it stays on its way.
         let pending = PyErr::take(Python::assume_attached());
         let count = usize::try_from(num_args).unwrap_or(0);
@@ -41,7 +40,7 @@ pub(crate) unsafe extern "C" fn call_python(
         if let Some(pending) = pending {
             pending.restore(Python::assume_attached());
         }
-        ffi::PyGILState_Release(state);
+        detach(attachment);
         outcome
     });
     // SAFETY: SafeCall's contract: room for one value.

@@ -8,12 +8,12 @@
 use core::ptr::null_mut;
 use std::sync::atomic::Ordering;
 
-use object_core::{ObjectArc, ObjectRef, TypeName, is_instance, try_new_reflected};
+use object_core::{ObjectArc, ObjectRef, is_instance, try_new_reflected};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::py::classes::{ClassRecord, by_class, nearest};
+use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
 use crate::py::fill::{Arguments, InitVars, fill};
 use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
@@ -183,26 +183,23 @@ pub(crate) unsafe fn init(
         let Some(plan) = record.plan() else {
             return Err(Raised);
         };
-        let object = crate::py::wrapper::handle(wrapper)?;
+        // Python's own answer to isinstance can be anything.
+        let object = if is_wrapper(wrapper) {
+            crate::py::wrapper::handle(wrapper)?
+        } else {
+            return Err(no_instance(record, wrapper));
+        };
+        if !is_instance(object.as_ref().type_index(), record.type_index) {
+            return Err(no_instance(record, wrapper));
+        }
         if storage(wrapper).state.get() & state::BUILDING == 0 {
             return Err(already_built(wrapper));
-        }
-        let number = object.as_ref().type_index();
-        if !is_instance(number, record.type_index) {
-            // An instance by Python's classes only: a second base, or `__class__` was set.
-            let (class, wanted) = (class_name(record.class), record.info.key());
-            return Err(raise!(
-                Exc::Type,
-                "{class}.__init__() fills objects of type '{wanted}', this '{}' shows a '{}'",
-                type_name(wrapper),
-                TypeName(number)
-            ));
         }
         let context = Context {
             class: record.class,
             in_init: true,
         };
-        let lent = Loan::new(wrapper);
+        let lent = Loan::of(wrapper);
         let init_vars = fill(
             object,
             plan,
@@ -218,6 +215,18 @@ pub(crate) unsafe fn init(
             finish(wrapper);
         }
         Ok(())
+    }
+}
+
+#[cold]
+unsafe fn no_instance(record: &ClassRecord, object: *mut ffi::PyObject) -> Raised {
+    // SAFETY: attached; a live object, and the record keeps its class.
+    unsafe {
+        let (expected, got) = (class_name(record.class), type_name(object));
+        raise!(
+            Exc::Type,
+            "{expected}.__init__() expects a native '{expected}', got {got}"
+        )
     }
 }
 

@@ -176,6 +176,7 @@ pub(crate) unsafe extern "C" fn set(
         let Ok(object) = native(wrapper, field) else {
             return -1;
         };
+        let _lent = Loan::of(wrapper); // converting the value may run Python code
         if field.frozen && storage(wrapper).state.get() & state::BUILDING == 0 {
             let _ = raise_frozen(format_args!("cannot assign to field '{name}'"));
             return -1;
@@ -185,7 +186,7 @@ pub(crate) unsafe extern "C" fn set(
             in_init: false,
         };
         // Converting the value may run Python code, which must not move the object away.
-        let _lent = Loan::new(wrapper);
+        let _lent = Loan::of(wrapper);
         match store(object, field, value, context) {
             Ok(()) => 0,
             Err(Raised) => -1,

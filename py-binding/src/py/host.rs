@@ -14,6 +14,7 @@ use crate::py::counts;
 use crate::py::raise::Raised;
 use crate::py::refs;
 use crate::py::wrapper;
+use crate::tie::lock::assert_none_held;
 use crate::tie::{Host, Object, Wrapper};
 
 /// This interpreter.
@@ -63,6 +64,7 @@ unsafe impl Host for Cpython {
     }
 
     unsafe fn fresh(&self, object: Object) -> Result<Wrapper, Raised> {
+        assert_none_held();
         // SAFETY: alive by the trait's contract.
         let header = unsafe { object.cast::<ObjectHeader>().as_ref() };
         // SAFETY: attached by the trait's contract; the class is alive: its record keeps it.
@@ -104,6 +106,7 @@ unsafe impl Host for Cpython {
 
     #[inline]
     unsafe fn free_storage(&self, wrapper: Wrapper) {
+        assert_none_held();
         // SAFETY: the trait's contract.
         unsafe { wrapper::free(python(wrapper)) };
     }
@@ -118,6 +121,7 @@ unsafe impl Host for Cpython {
 
     #[inline]
     unsafe fn dec_object(&self, object: Object) {
+        assert_none_held();
         // SAFETY: the trait's contract.
         unsafe { dec_ref(object.cast()) };
     }

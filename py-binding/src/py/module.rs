@@ -100,6 +100,8 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ));
     }
     settle_runtime(py)?;
+    // SAFETY: attached.
+    unsafe { attached::set_home() };
     allocator::install()
         .map_err(|error| PyImportError::new_err(format!("tieback._core cannot tie: {error}")))?;
     IMPORTED.store(true, Ordering::Release);

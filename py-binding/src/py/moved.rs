@@ -46,16 +46,16 @@ pub(crate) unsafe fn twice() -> Raised {
     unsafe { raise!(Exc::Value, "this moved reference was passed on already") }
 }
 
-/// A new moved reference; takes the caller's.
+/// A new moved reference with nothing in it.
 ///
 /// # Errors
 ///
-/// MemoryError; the reference was dropped.
+/// MemoryError.
 ///
 /// # Safety
 ///
-/// Attached; the caller owns a strong reference.
-pub(crate) unsafe fn new(object: NonNull<ObjectHeader>) -> Result<*mut ffi::PyObject, Raised> {
+/// Attached.
+pub(crate) unsafe fn new() -> Result<*mut ffi::PyObject, Raised> {
     // SAFETY: the class was made at import and lives for ever; its instances are MovedObjects.
     unsafe {
         let class = CLASS.load(Ordering::Acquire);
@@ -64,12 +64,20 @@ pub(crate) unsafe fn new(object: NonNull<ObjectHeader>) -> Result<*mut ffi::PyOb
             None => null_mut(),
         };
         if moved.is_null() {
-            dec_ref(object);
             return Err(Raised);
         }
-        (*moved.cast::<MovedObject>()).object.set(object.as_ptr());
         Ok(moved)
     }
+}
+
+/// Puts the caller's reference into a new moved reference.
+///
+/// # Safety
+///
+/// `moved` is what [`new`] made; the caller owns a strong reference to `object`.
+pub(crate) unsafe fn fill(moved: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
+    // SAFETY: the caller's contract.
+    unsafe { (*moved.cast::<MovedObject>()).object.set(object.as_ptr()) };
 }
 
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {

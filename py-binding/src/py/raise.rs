@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use pyo3::{PyErr, Python, ffi};
+use pyo3::ffi;
+use pyo3::prelude::*;
 
 /// A Python exception is set; the C caller gets NULL or -1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,54 @@ pub(crate) unsafe fn class_name<'a>(class: *mut ffi::PyTypeObject) -> &'a str {
         .to_str()
         .unwrap_or("?");
     full.rsplit('.').next().unwrap_or(full)
+}
+
+/// The exception that is set, put aside until this is dropped.
+pub(crate) struct Pending {
+    #[cfg(Py_3_12)]
+    raised: *mut ffi::PyObject,
+    #[cfg(not(Py_3_12))]
+    raised: [*mut ffi::PyObject; 3],
+}
+
+impl Pending {
+    /// Puts it aside, if there is one.
+    ///
+    /// # Safety
+    ///
+    /// Attached, also where this is dropped.
+    pub(crate) unsafe fn take() -> Self {
+        #[cfg(Py_3_12)]
+        {
+            // SAFETY: the caller's contract.
+            let raised = unsafe { ffi::PyErr_GetRaisedException() };
+            Self { raised }
+        }
+        #[cfg(not(Py_3_12))]
+        {
+            let mut raised = [core::ptr::null_mut(); 3];
+            let [class, value, traceback] = &mut raised;
+            // SAFETY: the caller's contract.
+            unsafe { ffi::PyErr_Fetch(class, value, traceback) };
+            Self { raised }
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // SAFETY: attached by `take`'s contract; what was taken is given back, once.
+        #[cfg(Py_3_12)]
+        unsafe {
+            ffi::PyErr_SetRaisedException(self.raised);
+        }
+        #[cfg(not(Py_3_12))]
+        {
+            let [class, value, traceback] = self.raised;
+            // SAFETY: as above.
+            unsafe { ffi::PyErr_Restore(class, value, traceback) };
+        }
+    }
 }
 
 /// Sets MemoryError.

@@ -46,8 +46,10 @@ pub(crate) fn find_global_func<'py>(
             .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
         if let Some(cached) = cache.as_ref().and_then(|cache| cache.get(name)) {
             // SAFETY: attached; the cached wrapper holds its function, so the address is its own.
-            if unsafe { native_of(cached.as_ptr()) } == Ok(address) {
-                return Ok(Some(cached.bind(py).clone()));
+            match unsafe { native_of(cached.as_ptr()) } {
+                Ok(there) if there == address => return Ok(Some(cached.bind(py).clone())),
+                Ok(_) => {}
+                Err(_) => drop(PyErr::take(py)), // it was moved out of its wrapper
             }
         }
     }

@@ -36,9 +36,17 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
             && (*class)
                 .tp_dealloc
                 .is_some_and(|own| core::ptr::fn_addr_eq(own, wrapper_dealloc as ffi::destructor))
-            && ffi::PyObject_CallFinalizerFromDealloc(object) != 0
         {
-            return; // resurrected
+            // Tracked while it runs: a resurrected object stays so.
+            if is_collected(class) {
+                ffi::PyObject_GC_Track(object.cast());
+            }
+            if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
+                return; // resurrected
+            }
+            if is_collected(class) {
+                ffi::PyObject_GC_UnTrack(object.cast());
+            }
         }
         if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
             counts::KEPT.fetch_add(1, Ordering::Relaxed);
@@ -163,13 +171,17 @@ unsafe extern "C" fn move_out(
             )
             .null();
         }
-        match release(&Cpython, as_wrapper(object)) {
-            Some(native) => {
-                wrapper.state.set(state::MOVED);
-                moved::new(native.cast()).unwrap_or(null_mut())
-            }
-            None => null_mut(),
-        }
+        // First what can fail. It may run the collector, and that another move of this very object.
+        let Ok(answer) = moved::new() else {
+            return null_mut();
+        };
+        let Some(native) = release(&Cpython, as_wrapper(object)) else {
+            ffi::Py_DECREF(answer);
+            return empty(object).null();
+        };
+        wrapper.state.set(state::MOVED);
+        moved::fill(answer, native.cast());
+        answer
     }
 }
 
@@ -205,7 +217,7 @@ unsafe extern "C" fn init_by_constructor(
             return empty(object).null();
         }
         let values: Vec<_> = (1..count).map(|i| ffi::PyTuple_GetItem(args, i)).collect();
-        let _lent = Loan::new(constructor);
+        let _lent = Loan::of(constructor);
         let made = call_native(function, &values);
         match made.and_then(|made| bind_made(object, made)) {
             Ok(()) => {

@@ -70,20 +70,24 @@ pub(crate) unsafe fn storage<'a>(wrapper: *mut ffi::PyObject) -> &'a WrapperObje
 /// Attached; `class` is a live subclass of the wrapper base. May run the collector.
 #[inline]
 pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
-    counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the class is alive; plain classes free with PyObject_Free, which this pairs with; the
     // others allocate themselves.
     unsafe {
         if is_collected(class) || (*class).tp_basicsize != PLAIN_SIZE {
-            return match (*class).tp_alloc {
+            let object = match (*class).tp_alloc {
                 Some(alloc) => alloc(class, 0),
                 None => no_memory().null(),
             };
+            if !object.is_null() {
+                counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
+            }
+            return object;
         }
         let object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast::<ffi::PyObject>();
         if object.is_null() {
             return no_memory().null();
         }
+        counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
         ffi::PyObject_Init(object, class);
         let wrapper = storage(object);
         wrapper.handle.set(core::ptr::null_mut());
@@ -132,31 +136,30 @@ pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
 /// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).
 const MANAGED: core::ffi::c_ulong = (1 << 3) | (1 << 4);
 
-/// A wrapper's object is borrowed as long as this lives: `_move()` refuses meanwhile.
-#[must_use]
-pub(crate) struct Loan(NonNull<WrapperObject>);
+/// A wrapper's object is lent while this lives: `_move()` refuses, so that the object is there.
+#[derive(Debug)]
+#[must_use = "the loan ends where this value is dropped"]
+pub(crate) struct Loan<'a>(&'a Cell<u32>);
 
-impl Loan {
-    /// Lends the wrapper's object.
+impl Loan<'_> {
+    /// Lends it.
     ///
     /// # Safety
     ///
-    /// Attached; a wrapper whose storage outlives the loan.
+    /// Attached; a wrapper that the caller keeps alive.
     #[inline]
-    pub(crate) unsafe fn new(wrapper: *mut ffi::PyObject) -> Self {
+    pub(crate) unsafe fn of(wrapper: *mut ffi::PyObject) -> Self {
         // SAFETY: the caller's contract.
-        let loan = unsafe { storage(wrapper) };
-        loan.loans.set(loan.loans.get() + 1);
-        Self(NonNull::from(loan))
+        let loans = &unsafe { storage(wrapper) }.loans;
+        loans.set(loans.get() + 1);
+        Self(loans)
     }
 }
 
-impl Drop for Loan {
+impl Drop for Loan<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: by `new`'s contract.
-        let loans = unsafe { &self.0.as_ref().loans };
-        loans.set(loans.get() - 1);
+        self.0.set(self.0.get() - 1);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Binding a wrapper that Python made to an object, and emptying one.
 
+use alloc_header::primitive::sync::atomic::AtomicUsize;
+
 use crate::tie::host::{Host, Object};
 use crate::tie::lock::Held;
 use crate::tie::step::{Adopting, on_adopt, on_release};
@@ -30,33 +32,48 @@ pub unsafe fn adopt<H: Host>(host: &H, wrapper: Wrapper, object: Object) -> Adop
         unsafe { host.set_handle(wrapper, Some(object)) };
         return Adopted::Bound;
     };
+    // SAFETY: as above.
+    let alive = match unsafe { bind(host, word, wrapper, object) } {
+        Binding::Done(adopted) => return adopted,
+        Binding::Alive(other) => other,
+    };
+    // SAFETY: `alive` owns its own reference (I3), ours is extra.
+    unsafe { host.dec_object(object) };
+    Adopted::Other(alive)
+}
+
+/// What [`bind`] came to.
+enum Binding {
+    /// The native reference went to the wrapper that shows the object.
+    Done(Adopted),
+    /// The object has this live wrapper: the native reference is extra.
+    Alive(Wrapper),
+}
+
+/// [`adopt`]'s part under the word. Quiet.
+///
+/// # Safety
+///
+/// As [`adopt`].
+unsafe fn bind<H: Host>(host: &H, word: &AtomicUsize, wrapper: Wrapper, object: Object) -> Binding {
     let held = Held::hold(word);
     let state = held.state();
     // SAFETY: the word is held, so the storage it names is there.
     let alive = matches!(state, State::Active(w) if unsafe { host.try_incref(w) });
-    match on_adopt(state, alive) {
+    let (bound, adopted) = match on_adopt(state, alive) {
+        Adopting::Other(other) => return Binding::Alive(other),
         // With a GIL nobody is ever seen reviving.
-        Adopting::Bind | Adopting::Wait => {
-            // SAFETY: I3: the reference goes with the handle.
-            unsafe { host.set_handle(wrapper, Some(object)) };
-            held.set(State::Active(wrapper));
-            Adopted::Bound
-        }
-        Adopting::Other(other) => {
-            // SAFETY: `other` owns its own reference (I3), ours is extra.
-            unsafe { host.dec_object(object) };
-            Adopted::Other(other)
-        }
+        Adopting::Bind | Adopting::Wait => (wrapper, Adopted::Bound),
         Adopting::Revive(kept) => {
             // SAFETY: kept storage is its object's alone, and the word is held.
-            unsafe {
-                host.set_handle(kept, Some(object));
-                host.revive(kept);
-            }
-            held.set(State::Active(kept));
-            Adopted::Other(kept)
+            unsafe { host.revive(kept) };
+            (kept, Adopted::Other(kept))
         }
-    }
+    };
+    // SAFETY: I3: the reference goes with the handle.
+    unsafe { host.set_handle(bound, Some(object)) };
+    held.set(State::Active(bound));
+    Binding::Done(adopted)
 }
 
 /// Empties a wrapper: its strong reference is the caller's now, and the object, if this wrapper was

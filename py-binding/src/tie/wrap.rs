@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 look: alive -> return, kept -> revive | yes | no |
 //! | 2 make a fresh wrapper | no | yes: the collector |
-//! | 3 look again: somebody was faster -> theirs | yes | no |
+//! | 3 look again: somebody was faster -> theirs; else the fresh one | yes | no |
 //! | 4 discard what is not needed, drop the extra reference | no | yes |
 
 use alloc_header::primitive::sync::atomic::AtomicUsize;
@@ -45,8 +45,14 @@ pub unsafe fn wrap<H: Host>(host: &H, object: Object) -> Result<Wrapper, H::Erro
         return unsafe { wrap_untied(host, object) };
     };
     // SAFETY: as above.
-    if let Some(wrapper) = unsafe { find(host, word, object) } {
-        return Ok(wrapper);
+    match unsafe { look(host, word, object, None) } {
+        Looked::Bound(wrapper) => return Ok(wrapper),
+        Looked::Alive(wrapper) => {
+            // SAFETY: the wrapper owns a reference of its own (I3): ours is extra.
+            unsafe { host.dec_object(object) };
+            return Ok(wrapper);
+        }
+        Looked::Nothing => {}
     }
     // SAFETY: alive by the caller's reference, attached by its contract.
     let fresh = match unsafe { host.fresh(object) } {
@@ -58,50 +64,68 @@ pub unsafe fn wrap<H: Host>(host: &H, object: Object) -> Result<Wrapper, H::Erro
         }
     };
     // The allocation may have run the collector, and that may have shown the object: look again.
-    // SAFETY: as above.
-    if let Some(wrapper) = unsafe { find(host, word, object) } {
+    // SAFETY: as above; the fresh wrapper is ours.
+    let wrapper = match unsafe { look(host, word, object, Some(fresh)) } {
+        Looked::Bound(wrapper) => wrapper,
+        Looked::Alive(wrapper) => {
+            // SAFETY: as above: ours is extra.
+            unsafe { host.dec_object(object) };
+            wrapper
+        }
+        // With a fresh wrapper at hand and a GIL something is always found.
+        Looked::Nothing => fresh,
+    };
+    if wrapper != fresh {
         // SAFETY: the fresh wrapper was never named by anybody and has no handle.
         unsafe { host.free_storage(fresh) };
-        return Ok(wrapper);
     }
-    let held = Held::hold(word);
-    // SAFETY: the fresh wrapper is ours. I3: the caller's reference goes with the handle. A dying
-    // wrapper that the word still names finds at its end that it is not canonical any more.
-    unsafe { host.set_handle(fresh, Some(object)) };
-    held.set(State::Active(fresh));
-    Ok(fresh)
+    Ok(wrapper)
 }
 
-/// The wrapper that the word names, alive or revived; takes the caller's reference if there is one.
+/// What a look at the word came to.
+enum Looked {
+    /// This wrapper is alive, a Python reference to it was taken: the native one is extra.
+    Alive(Wrapper),
+    /// This wrapper shows the object now; the native reference is its own.
+    Bound(Wrapper),
+    /// There is none, and there was no fresh one to put there.
+    Nothing,
+}
+
+/// Looks at the word, and puts a wrapper there: the kept one, or `fresh`. Quiet: what follows from
+/// the answer is done when the word is free again.
 ///
 /// # Safety
 ///
-/// As [`wrap`].
-unsafe fn find<H: Host>(host: &H, word: &AtomicUsize, object: Object) -> Option<Wrapper> {
+/// As [`wrap`]; `fresh` is the caller's alone and empty.
+unsafe fn look<H: Host>(
+    host: &H,
+    word: &AtomicUsize,
+    object: Object,
+    fresh: Option<Wrapper>,
+) -> Looked {
     let held = Held::hold(word);
     let state = held.state();
     // SAFETY: the word is held, so the storage it names is there.
     let alive = matches!(state, State::Active(w) if unsafe { host.try_incref(w) });
-    match on_wrap(state, alive) {
-        Wrapping::Return(wrapper) => {
-            // The wrapper owns a reference of its own (I3): ours is extra.
-            // SAFETY: ours to give.
-            unsafe { host.dec_object(object) };
-            Some(wrapper)
+    let bound = match on_wrap(state, alive) {
+        Wrapping::Return(wrapper) => return Looked::Alive(wrapper),
+        Wrapping::Revive(kept) => {
+            // SAFETY: kept storage is its object's alone, and the word is held.
+            unsafe { host.revive(kept) };
+            kept
         }
-        Wrapping::Revive(wrapper) => {
-            // SAFETY: kept storage is its object's alone, and the word is held. I3: our reference
-            // goes with the handle.
-            unsafe {
-                host.set_handle(wrapper, Some(object));
-                host.revive(wrapper);
-            }
-            held.set(State::Active(wrapper));
-            Some(wrapper)
-        }
-        // With a GIL nobody is ever seen reviving.
-        Wrapping::Fresh | Wrapping::Wait => None,
-    }
+        // A dying wrapper that the word still names finds at its end that it is not canonical any
+        // more. With a GIL nobody is ever seen reviving.
+        Wrapping::Fresh | Wrapping::Wait => match fresh {
+            Some(fresh) => fresh,
+            None => return Looked::Nothing,
+        },
+    };
+    // SAFETY: ours, kept or fresh. I3: the caller's reference goes with the handle.
+    unsafe { host.set_handle(bound, Some(object)) };
+    held.set(State::Active(bound));
+    Looked::Bound(bound)
 }
 
 /// An object that cannot be tied gets a wrapper of its own each time, equal by object.
