@@ -92,11 +92,12 @@ fn errors_from_below_become_errors() {
 fn a_long_row_of_causes_is_printed_and_dropped_on_a_small_stack() {
     const LENGTH: usize = 20_000;
     let work = || {
+        // Opened first, and so closed last: after the error was dropped.
+        let _scope = object_core::DropScope::open();
         let mut error = Error::new("E", "m");
         for _ in 1..LENGTH {
             error = Error::try_with("E", "m", Some(error), None).unwrap();
         }
-        let _scope = object_core::DropScope::open();
         format!("{error:?}")
     };
     let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap();
