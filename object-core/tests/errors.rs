@@ -87,23 +87,6 @@ fn errors_from_below_become_errors() {
     assert!(conflict.message().contains("already registered"), "{conflict}");
 }
 
-/// Printing, like dropping, goes along the causes without nesting.
-#[test]
-fn a_long_row_of_causes_is_printed_and_dropped_on_a_small_stack() {
-    const LENGTH: usize = 20_000;
-    let work = || {
-        // Opened first, and so closed last: after the error was dropped.
-        let _scope = object_core::DropScope::open();
-        let mut error = Error::new("E", "m");
-        for _ in 1..LENGTH {
-            error = Error::try_with("E", "m", Some(error), None).unwrap();
-        }
-        format!("{error:?}")
-    };
-    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap();
-    assert_eq!(thread.join().unwrap().matches("E: m").count(), LENGTH);
-}
-
 #[cfg(feature = "std")]
 #[test]
 fn frames_pushed_while_others_read_are_seen_whole() {
