@@ -5,12 +5,18 @@ venv
 export PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1
 say "cargo fmt"
 cargo fmt --all --check
+(cd examples/kernel && cargo fmt --check)
 say "clippy"
 cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 cargo clippy --quiet --locked -p alloc-header --no-default-features --all-targets -- -D warnings
 cargo clippy --quiet --locked -p object-core --no-default-features -- -D warnings
 cargo clippy --quiet --locked -p object-core --no-default-features --features infallible,default-backing --all-targets -- -D warnings
 cargo clippy --quiet --locked -p py-binding --no-default-features --all-targets -- -D warnings
+if [ "$(uname -sm)" = "Linux x86_64" ]; then
+    (cd examples/kernel && cargo clippy --quiet --locked --target-dir "$target/kernel" -- -D warnings)
+else
+    skip "clippy of examples/kernel" "it is built with the x86-64 Linux target's core"
+fi
 say "cargo doc"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
 say "house rules (ci/tidy)"

@@ -104,3 +104,8 @@ pub use registry::Registry;
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles and runs the twenty lines of the repository's `docs/embedding.md`.
+#[cfg(all(doctest, not(loom), feature = "allocator-api2"))]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;

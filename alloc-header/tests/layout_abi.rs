@@ -13,6 +13,7 @@ use alloc_header::{
 use static_assertions::{assert_impl_all, assert_type_eq_all, const_assert, const_assert_eq};
 
 // Headers: the same bytes on every pointer width, the function in the last word.
+#[allow(dead_code, reason = "Rust 1.85 sees no use in the assertions")]
 const WORD: usize = size_of::<usize>();
 const_assert_eq!(size_of::<AllocHeader>(), 8);
 const_assert_eq!(AllocHeader::SIZE, 8);

@@ -22,6 +22,24 @@
 //! then the handles stand on those; `field`, `builder`, `reflected` describe types; `library` loads
 //! others. A file uses only files named above it.
 //!
+//! # Interrupt handlers
+//!
+//! What a handler (or a signal handler) may call, whatever it interrupted:
+//!
+//! - **Always**: count operations, that is cloning and upgrading, `downgrade`, and dropping a reference
+//!   that is not the last. They are lock-free. So are reading the counts, [`type_info`],
+//!   [`is_instance`] and casts, once the types were registered; frozen fields, and scalar ones.
+//! - **Where freeing is allowed**: dropping the last reference. It runs the destructor and the
+//!   backing's release, so the backing's lock must mask the interrupt. [`DropScope::open`] never waits;
+//!   within a scope a death may also ask the global allocator for room on the list.
+//! - **Where allocation is allowed**: the constructors.
+//! - **Never**: registering a type or a function (a type's first use registers it) and looking one up
+//!   by key or name, which take a spin lock; reading or writing a [`MutField`] that holds references,
+//!   which takes the owner's slot lock. The interrupted code may hold either, and would not go on.
+//!
+//! `tests/interrupt.rs`, and `examples/kernel` in the repository, interrupt count operations after each
+//! of their instructions.
+//!
 //! # Features
 //!
 //! `std` (default), `infallible` (default: the panicking forms), `default-backing`, `allocator-api2`.

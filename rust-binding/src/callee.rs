@@ -128,8 +128,10 @@ impl Callee {
             Ok(this) => Ok((this, others)),
             Err(error) => {
                 let (key, got) = (error.expected(), object_core::TypeName(error.got()));
-                let text = format_args!("{self} must be called on a {key}, got {got}");
-                Err(Error::format("TypeError", text))
+                Err(Error::format(
+                    "TypeError",
+                    format_args!("{self} must be called on a {key}, got {got}"),
+                ))
             }
         }
     }

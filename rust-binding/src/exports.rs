@@ -76,11 +76,13 @@ impl Exports {
     /// `ImportError` if nobody has registered it.
     pub fn require(&self, name: &str) -> Result<Function, Error> {
         Function::get_global(name).ok_or_else(|| {
-            let text = format_args!(
-                "needs the global function '{name}', which nobody registered; load the library \
+            Error::format(
+                "ImportError",
+                format_args!(
+                    "needs the global function '{name}', which nobody registered; load the library \
                  that exports it first"
-            );
-            Error::format("ImportError", text)
+                ),
+            )
         })
     }
 
@@ -91,11 +93,10 @@ impl Exports {
     /// `ImportError` if nobody has registered it.
     pub fn require_type(&self, key: &str) -> Result<i32, Error> {
         type_index_of(key).ok_or_else(|| {
-            let text = format_args!(
+            Error::format("ImportError", format_args!(
                 "needs the type '{key}', which nobody registered; load the library that exports \
                  it first"
-            );
-            Error::format("ImportError", text)
+            ))
         })
     }
 
@@ -106,14 +107,18 @@ impl Exports {
                 .iter()
                 .any(|(earlier, _)| earlier == name)
             {
-                let text = format_args!("global function '{name}' is exported twice");
-                return Err(Error::format("ValueError", text));
+                return Err(Error::format(
+                    "ValueError",
+                    format_args!("global function '{name}' is exported twice"),
+                ));
             }
             if Function::get_global(name).is_some() {
-                let text = format_args!(
-                    "global function '{name}' is already registered; nothing of this library was"
-                );
-                return Err(Error::format("ValueError", text));
+                return Err(Error::format(
+                    "ValueError",
+                    format_args!(
+                        "global function '{name}' is already registered; nothing of this library was"
+                    ),
+                ));
             }
         }
         Ok(())

@@ -60,8 +60,7 @@ macro_rules! wide {
         impl IntoAny for $int {
             fn into_any(self) -> Result<Any, Error> {
                 i64::try_from(self).map(Any::from).map_err(|_| {
-                    let text = format_args!("{self} does not fit an int of 64 bits");
-                    Error::format("OverflowError", text)
+                    Error::format("OverflowError", format_args!("{self} does not fit an int of 64 bits"))
                 })
             }
         }

@@ -76,8 +76,10 @@ macro_rules! with_items {
                     .ok()
                     .and_then(|index| items.get(index));
                 item.map($read).ok_or_else(|| {
-                    let text = format_args!("index {index} of {} items", items.len());
-                    Error::format("IndexError", text)
+                    Error::format(
+                        "IndexError",
+                        format_args!("index {index} of {} items", items.len()),
+                    )
                 })
             }
 

@@ -35,8 +35,10 @@ pub(crate) fn export(exports: &mut Exports) {
         .function("test_library.pair", |a: Any, b: Any| vec![a, b])
         .function("test_library.item", |array: Array, index: u32| {
             array.get(index as usize).cloned().ok_or_else(|| {
-                let text = format_args!("index {index} of {} values", array.len());
-                Error::format("IndexError", text)
+                Error::format(
+                    "IndexError",
+                    format_args!("index {index} of {} values", array.len()),
+                )
             })
         })
         .function("test_library.same", |a: ObjectRef, b: ObjectRef| {
