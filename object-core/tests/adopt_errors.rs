@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
-use object_core::{AdoptError, RuntimeState, adopt, check_table, runtime, runtime_state, type_info};
+use object_core::{
+    AdoptError, RuntimeState, adopt, check_table, runtime, runtime_state, type_info,
+};
 
 /// As much of a table as a refusal may read.
 #[repr(C, align(8))]
@@ -15,7 +17,11 @@ struct Head {
 }
 
 fn refusal(major: u16, minor: u16, size: usize) -> AdoptError {
-    let head = Box::new(Head { major, minor, size: size as u32 });
+    let head = Box::new(Head {
+        major,
+        minor,
+        size: size as u32,
+    });
     let table = (&raw const *head).cast::<RuntimeTable>();
     // SAFETY: a refused table is not read past its first 8 bytes.
     unsafe {
@@ -36,10 +42,21 @@ fn a_table_is_refused_for_its_version_its_size_and_for_coming_late() {
     assert_eq!(newer.to_string(), text);
     assert_eq!(refusal(0, 9, whole), AdoptError::Version(0, 9));
     for size in [0, 8, whole - 1] {
-        assert_eq!(refusal(ABI_MAJOR, ABI_MINOR, size), AdoptError::Size(size as u32));
+        assert_eq!(
+            refusal(ABI_MAJOR, ABI_MINOR, size),
+            AdoptError::Size(size as u32)
+        );
     }
-    assert!(refusal(ABI_MAJOR, ABI_MINOR, 8).to_string().contains("has 8 bytes"));
-    assert_eq!(runtime_state(), RuntimeState::Unset, "refusals settle nothing");
+    assert!(
+        refusal(ABI_MAJOR, ABI_MINOR, 8)
+            .to_string()
+            .contains("has 8 bytes")
+    );
+    assert_eq!(
+        runtime_state(),
+        RuntimeState::Unset,
+        "refusals settle nothing"
+    );
 
     assert_eq!(type_info(-1).map(|_| ()), None); // the first use
     assert_eq!(runtime_state(), RuntimeState::Own);
@@ -53,7 +70,11 @@ fn a_table_is_refused_for_its_version_its_size_and_for_coming_late() {
         assert_eq!(adopt(other), Err(AdoptError::Settled));
         assert_eq!(adopt(own), Ok(()), "the one in force is fine");
     }
-    assert!(AdoptError::Settled.to_string().contains("already runs its own runtime"));
+    assert!(
+        AdoptError::Settled
+            .to_string()
+            .contains("already runs its own runtime")
+    );
     assert!(core::ptr::eq(runtime(), own));
     assert_eq!(runtime_state(), RuntimeState::Own);
 }

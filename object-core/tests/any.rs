@@ -11,8 +11,8 @@ use common::heap::{Heap, live};
 use common::{Point, Point3, baseline};
 use object_core::abi::{ByteSlice, RawAny};
 use object_core::{
-    Any, AnyView, Array, Bytes, CastError, Error, Function, ObjectArc, ObjectHeader,
-    ObjectRef, Str, TypeName, type_index as index,
+    Any, AnyView, Array, Bytes, CastError, Error, Function, ObjectArc, ObjectHeader, ObjectRef,
+    Str, TypeName, type_index as index,
 };
 
 #[global_allocator]
@@ -21,7 +21,10 @@ static HEAP: Heap = Heap;
 /// One value of each type, and the name it has in messages.
 fn every_value() -> Vec<(Any, &'static str)> {
     let nothing = |_: &[AnyView<'_>]| Ok(Any::NONE);
-    let mut pointer = RawAny { type_index: index::OPAQUE_PTR, ..RawAny::NONE };
+    let mut pointer = RawAny {
+        type_index: index::OPAQUE_PTR,
+        ..RawAny::NONE
+    };
     pointer.value.int = 64;
     vec![
         (Any::NONE, "None"),
@@ -35,9 +38,18 @@ fn every_value() -> Vec<(Any, &'static str)> {
         (Any::from(Bytes::from(&b"short"[..])), "bytes"),
         (Any::from(Bytes::from(&b"longer than seven"[..])), "bytes"),
         (Any::from(ObjectArc::new(Point::at(1, 2))), "test.Point"),
-        (Any::from(ObjectArc::new(Point3::at(1, 2, 3))), "test.Point3"),
-        (Any::from(Array::try_from_values([1i64]).unwrap()), "tieback.Array"),
-        (Any::from(Function::from_packed(nothing)), "tieback.Function"),
+        (
+            Any::from(ObjectArc::new(Point3::at(1, 2, 3))),
+            "test.Point3",
+        ),
+        (
+            Any::from(Array::try_from_values([1i64]).unwrap()),
+            "tieback.Array",
+        ),
+        (
+            Any::from(Function::from_packed(nothing)),
+            "tieback.Function",
+        ),
         (Any::from(Error::new("ValueError", "no")), "tieback.Error"),
     ]
 }
@@ -51,7 +63,10 @@ where
         Ok(_) => assert!(accepted.contains(name), "{name} is no {expected}"),
         Err(error) => {
             assert!(!accepted.contains(name), "{name} is a {expected}");
-            assert_eq!(error.to_string(), format!("expected {expected}, got {name}"));
+            assert_eq!(
+                error.to_string(),
+                format!("expected {expected}, got {name}")
+            );
             assert_eq!(Error::from(error).kind(), "TypeError");
         }
     }
@@ -73,7 +88,10 @@ fn every_value_is_what_it_is_and_nothing_else() {
         check::<Error>(value, "tieback.Error", &["tieback.Error"]);
         check::<ObjectArc<Point>>(value, "test.Point", &["test.Point", "test.Point3"]);
         check::<ObjectArc<Point3>>(value, "test.Point3", &["test.Point3"]);
-        assert_eq!(value.0.get::<ObjectRef>().is_ok(), index::is_object(value.0.type_index()));
+        assert_eq!(
+            value.0.get::<ObjectRef>().is_ok(),
+            index::is_object(value.0.type_index())
+        );
         check::<Option<bool>>(value, "bool", &["None", "bool"]);
         check::<Option<i64>>(value, "int", &["None", "int", "bool"]);
         check::<Option<Str>>(value, "str", &["None", "str"]);
@@ -82,7 +100,10 @@ fn every_value_is_what_it_is_and_nothing_else() {
             "test.Point",
             &["None", "test.Point", "test.Point3"],
         );
-        assert_eq!(value.0.get::<Any>().unwrap().type_index(), value.0.type_index());
+        assert_eq!(
+            value.0.get::<Any>().unwrap().type_index(),
+            value.0.type_index()
+        );
         assert_eq!(TypeName(value.0.type_index()).to_string(), value.1);
         seen += 1;
     }
@@ -115,7 +136,13 @@ fn clones_share_objects_and_into_object_hands_them_over() {
     let any = any.into_object::<Point3>().unwrap_err();
     let any = any.into_object::<ObjectHeader>().map(Any::from).unwrap();
     assert!(Any::from(1i64).into_object::<Point>().is_err());
-    assert!(AnyView::object(&point).try_to_owned().unwrap().into_object::<Point>().is_ok());
+    assert!(
+        AnyView::object(&point)
+            .try_to_owned()
+            .unwrap()
+            .into_object::<Point>()
+            .is_ok()
+    );
     drop((any, same));
     assert_eq!(ObjectArc::strong_count(&point), 1);
     drop(point);
@@ -124,11 +151,25 @@ fn clones_share_objects_and_into_object_hands_them_over() {
 
 #[test]
 fn they_print_as_python_would() {
-    let printed: Vec<String> = every_value().iter().map(|(any, _)| format!("{any:?}")).collect();
+    let printed: Vec<String> = every_value()
+        .iter()
+        .map(|(any, _)| format!("{any:?}"))
+        .collect();
     let expected = [
-        "None", "true", "-3", "2.5", "<pointer>", "\"short\"", "\"longer than seven\"",
-        "b\"short\"", "b\"longer than seven\"", "<test.Point>", "<test.Point3>",
-        "<tieback.Array>", "<tieback.Function>", "<tieback.Error>",
+        "None",
+        "true",
+        "-3",
+        "2.5",
+        "<pointer>",
+        "\"short\"",
+        "\"longer than seven\"",
+        "b\"short\"",
+        "b\"longer than seven\"",
+        "<test.Point>",
+        "<test.Point3>",
+        "<tieback.Array>",
+        "<tieback.Function>",
+        "<tieback.Error>",
     ];
     assert_eq!(printed, expected);
     assert_eq!(TypeName(999_999).to_string(), "type 999999");
@@ -138,7 +179,10 @@ fn they_print_as_python_would() {
 fn what_only_a_view_may_point_to_is_copied() {
     let before = baseline();
     for text in [c"", c"seven b", c"longer than seven", c"\xff not text"] {
-        let mut raw = RawAny { type_index: index::RAW_STR, ..RawAny::NONE };
+        let mut raw = RawAny {
+            type_index: index::RAW_STR,
+            ..RawAny::NONE
+        };
         raw.value.pointer = text.as_ptr().cast_mut().cast();
         // SAFETY: the literal outlives the view.
         let view = unsafe { AnyView::from_raw(raw) };
@@ -149,12 +193,18 @@ fn what_only_a_view_may_point_to_is_copied() {
         assert_eq!(Str::try_from(view).is_ok(), text.to_str().is_ok());
 
         let slice = ByteSlice::new(text.to_bytes());
-        let mut raw = RawAny { type_index: index::BYTE_SLICE_PTR, ..RawAny::NONE };
+        let mut raw = RawAny {
+            type_index: index::BYTE_SLICE_PTR,
+            ..RawAny::NONE
+        };
         raw.value.pointer = (&raw const slice).cast_mut().cast();
         // SAFETY: slice and literal outlive the view.
         let view = unsafe { AnyView::from_raw(raw) };
         assert_eq!(&*Bytes::try_from(view).unwrap(), text.to_bytes());
-        assert_eq!(view.try_to_owned().unwrap().view().as_bytes(), Some(text.to_bytes()));
+        assert_eq!(
+            view.try_to_owned().unwrap().view().as_bytes(),
+            Some(text.to_bytes())
+        );
         assert!(Str::try_from(view).is_err());
     }
     assert_eq!(live(), before);

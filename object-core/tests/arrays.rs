@@ -30,7 +30,12 @@ fn items_lie_behind_the_body_in_order() {
         let start = ObjectArc::as_ptr(&array).addr().get();
         let first = ObjectArc::items(&array).as_ptr().addr();
         assert_eq!(first, start + size_of::<WithItems<ObjectHeader, u16>>());
-        assert!(ObjectArc::items(&array).iter().copied().eq((0..len).map(|i| i as u16)));
+        assert!(
+            ObjectArc::items(&array)
+                .iter()
+                .copied()
+                .eq((0..len).map(|i| i as u16))
+        );
     }
     assert_eq!(live(), before);
 }
@@ -45,7 +50,10 @@ fn items_are_aligned_as_they_ask() {
     fn check<T: Send + Sync + 'static>(len: usize, make: fn(usize) -> T, read: fn(&T) -> u8) {
         let array = items(len, make);
         let found = ObjectArc::items(&array);
-        assert_eq!((found.len(), found.as_ptr().addr() % align_of::<T>()), (len, 0));
+        assert_eq!(
+            (found.len(), found.as_ptr().addr() % align_of::<T>()),
+            (len, 0)
+        );
         assert!(found.iter().map(read).eq((0..len).map(|i| i as u8)));
         assert_eq!(ObjectArc::header(&array).counts().strong(), 1);
     }
@@ -106,7 +114,11 @@ fn an_error_while_filling_is_returned_after_all_was_dropped() {
     let (drops, head, before) = (Drops::new(), Drops::new(), baseline());
     let value = WithItems::new(common::Noisy::new(&head));
     let made = ObjectArc::try_with_items_fallible(value, 4, |i| {
-        if i == 2 { Err("no third") } else { Ok(Told(drops.clone())) }
+        if i == 2 {
+            Err("no third")
+        } else {
+            Ok(Told(drops.clone()))
+        }
     });
     assert_eq!(made.unwrap().unwrap_err(), "no third");
     assert_eq!((drops.count(), head.count(), live()), (2, 1, before));
@@ -122,11 +134,9 @@ fn the_block_is_freed_though_an_item_panics_when_it_is_dropped() {
     }
     let before = baseline();
     let text = panics(|| {
-        let _ = ObjectArc::try_with_items_fallible(
-            WithItems::new(ObjectHeader::new()),
-            2,
-            |i| if i == 1 { Err(()) } else { Ok(Bomb) },
-        );
+        let _ = ObjectArc::try_with_items_fallible(WithItems::new(ObjectHeader::new()), 2, |i| {
+            if i == 1 { Err(()) } else { Ok(Bomb) }
+        });
     });
     assert_eq!(text, "an item's destructor");
     drop(text);
@@ -161,7 +171,10 @@ fn unique_arrays_change_their_items_and_their_head() {
     let array = UniqueObject::share(unique);
     assert_eq!((ObjectArc::items(&array), array.x), (&b"abc"[..], 8));
     let head: ObjectRef = ObjectArc::into_head(array);
-    assert_eq!(ObjectArc::header(&head).type_index(), Point::type_index().unwrap());
+    assert_eq!(
+        ObjectArc::header(&head).type_index(),
+        Point::type_index().unwrap()
+    );
 }
 
 #[test]
@@ -173,9 +186,19 @@ fn arrays_of_values_hold_their_values() {
     assert!(array.get(3).is_none());
     assert_eq!(format!("{array:?}"), "[1, 2, 3]");
     assert_eq!((&array).into_iter().count(), 3);
-    assert!(Array::try_from_values(Vec::<i64>::new()).unwrap().is_empty());
+    assert!(
+        Array::try_from_values(Vec::<i64>::new())
+            .unwrap()
+            .is_empty()
+    );
 
-    let failed = Array::try_from_fn(3, |i| if i < 2 { Ok(Any::from("a longer text")) } else { Err(i) });
+    let failed = Array::try_from_fn(3, |i| {
+        if i < 2 {
+            Ok(Any::from("a longer text"))
+        } else {
+            Err(i)
+        }
+    });
     assert_eq!(failed.unwrap().unwrap_err(), 2);
 
     let back = Array::from_object(array.clone().into_object());
@@ -203,7 +226,10 @@ fn an_iterator_that_lies_about_its_length_leaves_none_at_the_end() {
     }
     let short = Array::try_from_values(Liar(1)).unwrap();
     assert_eq!(format!("{short:?}"), "[1, None, None]");
-    assert_eq!(quietly(|| Array::try_from_values(Liar(9))).unwrap().len(), 3);
+    assert_eq!(
+        quietly(|| Array::try_from_values(Liar(9))).unwrap().len(),
+        3
+    );
 }
 
 #[test]
@@ -223,9 +249,16 @@ fn arrays_of_foreign_code_may_keep_their_values_elsewhere() {
     // SAFETY: the layout is an array's; it stays on the stack, longer than its handles.
     let header = unsafe { ObjectHeader::foreign(object_core::type_index::ARRAY, keep) };
     let data = values.as_mut_ptr();
-    let mut foreign = Foreign { header, data, size: 2, capacity: 2, data_deleter: None };
+    let mut foreign = Foreign {
+        header,
+        data,
+        size: 2,
+        capacity: 2,
+        data_deleter: None,
+    };
     // SAFETY: its one reference.
-    let object = unsafe { ObjectArc::<ArrayObj>::from_raw(std::ptr::NonNull::from(&mut foreign).cast()) };
+    let object =
+        unsafe { ObjectArc::<ArrayObj>::from_raw(std::ptr::NonNull::from(&mut foreign).cast()) };
     assert!(ObjectArc::items(&object).is_empty(), "none in its block");
     let object = ObjectArc::try_unique(object).unwrap_err();
     assert_eq!(format!("{:?}", Array::from_object(object)), "[4, 5]");

@@ -12,7 +12,9 @@ use std::sync::Mutex;
 use object_core::abi::{ByteSlice, RawAny, TypeDesc, TypeInfo};
 use object_core::count::{Released, Taken};
 use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
-use object_core::slots::{any_slot_load, drop_strong, drop_weak, slot_load, slot_store, weak_slot_load};
+use object_core::slots::{
+    any_slot_load, drop_strong, drop_weak, slot_load, slot_store, weak_slot_load,
+};
 use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
 use object_core::{
     Any, AnyView, ObjectArc, ObjectHeader, ObjectRef, RuntimeState, WithItems, adopt, runtime,
@@ -29,7 +31,10 @@ fn count(calls: &AtomicUsize) {
     calls.fetch_add(1, Ordering::Relaxed);
     // SAFETY: set while the owner is alive.
     if let Some(owner) = unsafe { OWNER.load(Ordering::Relaxed).as_ref() } {
-        assert!(owner.flags() & flags::SLOT_LOCK == 0, "foreign code runs under the slot lock");
+        assert!(
+            owner.flags() & flags::SLOT_LOCK == 0,
+            "foreign code runs under the slot lock"
+        );
     }
 }
 
@@ -149,7 +154,11 @@ fn calls(work: impl FnOnce()) -> (usize, usize, usize) {
     let before = now();
     work();
     let after = now();
-    (after[0] - before[0], after[1] - before[1], after[2] - before[2])
+    (
+        after[0] - before[0],
+        after[1] - before[1],
+        after[2] - before[2],
+    )
 }
 
 fn flagged() -> ObjectRef {
@@ -178,7 +187,13 @@ fn every_strong_operation_on_a_flagged_object_is_the_runtimes() {
         assert_eq!(ObjectArc::strong_count(&object), 2);
         let weak = ObjectArc::downgrade(&object);
         let upgraded = weak.upgrade().unwrap(); // upgrade
-        assert_eq!((ObjectArc::strong_count(&object), ObjectArc::weak_count(&object)), (3, 1));
+        assert_eq!(
+            (
+                ObjectArc::strong_count(&object),
+                ObjectArc::weak_count(&object)
+            ),
+            (3, 1)
+        );
         let owned = AnyView::object(&object).try_to_owned().unwrap(); // inc
         drop((upgraded, clone, owned)); // three dec
         let object = ObjectArc::try_unique(object).unwrap_err();
@@ -223,10 +238,20 @@ fn slots_that_hold_flagged_objects_are_unlocked_before_the_runtime_counts() {
         let mut slot: *mut ObjectHeader = null_mut();
         // SAFETY: the variables below serve as slots of `owner`; each holds one reference.
         unsafe {
-            drop_strong(slot_store(header, &raw mut slot, ObjectArc::into_raw(object).as_ptr()));
+            drop_strong(slot_store(
+                header,
+                &raw mut slot,
+                ObjectArc::into_raw(object).as_ptr(),
+            ));
             let loaded = slot_load(header, &raw mut slot).unwrap(); // upgrade
             assert_eq!(loaded.as_ptr(), raw);
-            assert_eq!((loaded.as_ref().counts().strong(), loaded.as_ref().counts().weak()), (2, 0));
+            assert_eq!(
+                (
+                    loaded.as_ref().counts().strong(),
+                    loaded.as_ref().counts().weak()
+                ),
+                (2, 0)
+            );
 
             let mut any = Any::into_raw(Any::from(ObjectRef::from_raw(loaded)));
             let copy = Any::from_raw(any_slot_load(header, &raw mut any)); // upgrade
@@ -235,7 +260,13 @@ fn slots_that_hold_flagged_objects_are_unlocked_before_the_runtime_counts() {
             let weak = ObjectArc::downgrade(&*NonNull::from(&slot).cast::<ObjectRef>().as_ptr());
             let mut weak_slot = object_core::WeakObjectArc::into_raw(weak);
             let alive = weak_slot_load(header, &raw mut weak_slot).unwrap(); // upgrade
-            assert_eq!((alive.as_ref().counts().strong(), alive.as_ref().counts().weak()), (2, 1));
+            assert_eq!(
+                (
+                    alive.as_ref().counts().strong(),
+                    alive.as_ref().counts().weak()
+                ),
+                (2, 1)
+            );
             drop_strong(alive.as_ptr()); // dec
             drop_strong(slot_store(header, &raw mut slot, null_mut())); // dec: the body
             assert!(weak_slot_load(header, &raw mut weak_slot).is_none()); // upgrade

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{Drops, Told, object};
 use object_core::abi::FieldKind;
 use object_core::{
-    Any, Array, DropScope, FieldSpec, Function, ObjectArc, ObjectHeader, ObjectRef, UniqueObject,
-    register_reflected, try_new_reflected, type_index, type_info, write_field,
+    Any, Array, DropScope, Error, FieldSpec, Function, ObjectArc, ObjectHeader, ObjectRef,
+    UniqueObject, register_reflected, try_new_reflected, type_index, type_info, write_field,
 };
 
 const SMALL_STACK: usize = 256 << 10;
@@ -43,7 +43,11 @@ object!(Node, "chains.Node");
 
 impl Node {
     fn new(dropped: &'static AtomicUsize, next: Option<ObjectArc<Node>>) -> ObjectArc<Self> {
-        ObjectArc::new(Self { header: ObjectHeader::new(), dropped, next })
+        ObjectArc::new(Self {
+            header: ObjectHeader::new(),
+            dropped,
+            next,
+        })
     }
 
     fn chain(dropped: &'static AtomicUsize, length: usize) -> Option<ObjectArc<Self>> {
@@ -104,7 +108,11 @@ fn a_chain_of_unique_handles() {
         let mut last = None;
         for _ in 0..length {
             let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-            last = Some(UniqueObject::new(Owner { header, told, next: last }));
+            last = Some(UniqueObject::new(Owner {
+                header,
+                told,
+                next: last,
+            }));
         }
         drop(last);
         drop(scope);
@@ -155,19 +163,47 @@ fn chains_of_values_closures_and_reflected_objects() {
 #[test]
 fn a_wide_tree() {
     fn tree(depth: usize, leaf: &ObjectRef) -> Array {
-        let child = |_| if depth == 0 { leaf.clone().into() } else { tree(depth - 1, leaf).into() };
-        (0..10).map(child).collect::<Vec<Any>>().into_iter().collect()
+        let child = |_| {
+            if depth == 0 {
+                leaf.clone().into()
+            } else {
+                tree(depth - 1, leaf).into()
+            }
+        };
+        (0..10)
+            .map(child)
+            .collect::<Vec<Any>>()
+            .into_iter()
+            .collect()
     }
     let leaf: ObjectRef = ObjectArc::upcast(ObjectArc::new(common::Point::at(1, 2)));
     let depth = if length() < 100_000 { 3 } else { 5 };
     on_a_small_stack(|| {
         let scope = DropScope::open();
         let tree = tree(depth, &leaf);
-        assert_eq!(ObjectArc::strong_count(&leaf), 1 + 10u32.pow(depth as u32 + 1));
+        assert_eq!(
+            ObjectArc::strong_count(&leaf),
+            1 + 10u32.pow(depth as u32 + 1)
+        );
         drop(tree);
         drop(scope);
         assert_eq!(ObjectArc::strong_count(&leaf), 1);
     });
+}
+
+/// Printing goes along the causes without nesting, too.
+#[test]
+fn a_long_row_of_causes() {
+    let length = length() / 500;
+    let printed = on_a_small_stack(|| {
+        let _scope = DropScope::open();
+        let mut error = Error::new("E", "m");
+        for _ in 1..length {
+            error = Error::try_with("E", "m", Some(error), None).unwrap();
+        }
+        format!("{error:?}")
+    });
+    assert_eq!(printed.matches("E: m").count(), length);
 }
 
 /// A thread's locals are destroyed one by one, the crate's own among them: chains that hang on
@@ -208,7 +244,11 @@ fn scopes_that_overlap_leave_nothing_behind() {
                         let mut last = None;
                         for _ in 0..50 {
                             let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-                            last = Some(UniqueObject::new(Owner { header, told, next: last }));
+                            last = Some(UniqueObject::new(Owner {
+                                header,
+                                told,
+                                next: last,
+                            }));
                         }
                     }
                 });

@@ -13,16 +13,27 @@ use object_core::{
 const KEY: &str = "descriptions.refused";
 
 fn spec(name: &str, kind: FieldKind, type_index: i32) -> FieldSpec<'_> {
-    FieldSpec { name, doc: "", kind, flags: field_flags::OPTIONAL, type_index }
+    FieldSpec {
+        name,
+        doc: "",
+        kind,
+        flags: field_flags::OPTIONAL,
+        type_index,
+    }
 }
 
 /// A description that would be taken; each case spoils one thing.
 fn good() -> TypeDesc {
     let info = type_info(
-        register_reflected("descriptions.model", "", index::OBJECT, &[
-            spec("number", FieldKind::I32, 0),
-            spec("held", FieldKind::Object, index::OBJECT),
-        ])
+        register_reflected(
+            "descriptions.model",
+            "",
+            index::OBJECT,
+            &[
+                spec("number", FieldKind::I32, 0),
+                spec("held", FieldKind::Object, index::OBJECT),
+            ],
+        )
         .unwrap(),
     )
     .unwrap();
@@ -54,25 +65,50 @@ fn descriptions_that_cannot_be_are_refused_whole() {
     let number = |key| register_reflected(key, "", index::OBJECT, &[]).unwrap();
     let before = number("descriptions.before");
 
-    refuses(UNKNOWN_PARENT, "a parent that is no object", |desc| desc.parent = index::INT);
-    refuses(UNKNOWN_PARENT, "a parent not registered", |desc| desc.parent = before + 1000);
-    refuses(UNKNOWN_PARENT, "a negative parent", |desc| desc.parent = index::THIS);
-    refuses(BAD_DESCRIPTION, "no key", |desc| desc.key = ByteSlice::EMPTY);
+    refuses(UNKNOWN_PARENT, "a parent that is no object", |desc| {
+        desc.parent = index::INT
+    });
+    refuses(UNKNOWN_PARENT, "a parent not registered", |desc| {
+        desc.parent = before + 1000
+    });
+    refuses(UNKNOWN_PARENT, "a negative parent", |desc| {
+        desc.parent = index::THIS
+    });
+    refuses(BAD_DESCRIPTION, "no key", |desc| {
+        desc.key = ByteSlice::EMPTY
+    });
     refuses(BAD_DESCRIPTION, "an odd alignment", |desc| desc.align = 12);
     refuses(BAD_DESCRIPTION, "no alignment", |desc| desc.align = 0);
-    refuses(BAD_DESCRIPTION, "smaller than a header", |desc| desc.size = 16);
-    refuses(BAD_DESCRIPTION, "a field past the body", |desc| desc.size -= 8);
-    refuses(BAD_DESCRIPTION, "fields in an opaque body", |desc| desc.size = 0);
-    refuses(BAD_DESCRIPTION, "fields that are not there", |desc| desc.fields = std::ptr::null());
-    refuses(BAD_DESCRIPTION, "methods that are not there", |desc| desc.num_methods = 1);
+    refuses(BAD_DESCRIPTION, "smaller than a header", |desc| {
+        desc.size = 16
+    });
+    refuses(BAD_DESCRIPTION, "a field past the body", |desc| {
+        desc.size -= 8
+    });
+    refuses(BAD_DESCRIPTION, "fields in an opaque body", |desc| {
+        desc.size = 0
+    });
+    refuses(BAD_DESCRIPTION, "fields that are not there", |desc| {
+        desc.fields = std::ptr::null()
+    });
+    refuses(BAD_DESCRIPTION, "methods that are not there", |desc| {
+        desc.num_methods = 1
+    });
     refuses(BAD_DESCRIPTION, "a reflected type of no size", |desc| {
         (desc.flags, desc.size, desc.num_fields) = (type_flags::REFLECTED, 0, 0);
     });
-    refuses(BAD_DESCRIPTION, "a reflected heir of a type that is not", |desc| {
-        (desc.flags, desc.parent) = (type_flags::REFLECTED, index::ERROR);
-    });
+    refuses(
+        BAD_DESCRIPTION,
+        "a reflected heir of a type that is not",
+        |desc| {
+            (desc.flags, desc.parent) = (type_flags::REFLECTED, index::ERROR);
+        },
+    );
     for (what, spoil) in [
-        ("in the header", (|field| field.offset = 16) as fn(&mut object_core::abi::FieldInfo)),
+        (
+            "in the header",
+            (|field| field.offset = 16) as fn(&mut object_core::abi::FieldInfo),
+        ),
         ("misaligned", |field| field.offset += 2),
         ("past all bounds", |field| field.offset = u32::MAX - 3),
         ("of no kind", |field| field.kind = 0),
@@ -90,7 +126,11 @@ fn descriptions_that_cannot_be_are_refused_whole() {
         refuses(BAD_DESCRIPTION, what, |desc| desc.fields = fields.as_ptr());
     }
 
-    assert_eq!(number("descriptions.after"), before + 2, "the model took one, refusals none");
+    assert_eq!(
+        number("descriptions.after"),
+        before + 2,
+        "the model took one, refusals none"
+    );
     let desc = good();
     // SAFETY: the model's fields live as long as the process.
     let taken = unsafe { (runtime().type_register)(&raw const desc) };
@@ -101,13 +141,23 @@ fn descriptions_that_cannot_be_are_refused_whole() {
 fn the_safe_doors_refuse_the_same() {
     let bad = Err(RegisterError::BadDescription);
     let fields = [spec("", FieldKind::I64, 0)];
-    assert_eq!(register_reflected("descriptions.safe", "", index::OBJECT, &fields), bad);
+    assert_eq!(
+        register_reflected("descriptions.safe", "", index::OBJECT, &fields),
+        bad
+    );
     assert_eq!(register_reflected("", "", index::OBJECT, &[]), bad);
     let fields = [spec("held", FieldKind::Weak, 77_777)];
-    assert_eq!(register_reflected("descriptions.safe", "", index::OBJECT, &fields), bad);
+    assert_eq!(
+        register_reflected("descriptions.safe", "", index::OBJECT, &fields),
+        bad
+    );
     let unknown = Err(RegisterError::UnknownParent);
     for parent in [index::INT, index::ERROR, index::FUNCTION, 77_777, -1] {
-        assert_eq!(register_reflected("descriptions.safe", "", parent, &[]), unknown, "{parent}");
+        assert_eq!(
+            register_reflected("descriptions.safe", "", parent, &[]),
+            unknown,
+            "{parent}"
+        );
     }
     assert!(type_index_of("descriptions.safe").is_none());
     for status in -6..0 {

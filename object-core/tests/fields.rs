@@ -25,8 +25,12 @@ const NAMES: [&str; FieldKind::ALL.len()] = [
 /// An object with one mutable field of each kind (objects and weak references: points).
 fn object() -> (ObjectRef, Vec<&'static FieldInfo>) {
     let point = Point::type_index().unwrap();
-    let spec = |(kind, name): (&FieldKind, &'static str)| {
-        FieldSpec { name, doc: "", kind: *kind, flags: 0, type_index: point }
+    let spec = |(kind, name): (&FieldKind, &'static str)| FieldSpec {
+        name,
+        doc: "",
+        kind: *kind,
+        flags: 0,
+        type_index: point,
     };
     let specs: Vec<_> = FieldKind::ALL.iter().zip(NAMES).map(spec).collect();
     let number = register_reflected("fields.All", "", index::OBJECT, &specs).unwrap();
@@ -83,7 +87,11 @@ fn every_kind_starts_at_zero_and_keeps_what_fits() {
     // Neighbours were left alone: all is still there, but for the weak one's point, which is gone.
     for field in &fields {
         let (_, _, back) = fitting(field.kind().unwrap());
-        let expected = if field.kind() == Some(FieldKind::Weak) { "None" } else { &back };
+        let expected = if field.kind() == Some(FieldKind::Weak) {
+            "None"
+        } else {
+            &back
+        };
         assert_eq!(format!("{:?}", read(&object, field)), expected);
     }
     drop((object, fields));
@@ -102,7 +110,10 @@ fn what_does_not_fit_is_refused_with_words_and_changes_nothing() {
         ("bytes", Any::from(Bytes::from(&b"b"[..]))),
         ("tieback.Error", Any::from(Error::new("E", "m"))),
         ("test.Point", Any::from(ObjectArc::new(Point::at(1, 2)))),
-        ("test.Point3", Any::from(ObjectArc::new(Point3::at(1, 2, 3)))),
+        (
+            "test.Point3",
+            Any::from(ObjectArc::new(Point3::at(1, 2, 3))),
+        ),
     ];
     for field in fields {
         let (_, first, back) = fitting(field.kind().unwrap());
@@ -119,9 +130,17 @@ fn what_does_not_fit_is_refused_with_words_and_changes_nothing() {
         for (name, value) in &values {
             write(&object, field, first.view()).unwrap();
             let outcome = write(&object, field, value.view());
-            assert_eq!(outcome.is_ok(), accepted.contains(name), "{} = {name}", field.name());
+            assert_eq!(
+                outcome.is_ok(),
+                accepted.contains(name),
+                "{} = {name}",
+                field.name()
+            );
             if let Err(error) = outcome {
-                assert_eq!(error.to_string(), format!("TypeError: expected {expected}, got {name}"));
+                assert_eq!(
+                    error.to_string(),
+                    format!("TypeError: expected {expected}, got {name}")
+                );
                 assert_eq!(format!("{:?}", read(&object, field)), back);
             }
         }
@@ -142,7 +161,10 @@ fn integers_outside_a_fields_range_overflow() {
             FieldKind::U64 => (0, i64::MAX),
             _ => continue,
         };
-        for wrong in [low.checked_sub(1), high.checked_add(1)].into_iter().flatten() {
+        for wrong in [low.checked_sub(1), high.checked_add(1)]
+            .into_iter()
+            .flatten()
+        {
             let error = write(&object, field, AnyView::int(wrong)).unwrap_err();
             let text = format!("OverflowError: expected an int from {low} to {high}, got {wrong}");
             assert_eq!(error.to_string(), text);
@@ -157,16 +179,30 @@ fn integers_outside_a_fields_range_overflow() {
 #[test]
 fn an_unsigned_number_that_no_int_holds_reads_as_a_float() {
     let (object, fields) = object();
-    let field = fields.iter().find(|field| field.kind() == Some(FieldKind::U64)).unwrap();
+    let field = fields
+        .iter()
+        .find(|field| field.kind() == Some(FieldKind::U64))
+        .unwrap();
     // SAFETY: a scalar of 8 bytes in a live object.
-    unsafe { ObjectArc::as_ptr(&object).byte_add(field.offset as usize).cast().write(u64::MAX) };
+    unsafe {
+        ObjectArc::as_ptr(&object)
+            .byte_add(field.offset as usize)
+            .cast()
+            .write(u64::MAX)
+    };
     assert_eq!(read(&object, field).get::<f64>().unwrap(), u64::MAX as f64);
 }
 
 #[test]
 fn optional_fields_take_none_and_others_do_not() {
     for (flags, taken) in [(0, false), (field_flags::OPTIONAL, true)] {
-        let spec = |name, kind| FieldSpec { name, doc: "", kind, flags, type_index: index::OBJECT };
+        let spec = |name, kind| FieldSpec {
+            name,
+            doc: "",
+            kind,
+            flags,
+            type_index: index::OBJECT,
+        };
         let specs = [
             spec("str", FieldKind::Str),
             spec("bytes", FieldKind::Bytes),
@@ -177,7 +213,12 @@ fn optional_fields_take_none_and_others_do_not() {
         for field in type_info(number).unwrap().all_fields() {
             assert_eq!(field.is_optional(), taken);
             let outcome = convert_for(field, AnyView::NONE);
-            assert_eq!(outcome.is_ok_and(|value| value.is_none()), taken, "{}", field.name());
+            assert_eq!(
+                outcome.is_ok_and(|value| value.is_none()),
+                taken,
+                "{}",
+                field.name()
+            );
         }
     }
 }
@@ -185,7 +226,12 @@ fn optional_fields_take_none_and_others_do_not() {
 #[test]
 fn replaced_values_are_dropped_and_read_ones_shared() {
     let (object, fields) = object();
-    let field = |kind| fields.iter().find(|field| field.kind() == Some(kind)).unwrap();
+    let field = |kind| {
+        fields
+            .iter()
+            .find(|field| field.kind() == Some(kind))
+            .unwrap()
+    };
     for kind in [FieldKind::Object, FieldKind::Any] {
         let point = ObjectArc::new(Point::at(1, 2));
         write(&object, field(kind), AnyView::object(&point)).unwrap();
@@ -207,8 +253,20 @@ fn replaced_values_are_dropped_and_read_ones_shared() {
     let point = ObjectArc::new(Point::at(1, 2));
     let weak = field(FieldKind::Weak);
     write(&object, weak, AnyView::object(&point)).unwrap();
-    assert_eq!((ObjectArc::strong_count(&point), ObjectArc::weak_count(&point)), (1, 1));
+    assert_eq!(
+        (
+            ObjectArc::strong_count(&point),
+            ObjectArc::weak_count(&point)
+        ),
+        (1, 1)
+    );
     assert_eq!(read(&object, weak).get::<ObjectArc<Point>>().unwrap().x, 1);
     write(&object, weak, AnyView::NONE).unwrap();
-    assert_eq!((ObjectArc::strong_count(&point), ObjectArc::weak_count(&point)), (1, 0));
+    assert_eq!(
+        (
+            ObjectArc::strong_count(&point),
+            ObjectArc::weak_count(&point)
+        ),
+        (1, 0)
+    );
 }

@@ -22,7 +22,13 @@ static HEAP: Heap = Heap;
 fn a_new_object_has_its_values_one_reference_and_the_proof() {
     let point = ObjectArc::new(Point::at(3, 4));
     assert_eq!((point.x, point.y), (3, 4));
-    assert_eq!((ObjectArc::strong_count(&point), ObjectArc::weak_count(&point)), (1, 0));
+    assert_eq!(
+        (
+            ObjectArc::strong_count(&point),
+            ObjectArc::weak_count(&point)
+        ),
+        (1, 0)
+    );
     let header = ObjectArc::header(&point);
     assert!(header.is_headed());
     assert_eq!(header.type_index(), Point::type_index().unwrap());
@@ -67,7 +73,8 @@ fn weak_references_to_nothing_upgrade_to_nothing() {
     assert!(weak.upgrade().is_none() && weak.clone().upgrade().is_none());
     assert!(WeakObjectArc::into_raw(weak).is_null());
     // SAFETY: null is nothing.
-    assert!(unsafe { WeakObjectArc::<Point>::from_raw(core::ptr::null_mut()) }.upgrade().is_none());
+    let null = unsafe { WeakObjectArc::<Point>::from_raw(core::ptr::null_mut()) };
+    assert!(null.upgrade().is_none());
 }
 
 #[test]
@@ -94,7 +101,10 @@ fn casts_go_up_freely_and_down_by_the_table() {
     let heir = ObjectArc::new(Point3::at(1, 2, 3));
     let number = Point3::type_index().unwrap();
     let parent: ObjectArc<Point> = ObjectArc::upcast(heir.clone());
-    assert_eq!((parent.x, ObjectArc::header(&parent).type_index()), (1, number));
+    assert_eq!(
+        (parent.x, ObjectArc::header(&parent).type_index()),
+        (1, number)
+    );
     let root: ObjectRef = ObjectArc::upcast(parent);
     assert_eq!(ObjectArc::downcast::<Point3>(root.clone()).unwrap().z, 3);
     let refused = ObjectArc::downcast::<Noisy>(root).unwrap_err();
@@ -103,7 +113,10 @@ fn casts_go_up_freely_and_down_by_the_table() {
     assert_eq!((error.expected(), error.got()), ("test.Noisy", number));
 
     let plain: ObjectRef = ObjectArc::upcast(ObjectArc::new(Point::at(0, 0)));
-    assert!(ObjectArc::downcast::<Point3>(plain).is_err(), "a parent is no heir");
+    assert!(
+        ObjectArc::downcast::<Point3>(plain).is_err(),
+        "a parent is no heir"
+    );
     drop(refused);
     assert_eq!(ObjectArc::strong_count(&heir), 1);
 }
@@ -129,13 +142,19 @@ fn a_unique_object_is_changed_and_then_shared() {
 #[test]
 fn headers_written_over_while_unique_are_restored() {
     let (drops, before) = (Drops::new(), baseline());
-    let (mut one, mut two) = (UniqueObject::new(Noisy::new(&drops)), UniqueObject::new(Noisy::new(&drops)));
+    let (mut one, mut two) = (
+        UniqueObject::new(Noisy::new(&drops)),
+        UniqueObject::new(Noisy::new(&drops)),
+    );
     std::mem::swap(&mut *one, &mut *two);
     *one = Noisy::new(&drops); // a header that proves nothing
     assert_eq!(drops.count(), 1);
     let shared = UniqueObject::share(one);
     assert!(ObjectArc::header(&shared).is_headed());
-    assert_eq!(ObjectArc::header(&shared).type_index(), Noisy::type_index().unwrap());
+    assert_eq!(
+        ObjectArc::header(&shared).type_index(),
+        Noisy::type_index().unwrap()
+    );
     *two = Noisy::new(&drops);
     drop((shared, two));
     assert_eq!((drops.count(), live()), (4, before));
@@ -150,7 +169,9 @@ fn a_value_moved_out_proves_nothing_and_its_block_is_freed() {
     assert_eq!(point.header.counts().strong(), 1);
     assert_eq!(ObjectArc::new(point).y, 8);
 
-    drop(UniqueObject::into_value(UniqueObject::new(Noisy::new(&drops))));
+    drop(UniqueObject::into_value(UniqueObject::new(Noisy::new(
+        &drops,
+    ))));
     assert_eq!((drops.count(), live()), (1, before));
 }
 
@@ -193,19 +214,29 @@ fn objects_of_foreign_code_are_counted_deleted_and_never_unique() {
     }
     unsafe extern "C" fn deleter(object: *mut c_void, bits: i32) {
         // SAFETY: the object below, which lives on its test's stack.
-        unsafe { (*object.cast::<Foreign>()).bits.fetch_add(bits, core::sync::atomic::Ordering::Relaxed) };
+        unsafe {
+            (*object.cast::<Foreign>())
+                .bits
+                .fetch_add(bits, core::sync::atomic::Ordering::Relaxed)
+        };
     }
     // SAFETY: a root object, which its deleter leaves where it is.
     let header = unsafe { ObjectHeader::foreign(type_index::OBJECT, deleter) };
-    let mut place = Foreign { header, bits: 0.into() };
+    let mut place = Foreign {
+        header,
+        bits: 0.into(),
+    };
     let object: NonNull<Foreign> = NonNull::from(&mut place);
     // SAFETY: its one reference; the place outlives it.
     let handle = unsafe { ObjectRef::from_raw(object.cast()) };
     assert!(!ObjectArc::header(&handle).is_headed());
     let weak = ObjectArc::downgrade(&handle);
     drop(ObjectArc::try_unique(handle).unwrap_err());
-    // SAFETY: on the stack, alive.
-    let bits = || unsafe { object.as_ref() }.bits.load(core::sync::atomic::Ordering::Relaxed);
+    let bits = || {
+        // SAFETY: on the stack, alive.
+        let place = unsafe { object.as_ref() };
+        place.bits.load(core::sync::atomic::Ordering::Relaxed)
+    };
     assert_eq!(bits(), 1, "the body only");
     assert!(weak.upgrade().is_none());
     drop(weak);

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use common::{Drops, Noisy, Point, Point3};
 use object_core::abi::{FieldKind, RawAny};
 use object_core::{
-    Any, AnyView, Object, ObjectArc, ObjectHeader, ObjectRef, Str, convert_for, type_index as index,
-    type_info,
+    Any, AnyView, Object, ObjectArc, ObjectHeader, ObjectRef, Str, convert_for,
+    type_index as index, type_info,
 };
 
 /// A caller's variable.
@@ -26,7 +26,10 @@ impl Variable {
     }
 
     fn view(&self) -> AnyView<'_> {
-        let mut raw = RawAny { type_index: index::RVALUE_REF, ..RawAny::NONE };
+        let mut raw = RawAny {
+            type_index: index::RVALUE_REF,
+            ..RawAny::NONE
+        };
         raw.value.pointer = self.0.as_ptr().cast();
         // SAFETY: the variable outlives the view.
         unsafe { AnyView::from_raw(raw) }
@@ -56,7 +59,11 @@ fn a_moved_object_is_taken_with_its_reference() {
     // A second time there is nothing.
     let error = ObjectArc::<Noisy>::try_from(variable.view()).unwrap_err();
     assert_eq!(error.to_string(), "expected test.Noisy, got None");
-    assert!(Option::<ObjectArc<Noisy>>::try_from(variable.view()).unwrap().is_none());
+    assert!(
+        Option::<ObjectArc<Noisy>>::try_from(variable.view())
+            .unwrap()
+            .is_none()
+    );
     assert!(variable.view().try_to_owned().unwrap().is_none());
     drop(taken);
     assert_eq!(drops.count(), 1);
@@ -93,13 +100,24 @@ fn fields_take_a_moved_object_that_fits_and_leave_another() {
 
     let variable = Variable::of(Noisy::place(&Drops::new()));
     let error = convert_for(field, variable.view()).unwrap_err();
-    assert_eq!(error.to_string(), "TypeError: expected test.Point, got test.Noisy");
+    assert_eq!(
+        error.to_string(),
+        "TypeError: expected test.Point, got test.Noisy"
+    );
     assert!(!variable.is_empty());
 
     let variable = Variable::of(ObjectArc::new(Point3::at(1, 2, 3)));
-    assert!(convert_for(field, variable.view()).unwrap().into_object::<Point3>().is_ok());
+    assert!(
+        convert_for(field, variable.view())
+            .unwrap()
+            .into_object::<Point3>()
+            .is_ok()
+    );
     let error = convert_for(field, variable.view()).unwrap_err();
-    assert_eq!(error.to_string(), "TypeError: expected test.Point, got None");
+    assert_eq!(
+        error.to_string(),
+        "TypeError: expected test.Point, got None"
+    );
 }
 
 #[test]
@@ -115,7 +133,10 @@ fn of_many_threads_one_takes_it() {
                 usize::from(ObjectArc::<Noisy>::try_from(view).is_ok())
             };
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(take)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum::<usize>()
         });
         assert_eq!((takers, drops.count()), (1, round + 1));
     }

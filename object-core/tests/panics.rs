@@ -22,8 +22,17 @@ static REPORTS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 unsafe extern "C" fn report(message: ByteSlice) {
     // SAFETY: readable for the call.
     let text = unsafe { message.as_str() };
-    let known = ["in a destructor", "in an item", "no text", "by hand", "a panic with a payload that is no text"];
-    let known = known.into_iter().find(|known| *known == text).unwrap_or("unknown");
+    let known = [
+        "in a destructor",
+        "in an item",
+        "no text",
+        "by hand",
+        "a panic with a payload that is no text",
+    ];
+    let known = known
+        .into_iter()
+        .find(|known| *known == text)
+        .unwrap_or("unknown");
     REPORTS.lock().unwrap().push(known);
 }
 
@@ -46,7 +55,12 @@ fn reports(work: impl FnOnce()) -> Vec<&'static str> {
     assert_eq!(live(), before, "memory is freed all the same");
     // SAFETY: nobody is told any more.
     let ours = unsafe { (runtime().set_unraisable_hook)(None) };
-    assert!(ours.is_some_and(|hook| std::ptr::fn_addr_eq(hook, report as unsafe extern "C" fn(ByteSlice))));
+    assert!(
+        ours.is_some_and(|hook| std::ptr::fn_addr_eq(
+            hook,
+            report as unsafe extern "C" fn(ByteSlice)
+        ))
+    );
     let mut told = REPORTS.lock().unwrap();
     let seen = told.clone();
     told.clear();
@@ -65,7 +79,11 @@ object!(Bomb, "panics.Bomb");
 impl Bomb {
     fn new(text: &'static str, told: Option<&Drops>) -> Self {
         let told = told.map(|drops| Told(drops.clone()));
-        Self { header: ObjectHeader::new(), text, told }
+        Self {
+            header: ObjectHeader::new(),
+            text,
+            told,
+        }
     }
 
     fn place(text: &'static str, told: Option<&Drops>) -> ObjectArc<Self> {
@@ -89,8 +107,16 @@ fn a_panicking_destructor_is_reported_and_the_rest_of_the_object_dropped() {
     let seen = reports(|| drop(Bomb::place("in a destructor", Some(&drops))));
     assert_eq!((seen, drops.count()), (vec!["in a destructor"], 1));
     let seen = reports(|| drop(Bomb::place("no text", Some(&drops))));
-    assert_eq!((seen, drops.count()), (vec!["a panic with a payload that is no text"], 2));
-    let seen = reports(|| drop(UniqueObject::new(Bomb::new("in a destructor", Some(&drops)))));
+    assert_eq!(
+        (seen, drops.count()),
+        (vec!["a panic with a payload that is no text"], 2)
+    );
+    let seen = reports(|| {
+        drop(UniqueObject::new(Bomb::new(
+            "in a destructor",
+            Some(&drops),
+        )))
+    });
     assert_eq!((seen, drops.count()), (vec!["in a destructor"], 3));
 }
 
@@ -113,7 +139,10 @@ fn weak_references_outlive_the_panic_and_see_a_dead_object() {
 
 #[test]
 fn one_panicking_item_does_not_keep_the_others_or_the_head() {
-    struct Item(bool, #[expect(dead_code, reason = "dropped with the item")] Told);
+    struct Item(
+        bool,
+        #[expect(dead_code, reason = "dropped with the item")] Told,
+    );
     impl Drop for Item {
         fn drop(&mut self) {
             assert!(!self.0, "in an item");
@@ -122,7 +151,9 @@ fn one_panicking_item_does_not_keep_the_others_or_the_head() {
     let (items, head) = (Drops::new(), Drops::new());
     let seen = reports(|| {
         let value = WithItems::new(Bomb::new("in a destructor", Some(&head)));
-        drop(ObjectArc::with_items(value, 5, |i| Item(i == 2, Told(items.clone()))));
+        drop(ObjectArc::with_items(value, 5, |i| {
+            Item(i == 2, Told(items.clone()))
+        }));
     });
     assert_eq!(seen, ["in an item", "in a destructor"]);
     assert_eq!((items.count(), head.count()), (5, 1));
@@ -130,7 +161,10 @@ fn one_panicking_item_does_not_keep_the_others_or_the_head() {
 
 #[test]
 fn a_chain_of_panics_drops_the_whole_chain() {
-    struct Link(#[expect(dead_code, reason = "dropped with the link")] Option<Function>, Told);
+    struct Link(
+        #[expect(dead_code, reason = "dropped with the link")] Option<Function>,
+        Told,
+    );
     impl Drop for Link {
         fn drop(&mut self) {
             panic!("in a destructor, number {}", self.1.0.count());

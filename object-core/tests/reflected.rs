@@ -19,7 +19,13 @@ use object_core::{
 static HEAP: Heap = Heap;
 
 fn spec(name: &str, kind: FieldKind) -> FieldSpec<'_> {
-    FieldSpec { name, doc: "", kind, flags: 0, type_index: index::OBJECT }
+    FieldSpec {
+        name,
+        doc: "",
+        kind,
+        flags: 0,
+        type_index: index::OBJECT,
+    }
 }
 
 fn register(key: &str, parent: i32, fields: &[FieldSpec<'_>]) -> &'static TypeInfo {
@@ -31,23 +37,33 @@ fn make(info: &'static TypeInfo) -> ObjectRef {
 }
 
 fn write(object: &ObjectRef, name: &str, value: AnyView<'_>) {
-    let field = type_info(ObjectArc::header(object).type_index()).unwrap().field(name).unwrap();
+    let field = type_info(ObjectArc::header(object).type_index())
+        .unwrap()
+        .field(name)
+        .unwrap();
     // SAFETY: the field is the object's, mutable and initialised.
     unsafe { write_field(ObjectArc::as_ptr(object), field, value) }.unwrap();
 }
 
 #[test]
 fn fields_are_laid_one_behind_the_other_as_they_ask() {
-    let info = register("reflected.Layout", index::OBJECT, &[
-        spec("a", FieldKind::U8),
-        spec("b", FieldKind::I32),
-        spec("c", FieldKind::Bool),
-        spec("d", FieldKind::Str),
-        spec("e", FieldKind::I16),
-    ]);
+    let info = register(
+        "reflected.Layout",
+        index::OBJECT,
+        &[
+            spec("a", FieldKind::U8),
+            spec("b", FieldKind::I32),
+            spec("c", FieldKind::Bool),
+            spec("d", FieldKind::Str),
+            spec("e", FieldKind::I16),
+        ],
+    );
     let offsets: Vec<u32> = info.own_fields().iter().map(|field| field.offset).collect();
     assert_eq!(offsets, [24, 28, 32, 40, 56]);
-    assert_eq!((info.size, info.align, info.flags & type_flags::REFLECTED), (64, 8, 1));
+    assert_eq!(
+        (info.size, info.align, info.flags & type_flags::REFLECTED),
+        (64, 8, 1)
+    );
 
     let empty = register("reflected.Empty", index::OBJECT, &[]);
     assert_eq!(empty.size, 24);
@@ -56,10 +72,28 @@ fn fields_are_laid_one_behind_the_other_as_they_ask() {
 
 #[test]
 fn heirs_have_their_parents_fields_first() {
-    let parent = register("reflected.Parent", index::OBJECT, &[spec("a", FieldKind::I32)]);
-    let child = register("reflected.Child", parent.type_index, &[spec("b", FieldKind::I32)]);
-    let grandchild = register("reflected.Grandchild", child.type_index, &[spec("c", FieldKind::Any)]);
-    assert_eq!((child.field("a").unwrap().offset, child.field("b").unwrap().offset), (24, 32));
+    let parent = register(
+        "reflected.Parent",
+        index::OBJECT,
+        &[spec("a", FieldKind::I32)],
+    );
+    let child = register(
+        "reflected.Child",
+        parent.type_index,
+        &[spec("b", FieldKind::I32)],
+    );
+    let grandchild = register(
+        "reflected.Grandchild",
+        child.type_index,
+        &[spec("c", FieldKind::Any)],
+    );
+    assert_eq!(
+        (
+            child.field("a").unwrap().offset,
+            child.field("b").unwrap().offset
+        ),
+        (24, 32)
+    );
     let names: Vec<&str> = grandchild.all_fields().map(|field| field.name()).collect();
     assert_eq!(names, ["a", "b", "c"]);
 
@@ -69,7 +103,8 @@ fn heirs_have_their_parents_fields_first() {
     }
     for (name, value) in [("a", 1i64), ("b", 2), ("c", 3)] {
         // SAFETY: as in `write`.
-        let read = unsafe { read_field(ObjectArc::as_ptr(&object), grandchild.field(name).unwrap()) };
+        let read =
+            unsafe { read_field(ObjectArc::as_ptr(&object), grandchild.field(name).unwrap()) };
         assert_eq!(read.get::<i64>().unwrap(), value);
     }
     assert!(!holds_references(child) && holds_references(grandchild));
@@ -88,21 +123,37 @@ fn only_objects_of_reflected_types_are_made_by_reflection() {
 
 #[test]
 fn a_reflected_object_drops_everything_it_owns() {
-    let info = register("reflected.Owner", index::OBJECT, &[
-        spec("str", FieldKind::Str),
-        spec("bytes", FieldKind::Bytes),
-        spec("object", FieldKind::Object),
-        spec("weak", FieldKind::Weak),
-        spec("any", FieldKind::Any),
-        spec("int", FieldKind::I64),
-    ]);
-    let heir = register("reflected.OwnerHeir", info.type_index, &[spec("more", FieldKind::Object)]);
+    let info = register(
+        "reflected.Owner",
+        index::OBJECT,
+        &[
+            spec("str", FieldKind::Str),
+            spec("bytes", FieldKind::Bytes),
+            spec("object", FieldKind::Object),
+            spec("weak", FieldKind::Weak),
+            spec("any", FieldKind::Any),
+            spec("int", FieldKind::I64),
+        ],
+    );
+    let heir = register(
+        "reflected.OwnerHeir",
+        info.type_index,
+        &[spec("more", FieldKind::Object)],
+    );
     let (drops, before) = (Drops::new(), baseline());
     let watched = Noisy::place(&drops);
 
     let object = make(heir);
-    write(&object, "str", object_core::Any::from(Str::from("longer than seven")).view());
-    write(&object, "bytes", object_core::Any::from(Bytes::from(&[0u8; 9][..])).view());
+    write(
+        &object,
+        "str",
+        object_core::Any::from(Str::from("longer than seven")).view(),
+    );
+    write(
+        &object,
+        "bytes",
+        object_core::Any::from(Bytes::from(&[0u8; 9][..])).view(),
+    );
     write(&object, "object", AnyView::object(&Noisy::place(&drops)));
     write(&object, "any", AnyView::object(&Noisy::place(&drops)));
     write(&object, "more", AnyView::object(&Noisy::place(&drops)));
@@ -123,17 +174,32 @@ fn a_reflected_object_drops_everything_it_owns() {
 
 #[test]
 fn objects_without_references_are_leaves() {
-    let plain = register("reflected.Plain", index::OBJECT, &[spec("x", FieldKind::F64)]);
-    let owner = register("reflected.Some", index::OBJECT, &[spec("x", FieldKind::Weak)]);
+    let plain = register(
+        "reflected.Plain",
+        index::OBJECT,
+        &[spec("x", FieldKind::F64)],
+    );
+    let owner = register(
+        "reflected.Some",
+        index::OBJECT,
+        &[spec("x", FieldKind::Weak)],
+    );
     for (info, leaf) in [(plain, true), (owner, false)] {
         assert_eq!(holds_references(info), !leaf);
-        assert_eq!(ObjectArc::header(&make(info)).flags() & flags::LEAF != 0, leaf);
+        assert_eq!(
+            ObjectArc::header(&make(info)).flags() & flags::LEAF != 0,
+            leaf
+        );
     }
 }
 
 #[test]
 fn no_memory_is_an_error() {
-    let info = register("reflected.NoMemory", index::OBJECT, &[spec("x", FieldKind::Any)]);
+    let info = register(
+        "reflected.NoMemory",
+        index::OBJECT,
+        &[spec("x", FieldKind::Any)],
+    );
     let before = baseline();
     let (made, _) = failing(1, || try_new_reflected(info, false));
     assert!(matches!(made.unwrap_err(), NewError::Alloc(_)));

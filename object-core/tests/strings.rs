@@ -24,7 +24,11 @@ fn texts_of_every_short_length_come_back() {
         assert_eq!(live() - before, isize::from(len > SMALL_MAX), "{len} bytes");
         let bytes = Bytes::from(text.as_bytes());
         assert_eq!(&*bytes, text.as_bytes());
-        assert_eq!(live() - before, 2 * isize::from(len > SMALL_MAX), "{len} bytes");
+        assert_eq!(
+            live() - before,
+            2 * isize::from(len > SMALL_MAX),
+            "{len} bytes"
+        );
 
         let (text_type, bytes_type) = if len <= SMALL_MAX {
             (type_index::SMALL_STR, type_index::SMALL_BYTES)
@@ -69,14 +73,23 @@ fn a_nul_stands_behind_and_may_stand_inside() {
 #[test]
 fn values_hand_strings_on_without_copying() {
     let before = baseline();
-    for text in ["", "seven b", "eight by", "what is longer is shared", "höher ☃"] {
+    for text in [
+        "",
+        "seven b",
+        "eight by",
+        "what is longer is shared",
+        "höher ☃",
+    ] {
         let any = Any::from(text);
         assert_eq!(any.get::<Str>().unwrap().as_str(), text);
         assert_eq!(any.view().as_str(), Some(text));
         assert!(any.get::<Bytes>().is_err(), "text is no bytes");
         let owned = any.view().try_to_owned().unwrap();
         let (one, two) = (any.view().as_bytes().unwrap().as_ptr(), owned.view());
-        assert_eq!(one == two.as_bytes().unwrap().as_ptr(), text.len() > SMALL_MAX);
+        assert_eq!(
+            one == two.as_bytes().unwrap().as_ptr(),
+            text.len() > SMALL_MAX
+        );
 
         let bytes = Any::from(Bytes::from(text.as_bytes()));
         assert_eq!(&*bytes.get::<Bytes>().unwrap(), text.as_bytes());
@@ -105,7 +118,10 @@ fn they_compare_hash_and_print_as_what_they_hold() {
     let hasher = RandomState::new();
     for (i, one) in texts.iter().enumerate() {
         let made = Str::from(*one);
-        assert_eq!((format!("{made}"), format!("{made:?}")), (one.to_string(), format!("{one:?}")));
+        assert_eq!(
+            (format!("{made}"), format!("{made:?}")),
+            (one.to_string(), format!("{one:?}"))
+        );
         assert_eq!(hasher.hash_one(&made), hasher.hash_one(*one));
         assert_eq!(
             format!("{:?}", Bytes::from(one.as_bytes())),
@@ -117,15 +133,24 @@ fn they_compare_hash_and_print_as_what_they_hold() {
             assert_eq!(made.partial_cmp(&other), Some(i.cmp(&j)));
         }
     }
-    assert_eq!((Str::default(), Bytes::default()), (Str::EMPTY, Bytes::EMPTY));
+    assert_eq!(
+        (Str::default(), Bytes::default()),
+        (Str::EMPTY, Bytes::EMPTY)
+    );
 }
 
 #[test]
 fn what_foreign_code_wrote_is_checked_and_not_trusted() {
     use object_core::abi::{AnyValue, ByteSlice, RawAny};
 
-    let value = AnyValue { bytes: *b"\xff\xfe\xfdxxxxx" };
-    let small = |small_len| RawAny { type_index: type_index::SMALL_STR, small_len, value };
+    let value = AnyValue {
+        bytes: *b"\xff\xfe\xfdxxxxx",
+    };
+    let small = |small_len| RawAny {
+        type_index: type_index::SMALL_STR,
+        small_len,
+        value,
+    };
     // SAFETY: no objects; that the bytes are no UTF-8, and the length a lie, is what is tried.
     unsafe {
         assert_eq!(Str::from_raw(small(3)).as_str(), "<not UTF-8>");

@@ -6,8 +6,8 @@
 pub(crate) mod heap;
 
 use std::cell::Cell;
-use std::sync::{Arc, Once};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 use object_core::{
     Extends, Object, ObjectArc, ObjectHeader, RegisterError, TypeBuilder, TypeSlot, field,
@@ -57,7 +57,11 @@ unsafe impl Object for Point {
 
 impl Point {
     pub(crate) const fn at(x: i64, y: i64) -> Self {
-        Self { header: ObjectHeader::new(), x, y }
+        Self {
+            header: ObjectHeader::new(),
+            x,
+            y,
+        }
     }
 }
 
@@ -69,8 +73,13 @@ pub(crate) struct Point3 {
     pub(crate) z: i64,
 }
 
-object!(Point3, "test.Point3", |builder: TypeBuilder<'static, Point3>| {
-    builder.parent::<Point>().field("z", "Away.", field!(Point3, z))
+object!(Point3, "test.Point3", |builder: TypeBuilder<
+    'static,
+    Point3,
+>| {
+    builder
+        .parent::<Point>()
+        .field("z", "Away.", field!(Point3, z))
 });
 
 // SAFETY: repr(C), the first field is a Point, which is the registered parent.
@@ -78,14 +87,21 @@ unsafe impl Extends<Point> for Point3 {}
 
 impl Point3 {
     pub(crate) const fn at(x: i64, y: i64, z: i64) -> Self {
-        Self { base: Point::at(x, y), z }
+        Self {
+            base: Point::at(x, y),
+            z,
+        }
     }
 }
 
 /// This thread's live blocks, now that what stays for ever is there: the types above and the hook.
 pub(crate) fn baseline() -> isize {
     install_hook();
-    for number in [Point::type_index(), Point3::type_index(), Noisy::type_index()] {
+    for number in [
+        Point::type_index(),
+        Point3::type_index(),
+        Noisy::type_index(),
+    ] {
         number.unwrap();
     }
     heap::live()
@@ -131,7 +147,10 @@ object!(Noisy, "test.Noisy");
 
 impl Noisy {
     pub(crate) fn new(drops: &Drops) -> Self {
-        Self { header: ObjectHeader::new(), told: Told(drops.clone()) }
+        Self {
+            header: ObjectHeader::new(),
+            told: Told(drops.clone()),
+        }
     }
 
     pub(crate) fn place(drops: &Drops) -> ObjectArc<Self> {
