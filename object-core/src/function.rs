@@ -84,6 +84,7 @@ unsafe impl<F: Send + Sync + 'static> Extends<FunctionObj> for ClosureObj<F> {}
 /// A function of any frontend. Cloning shares it.
 ///
 /// ```
+/// # #[cfg(all(feature = "infallible", feature = "default-backing"))] {
 /// use object_core::{Any, AnyView, Error, Function};
 ///
 /// let add = Function::from_packed(|args: &[AnyView<'_>]| -> Result<Any, Error> {
@@ -95,6 +96,7 @@ unsafe impl<F: Send + Sync + 'static> Extends<FunctionObj> for ClosureObj<F> {}
 /// });
 /// let sum = add.call_packed(&[AnyView::int(2), AnyView::int(3)]).unwrap();
 /// assert_eq!(sum.get::<i64>().unwrap(), 5);
+/// # }
 /// ```
 #[derive(Clone)]
 #[repr(transparent)]

@@ -248,10 +248,12 @@ unsafe extern "C" fn delete_with_items<H: ItemsHead>(object: *mut c_void, bits: 
 /// A head of any type with items of any type behind it.
 ///
 /// ```
+/// # #[cfg(all(feature = "infallible", feature = "default-backing"))] {
 /// use object_core::{ObjectArc, ObjectHeader, WithItems};
 ///
 /// let numbers = ObjectArc::with_items(WithItems::new(ObjectHeader::new()), 16, |i| i as u64);
 /// assert_eq!(ObjectArc::items(&numbers)[3], 3);
+/// # }
 /// ```
 ///
 /// # Invariants

@@ -167,3 +167,13 @@ mod surface {
 }
 #[cfg(not(loom))]
 pub use surface::*;
+
+/// Compiles and runs the README's example.
+#[cfg(all(
+    doctest,
+    not(loom),
+    feature = "infallible",
+    feature = "default-backing"
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -23,8 +23,10 @@ use crate::type_index;
 ///     }
 /// }
 ///
+/// # #[cfg(all(feature = "infallible", feature = "default-backing"))] {
 /// let point = ObjectArc::new(Point { header: ObjectHeader::new(), x: 3 });
 /// assert_eq!(point.x, 3);
+/// # }
 /// ```
 ///
 /// # Safety

@@ -4,22 +4,14 @@ pub(crate) use alloc_header::primitive::sync;
 
 /// Waits a moment for another thread: the processor's hint first, then, where there is an operating
 /// system, its scheduler.
+#[cfg(not(loom))]
 #[inline]
 pub(crate) fn relax(spins: u32) {
-    #[cfg(loom)]
-    {
-        let _ = spins;
-        loom::thread::yield_now();
-    }
-    #[cfg(all(not(loom), feature = "std"))]
+    #[cfg(feature = "std")]
     if spins > 64 {
         std::thread::yield_now();
-    } else {
-        core::hint::spin_loop();
+        return;
     }
-    #[cfg(all(not(loom), not(feature = "std")))]
-    {
-        let _ = spins;
-        core::hint::spin_loop();
-    }
+    let _ = spins;
+    core::hint::spin_loop();
 }

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{Drops, Told, object};
 use object_core::abi::FieldKind;
 use object_core::{
-    Any, Array, DropScope, FieldSpec, Function, ObjectArc, ObjectHeader, ObjectRef, UniqueObject,
-    register_reflected, try_new_reflected, type_index, type_info, write_field,
+    Any, Array, DropScope, Error, FieldSpec, Function, ObjectArc, ObjectHeader, ObjectRef,
+    UniqueObject, register_reflected, try_new_reflected, type_index, type_info, write_field,
 };
 
 const SMALL_STACK: usize = 256 << 10;
@@ -189,6 +189,21 @@ fn a_wide_tree() {
         drop(scope);
         assert_eq!(ObjectArc::strong_count(&leaf), 1);
     });
+}
+
+/// Printing goes along the causes without nesting, too.
+#[test]
+fn a_long_row_of_causes() {
+    let length = length() / 500;
+    let printed = on_a_small_stack(|| {
+        let _scope = DropScope::open();
+        let mut error = Error::new("E", "m");
+        for _ in 1..length {
+            error = Error::try_with("E", "m", Some(error), None).unwrap();
+        }
+        format!("{error:?}")
+    });
+    assert_eq!(printed.matches("E: m").count(), length);
 }
 
 /// A thread's locals are destroyed one by one, the crate's own among them: chains that hang on

@@ -15,9 +15,14 @@ static HEAP: Heap = Heap;
 fn kind_and_message_come_back_short_and_long() {
     let before = baseline();
     let long = "a message that is longer than any short string";
-    for (kind, message) in
-        [("", ""), ("E", "m"), ("KeyErr!", "7 bytes"), ("ValueError", "short"), ("E", long), (long, long)]
-    {
+    for (kind, message) in [
+        ("", ""),
+        ("E", "m"),
+        ("KeyErr!", "7 bytes"),
+        ("ValueError", "short"),
+        ("E", long),
+        (long, long),
+    ] {
         let error = Error::new(kind, message);
         let clone = error.clone();
         drop(error);
@@ -57,7 +62,10 @@ fn a_formatted_error_without_memory_says_so_and_does_not_end_the_process() {
             break;
         }
         assert_eq!(error.kind(), "MemoryError");
-        assert!(ObjectArc::ptr_eq(error.as_object(), Error::out_of_memory().as_object()));
+        assert!(ObjectArc::ptr_eq(
+            error.as_object(),
+            Error::out_of_memory().as_object()
+        ));
         failures += 1;
     }
     assert!(failures > 2, "a growing text, two strings, an object");
@@ -71,7 +79,10 @@ fn the_error_that_needs_no_memory_is_one_and_never_dies() {
         error.push_traceback("  File \"x.rs\", line 1, in f");
         assert_eq!(error.kind(), "MemoryError");
         assert!(error.traceback().is_empty(), "it takes no frames");
-        assert!(ObjectArc::ptr_eq(error.as_object(), Error::out_of_memory().as_object()));
+        assert!(ObjectArc::ptr_eq(
+            error.as_object(),
+            Error::out_of_memory().as_object()
+        ));
         assert!(!ObjectArc::header(error.as_object()).is_headed());
     });
     assert!(ObjectArc::try_unique(Error::out_of_memory().into_object()).is_err());
@@ -81,10 +92,16 @@ fn the_error_that_needs_no_memory_is_one_and_never_dies() {
 fn errors_from_below_become_errors() {
     let alloc = NewError::from(AllocError::new(9, 8));
     assert_eq!(Error::from(alloc).kind(), "MemoryError");
-    assert_eq!(Error::from(RegisterError::OutOfMemory).kind(), "MemoryError");
+    assert_eq!(
+        Error::from(RegisterError::OutOfMemory).kind(),
+        "MemoryError"
+    );
     let conflict = Error::from(NewError::from(RegisterError::Conflict));
     assert_eq!(conflict.kind(), "ValueError");
-    assert!(conflict.message().contains("already registered"), "{conflict}");
+    assert!(
+        conflict.message().contains("already registered"),
+        "{conflict}"
+    );
 }
 
 #[cfg(feature = "std")]
@@ -97,7 +114,11 @@ fn frames_pushed_while_others_read_are_seen_whole() {
         for _ in 0..100 {
             let seen = error.traceback();
             assert_eq!(seen.len() % frame.len(), 0);
-            assert!(seen.as_bytes().chunks(frame.len()).all(|one| one == frame.as_bytes()));
+            assert!(
+                seen.as_bytes()
+                    .chunks(frame.len())
+                    .all(|one| one == frame.as_bytes())
+            );
             assert!(format!("{:?}", error.as_object()).contains("ErrorObj"));
         }
     });

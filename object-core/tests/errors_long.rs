@@ -18,6 +18,9 @@ fn a_long_row_of_causes_is_printed_and_dropped_on_a_small_stack() {
         }
         format!("{error:?}")
     };
-    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(128 << 10)
+        .spawn(work)
+        .unwrap();
     assert_eq!(thread.join().unwrap().matches("E: m").count(), LENGTH);
 }

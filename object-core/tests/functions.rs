@@ -1,18 +1,16 @@
-//! Functions called with packed arguments, and the process's functions by name.
+//! Functions called with packed arguments.
 
 #![cfg(all(not(loom), feature = "infallible", feature = "default-backing"))]
 #![allow(unsafe_code)]
 
 mod common;
 
-use std::collections::HashSet;
 use std::ffi::c_void;
 
 use common::heap::{Heap, live};
 use common::{Drops, Told, baseline};
-use object_core::abi::{ByteSlice, RawAny};
-use object_core::table::function_status;
-use object_core::{Any, AnyView, Error, Function, FunctionObj, ObjectArc, header, runtime};
+use object_core::abi::RawAny;
+use object_core::{Any, AnyView, Error, Function, FunctionObj, ObjectArc, header};
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -151,116 +149,6 @@ fn a_payload_that_panics_when_it_is_dropped_is_caught_too() {
     let function = function(|_| std::panic::panic_any(Bomb));
     let error = common::quietly(|| function.call_packed(&[])).unwrap_err();
     assert_eq!(error.kind(), "PanicError");
-}
-
-#[test]
-fn names_are_taken_overridden_removed() {
-    let (drops, other) = (Drops::new(), Drops::new());
-    let counted = |drops: &Drops, answer: i64| {
-        let told = Told(drops.clone());
-        function(move |_| {
-            let _captured = &told;
-            Ok(answer.into())
-        })
-    };
-    let call = || {
-        let found = Function::get_global("functions.name").unwrap();
-        found.call_packed(&[]).unwrap().get::<i64>().unwrap()
-    };
-    assert!(Function::get_global("functions.name").is_none());
-    counted(&drops, 1)
-        .register_global("functions.name", false)
-        .unwrap();
-    assert_eq!((call(), drops.count()), (1, 0));
-
-    let error = counted(&other, 2)
-        .register_global("functions.name", false)
-        .unwrap_err();
-    assert_eq!(error.kind(), "ValueError");
-    assert!(
-        error
-            .message()
-            .contains("'functions.name' is already registered"),
-        "{error}"
-    );
-    assert_eq!((call(), other.count()), (1, 1));
-
-    counted(&other, 3)
-        .register_global("functions.name", true)
-        .unwrap();
-    assert_eq!((call(), drops.count()), (3, 1));
-    assert!(Function::remove_global("functions.name"));
-    assert!(!Function::remove_global("functions.name"));
-    assert!(Function::get_global("functions.name").is_none());
-    assert_eq!((drops.count(), other.count()), (1, 2));
-}
-
-#[test]
-fn the_name_finds_the_very_function_and_the_table_answers_c_alike() {
-    let plain = function(|_| Ok(Any::NONE));
-    plain.register_global("functions.same", false).unwrap();
-    let found = Function::get_global("functions.same").unwrap();
-    assert!(ObjectArc::ptr_eq(plain.as_object(), found.as_object()));
-
-    unsafe extern "C" fn visit(names: *mut c_void, name: ByteSlice) {
-        // SAFETY: the set below; the name is readable for the call.
-        unsafe { (*names.cast::<HashSet<String>>()).insert(name.as_str().to_string()) };
-    }
-    let mut names = HashSet::<String>::new();
-    let object = ObjectArc::as_ptr(plain.as_object()).as_ptr().cast();
-    let name = ByteSlice::new(b"functions.same");
-    // SAFETY: everything is alive for the calls.
-    unsafe {
-        (runtime().function_names)((&raw mut names).cast(), visit);
-        assert_eq!(
-            (runtime().function_register)(name, object, 0),
-            function_status::TAKEN
-        );
-        assert_eq!(
-            (runtime().function_register)(name, object, 1),
-            function_status::OK
-        );
-    }
-    assert!(names.contains("functions.same"));
-    drop(found);
-    assert_eq!(
-        ObjectArc::strong_count(plain.as_object()),
-        2,
-        "ours and the table's"
-    );
-}
-
-#[test]
-fn a_function_that_is_replaced_may_use_the_registry_as_it_goes() {
-    struct CallsBack(Drops);
-    impl Drop for CallsBack {
-        fn drop(&mut self) {
-            // Waits for ever if the registry's lock is held.
-            let now = Function::get_global("functions.replaced");
-            let last = now.is_none();
-            function(|_| Ok(Any::NONE))
-                .register_global("functions.left", true)
-                .unwrap();
-            assert_eq!(Function::remove_global("functions.left"), true);
-            if !last {
-                self.0.add();
-            }
-        }
-    }
-    let drops = Drops::new();
-    for _ in 0..3 {
-        let guard = CallsBack(drops.clone());
-        let function = function(move |_| {
-            let _captured = &guard;
-            Ok(Any::NONE)
-        });
-        function
-            .register_global("functions.replaced", true)
-            .unwrap();
-    }
-    assert_eq!(drops.count(), 2);
-    assert!(Function::remove_global("functions.replaced"));
-    assert_eq!(drops.count(), 2);
 }
 
 #[test]

@@ -73,11 +73,8 @@ fn weak_references_to_nothing_upgrade_to_nothing() {
     assert!(weak.upgrade().is_none() && weak.clone().upgrade().is_none());
     assert!(WeakObjectArc::into_raw(weak).is_null());
     // SAFETY: null is nothing.
-    assert!(
-        unsafe { WeakObjectArc::<Point>::from_raw(core::ptr::null_mut()) }
-            .upgrade()
-            .is_none()
-    );
+    let null = unsafe { WeakObjectArc::<Point>::from_raw(core::ptr::null_mut()) };
+    assert!(null.upgrade().is_none());
 }
 
 #[test]
@@ -235,11 +232,10 @@ fn objects_of_foreign_code_are_counted_deleted_and_never_unique() {
     assert!(!ObjectArc::header(&handle).is_headed());
     let weak = ObjectArc::downgrade(&handle);
     drop(ObjectArc::try_unique(handle).unwrap_err());
-    // SAFETY: on the stack, alive.
     let bits = || {
-        unsafe { object.as_ref() }
-            .bits
-            .load(core::sync::atomic::Ordering::Relaxed)
+        // SAFETY: on the stack, alive.
+        let place = unsafe { object.as_ref() };
+        place.bits.load(core::sync::atomic::Ordering::Relaxed)
     };
     assert_eq!(bits(), 1, "the body only");
     assert!(weak.upgrade().is_none());

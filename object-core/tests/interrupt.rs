@@ -4,7 +4,12 @@
 //! The interrupt is the processor's trap flag, which Linux delivers as SIGTRAP. `examples/kernel`
 //! does the same with real interrupts.
 
-#![cfg(all(not(loom), target_os = "linux", target_arch = "x86_64", feature = "default-backing"))]
+#![cfg(all(
+    not(loom),
+    target_os = "linux",
+    target_arch = "x86_64",
+    feature = "default-backing"
+))]
 #![allow(unsafe_code)]
 
 use std::arch::asm;
@@ -12,7 +17,9 @@ use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use object_core::{Object, ObjectArc, ObjectHeader, RegisterError, TypeBuilder, TypeSlot, type_info};
+use object_core::{
+    Object, ObjectArc, ObjectHeader, RegisterError, TypeBuilder, TypeSlot, type_info,
+};
 
 #[repr(C)]
 struct Shared {
@@ -50,7 +57,9 @@ fn add_one() {
 extern "C" fn on_trap(_number: i32) {
     TRAPS.fetch_add(1, Ordering::Relaxed);
     add_one();
-    let Some(object) = NonNull::new(OBJECT.load(Ordering::Relaxed)) else { return };
+    let Some(object) = NonNull::new(OBJECT.load(Ordering::Relaxed)) else {
+        return;
+    };
     // SAFETY: the test holds a reference while OBJECT names the object.
     let object = ManuallyDrop::new(unsafe { ObjectArc::from_raw(object) });
     let second = (*object).clone();
@@ -66,7 +75,11 @@ extern "C" fn on_trap(_number: i32) {
 #[test]
 fn count_operations_may_interrupt_each_other_anywhere() {
     const ROUNDS: usize = 10;
-    let object = ObjectArc::try_new(Shared { header: ObjectHeader::new(), value: 7 }).unwrap();
+    let object = ObjectArc::try_new(Shared {
+        header: ObjectHeader::new(),
+        value: 7,
+    })
+    .unwrap();
     OBJECT.store(ObjectArc::as_ptr(&object).as_ptr(), Ordering::Relaxed);
     // SAFETY: the handler only counts.
     unsafe { signal(SIGTRAP, on_trap as *const () as usize) };
@@ -84,12 +97,21 @@ fn count_operations_may_interrupt_each_other_anywhere() {
     unsafe { asm!("pushfq", "and qword ptr [rsp], -257", "popfq") };
     OBJECT.store(null_mut(), Ordering::Relaxed);
 
-    assert_eq!((ObjectArc::strong_count(&object), ObjectArc::weak_count(&object)), (1, 0));
+    assert_eq!(
+        (
+            ObjectArc::strong_count(&object),
+            ObjectArc::weak_count(&object)
+        ),
+        (1, 0)
+    );
     assert_eq!(object.value, 7);
     // A memory checker that emulates the processor may not know the flag (TIEBACK_SMALL: ci/memory.sh).
     if std::env::var_os("TIEBACK_SMALL").is_none() {
         let traps = TRAPS.load(Ordering::Relaxed);
         let lost = traps + ROUNDS - COUNTER.load(Ordering::Relaxed);
-        assert!(traps > ROUNDS * 20 && lost >= ROUNDS, "{traps} traps, {lost} updates lost");
+        assert!(
+            traps > ROUNDS * 20 && lost >= ROUNDS,
+            "{traps} traps, {lost} updates lost"
+        );
     }
 }
