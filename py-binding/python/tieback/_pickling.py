@@ -61,7 +61,7 @@ def _setstate(self: Object, state: Any) -> None:
 
 def _reduce_check(self: Object) -> None:
     if not self.__chandle__():
-        hash(self)  # raises what every use of an empty wrapper raises
+        Object.__hash__(self)  # raises what every use of an empty wrapper raises
     if not getattr(type(self), "__tieback_py_class__", False):
         raise TypeError(
             f"cannot pickle or copy {type(self).__name__!r} objects: their type is defined by "

@@ -44,6 +44,7 @@ def class_of(key: str) -> type:
 
 # Showing a type the first time makes its class, which keeps wrappers of its methods: here, before a
 # test counts.
+lib.point(0, 0), lib.chain(1), lib.foreign(0)  # made from reflection; the rest by `type`
 Point = class_of("test_library.Point")
 Point3 = class_of("test_library.Point3")
 Node = class_of("test_library.Node")
@@ -78,6 +79,12 @@ class Heir(Leaf):
 @dc.py_class("tie_support.Referable", weakref_slot=True)
 class Referable(dc.Object):
     number: int = 0
+
+
+class Slotted(Leaf):
+    """No state, but made by a class statement: the collector follows its instances."""
+
+    __slots__ = ()
 
 
 class Opaque:
