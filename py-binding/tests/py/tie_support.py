@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import types
-from typing import Any
+from typing import Any, Callable
 
 import libraries
 import tieback
@@ -92,6 +92,26 @@ class Opaque:
 
     def __repr__(self) -> str:
         return "Opaque()"
+
+
+# Something of every kind that is tied.
+TIED: dict[str, Callable[[], Any]] = {
+    "rust object": lambda: Point(1, 2),
+    "rust heir": lambda: Point3(1, 2, 3),
+    "in-place items": lambda: Numbers(5),
+    "in-place items of 64 bytes": lambda: Wide(3),
+    "body aligned to a page": lambda: Aligned(7),
+    "py_class": lambda: Leaf(1),
+    "py_class heir": lambda: Heir(1, "x"),
+    "subclass without state": lambda: Slotted(1),
+    "py_class with weak references": lambda: Referable(1),
+    "function": lambda: lib.adder(3),
+    "function of a callable": lambda: tieback.convert(lambda: 1),
+    "error": lambda: tieback.Error("ValueError", "text"),
+    "array": lambda: tieback.Array([1]),
+}
+
+STATEFUL = {"py_class with weak references"}
 
 
 def crowd(count: int = 200) -> list[Any]:
