@@ -133,7 +133,7 @@ def state_of(handle: int) -> str:
 def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in an interpreter of its own, with the libraries' paths in ``sys.argv``."""
     program = textwrap.dedent(code)
-    paths = [str(libraries.path(name)) for name in ("test_library", "crate_graph")]
+    paths = [str(libraries.path(name)) for name in ("test_library", "crate_graph", "early_host")]
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program, *paths, *args],
         capture_output=True,
