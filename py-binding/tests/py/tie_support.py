@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import types
-from typing import Any
+from typing import Any, Callable
 
 import libraries
 import tieback
@@ -44,6 +44,7 @@ def class_of(key: str) -> type:
 
 # Showing a type the first time makes its class, which keeps wrappers of its methods: here, before a
 # test counts.
+lib.point(0, 0), lib.chain(1), lib.foreign(0)  # made from reflection; the rest by `type`
 Point = class_of("test_library.Point")
 Point3 = class_of("test_library.Point3")
 Node = class_of("test_library.Node")
@@ -80,11 +81,37 @@ class Referable(dc.Object):
     number: int = 0
 
 
+class Slotted(Leaf):
+    """No state, but made by a class statement: the collector follows its instances."""
+
+    __slots__ = ()
+
+
 class Opaque:
     """A Python object that no native kind fits."""
 
     def __repr__(self) -> str:
         return "Opaque()"
+
+
+# Something of every kind that is tied.
+TIED: dict[str, Callable[[], Any]] = {
+    "rust object": lambda: Point(1, 2),
+    "rust heir": lambda: Point3(1, 2, 3),
+    "in-place items": lambda: Numbers(5),
+    "in-place items of 64 bytes": lambda: Wide(3),
+    "body aligned to a page": lambda: Aligned(7),
+    "py_class": lambda: Leaf(1),
+    "py_class heir": lambda: Heir(1, "x"),
+    "subclass without state": lambda: Slotted(1),
+    "py_class with weak references": lambda: Referable(1),
+    "function": lambda: lib.adder(3),
+    "function of a callable": lambda: tieback.convert(lambda: 1),
+    "error": lambda: tieback.Error("ValueError", "text"),
+    "array": lambda: tieback.Array([1]),
+}
+
+STATEFUL = {"py_class with weak references"}
 
 
 def crowd(count: int = 200) -> list[Any]:
@@ -106,7 +133,7 @@ def state_of(handle: int) -> str:
 def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in an interpreter of its own, with the libraries' paths in ``sys.argv``."""
     program = textwrap.dedent(code)
-    paths = [str(libraries.path(name)) for name in ("test_library", "crate_graph")]
+    paths = [str(libraries.path(name)) for name in ("test_library", "crate_graph", "early_host")]
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program, *paths, *args],
         capture_output=True,

@@ -1,0 +1,123 @@
+"""Hazard 7, ``__del__``: once per drop, with resurrection, added and taken away while objects live."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+import tieback
+from tie_support import Numbers, lib
+from tieback import dataclasses as dc
+
+use_count = tieback.testing.use_count
+
+
+@dc.py_class("test_tie_del.Plain")
+class Plain(dc.Object):
+    number: int = 0
+    to: Any = None
+
+
+class WithDel(Plain):
+    __slots__ = ()
+    seen: list[Any] = []
+
+    def __del__(self) -> None:
+        self.seen.append(self.number)
+
+
+class TestDel:
+    def test_once_per_drop(self):
+        x = WithDel(3)
+        number = lib.hold(x)
+        del x
+        assert WithDel.seen == [3]
+        gc.collect()
+        lib.held(number)  # shows as the registered class now
+        assert WithDel.seen == [3]
+        lib.release(number)
+        WithDel.seen.clear()
+        WithDel(4)
+        assert WithDel.seen == [4]
+        WithDel.seen.clear()
+
+    def test_resurrection(self):
+        kept: list[Any] = []
+        ends: list[int] = []
+
+        class Mine(Plain):
+            def __del__(self) -> None:
+                ends.append(self.number)
+                if len(ends) < 2:
+                    kept.append(self)
+
+        x = Mine(6)
+        number, where = lib.hold(x), id(x)
+        x.note = "kept"
+        del x
+        assert ends == [6] and id(kept[0]) == where and kept[0].note == "kept"
+        assert lib.held(number) is kept[0] and use_count(kept[0]) == 2
+        kept.clear()
+        gc.collect()
+        assert ends == [6], "an object that was finalized is not finalized again"
+        assert lib.held(number).number == 6
+        lib.release(number)
+
+    @pytest.mark.parametrize("base", [Plain, Numbers], ids=["plain", "collected"])
+    def test_added_after_registration(self, base: type):
+        """A class that was stateless gets a __del__: it runs once per drop, and nothing is revived
+        over it. When it is gone again, storage is kept again."""
+        ends: list[int] = []
+        kept: list[Any] = []
+        x = base(8)
+        number, where, handle = lib.hold(x), id(x), x.__chandle__()
+        del x
+        assert tieback.testing.tie_state(handle) == "inactive"
+        base.__del__ = lambda self: ends.append(id(self))
+        try:
+            for n in range(1, 4):
+                lib.held(number)
+                assert len(ends) == n and tieback.testing.tie_state(handle) == "detached"
+            assert ends[0] == where, "the kept one was revived once more"
+            base.__del__ = lambda self: kept.append(self)
+            x = base(9)
+            del x
+            assert lib.echo(kept[0]) is kept[0] and use_count(kept[0]) == 1
+            assert gc.is_tracked(kept[0]) == (base is Numbers)
+        finally:
+            del base.__del__
+        kept.clear()
+        x = lib.held(number)
+        where = id(x)
+        del x
+        assert id(lib.held(number)) == where
+        lib.release(number)
+
+    def test_that_moves(self):
+        class Mine(Plain):
+            def __del__(self) -> None:
+                numbers.append(lib.hold(self._move()))
+
+        numbers: list[int] = []
+        Mine(7)
+        assert lib.held(numbers[0]).number == 7 and use_count(lib.held(numbers[0])) == 2
+        lib.release(numbers[0])
+
+    def test_that_raises(self, monkeypatch: pytest.MonkeyPatch):
+        seen: list[str] = []
+        monkeypatch.setattr(sys, "unraisablehook", lambda info: seen.append(str(info.exc_value)))
+
+        class Mine(Plain):
+            def __del__(self) -> None:
+                raise KeyError("mine")
+
+        x = Mine(1)
+        number = lib.hold(x)
+        del x
+        assert seen == ["'mine'"]
+        assert lib.held(number).number == 1
+        lib.release(number)
+        gc.collect()
