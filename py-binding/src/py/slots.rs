@@ -69,7 +69,9 @@ unsafe extern "C" fn compare(
     unsafe {
         if operation == ffi::Py_NE {
             let own = (*ffi::Py_TYPE(left)).tp_richcompare;
-            if let Some(own) = own.filter(|&own| !core::ptr::fn_addr_eq(own, compare as ffi::richcmpfunc)) {
+            if let Some(own) =
+                own.filter(|&own| !core::ptr::fn_addr_eq(own, compare as ffi::richcmpfunc))
+            {
                 return opposite(own(left, right, ffi::Py_EQ));
             }
         }
