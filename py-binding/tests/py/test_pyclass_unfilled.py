@@ -1,0 +1,281 @@
+"""Objects that are built twice, not at all, or as something else: each is refused or safe."""
+
+import abc
+import copy
+import gc
+import pickle
+from typing import Any, Optional
+
+import pytest
+
+import tieback
+from tieback import Array, Object, Weak
+from tieback.dataclasses import FrozenInstanceError, py_class
+from tieback.testing import tie_state, use_count
+
+ECHO = tieback.get_global_func("testing.echo")
+
+
+@py_class
+class Inner(Object):
+    v: int
+
+
+@py_class
+class Outer(Object):
+    x: Inner
+    n: int = 0
+
+
+@py_class
+class All(Object):
+    i: int
+    f: float
+    b: bool
+    s: str
+    y: bytes
+    o: Inner
+    p: Optional[Inner]
+    w: Weak[Inner]
+    a: Any
+    r: Array
+
+
+class Loose(Outer):
+    """Not decorated: constructed the long way."""
+
+
+# --- a second time ---
+
+
+@pytest.mark.parametrize("make", [lambda: Inner(1), lambda: Loose(Inner(2), 1)], ids=["own", "sub"])
+def test_a_second_init_or_setstate(make):
+    made = make()
+    cls, handle, count = type(made), made.__chandle__(), use_count(made)
+    fields = copy.copy(made)
+    for again in (
+        lambda: made.__init__(5),
+        lambda: cls.__init__(made, 5),
+        lambda: made.__ffi_init__(5),
+        lambda: Object.__init__(made),
+        lambda: made.__setstate__({"v": 5}),
+        lambda: made.__init_handle_by_constructor__(ECHO, Inner(3)),
+    ):
+        with pytest.raises(TypeError, match="initialised already"):
+            again()
+    assert made.__chandle__() == handle
+    assert use_count(made) == count
+    assert tie_state(made) == "active"
+    assert fields == made
+
+
+def test_init_of_another_class():
+    other = Outer.__new__(Outer)
+    with pytest.raises(TypeError, match="Inner.__init__.. expects an instance of its class"):
+        Inner.__init__(other, 1)
+    with pytest.raises(TypeError, match="expects an instance of its class first, got int"):
+        Inner.__init__(3, 1)
+
+
+def test_a_moved_object_is_not_initialised_again():
+    made = Inner(1)
+    moved = made._move()
+    for again in (lambda: made.__init__(2), lambda: Object.__init__(made)):
+        with pytest.raises((TypeError, ValueError), match="moved|initialised already"):
+            again()
+    assert repr(made) == "<Inner (moved)>"
+    assert ECHO(moved).v == 1
+
+
+def test_post_init_may_move():
+    @py_class
+    class Made(Object):
+        a: int
+
+        def __post_init__(self):
+            kept.append(ECHO(self._move()))
+
+    kept = []
+    with pytest.raises(ValueError, match="was moved"):
+        Made(1).a
+    assert kept.pop().a == 1
+
+
+# --- unfilled ---
+
+
+def test_unfilled_objects_are_safe_in_every_use():
+    made = All.__new__(All)
+    assert repr(made) == (
+        "All(i=0, f=0.0, b=False, s=<not set>, y=<not set>, o=<not set>, p=None, w=None, a=None, "
+        "r=<not set>)"
+    )
+    assert made.__chandle__() != 0
+    assert made.same_as(made)
+    assert made == made
+    assert ECHO(made) is made
+    for name in "syor":
+        with pytest.raises(AttributeError, match=f"field '{name}' of 'All' was not set yet"):
+            getattr(made, name)
+    other = All.__new__(All)
+    with pytest.raises(AttributeError):
+        made == other
+    assert repr(copy.copy(made)) == repr(made)
+    assert repr(copy.deepcopy(made)) == repr(made)
+    assert repr(pickle.loads(pickle.dumps(made))) == repr(made)
+    assert use_count(made) == 1
+    box = py_class(type("Box", (Object,), {"__annotations__": {"x": All}}))(made)
+    assert box.x is made
+    inner = Inner(1)
+    made.s, made.o, made.w, made.r = "s", inner, inner, [made.i]
+    assert (made.s, made.o, made.w, list(made.r)) == ("s", inner, inner, [0])
+    made.__init__(1, 2.0, True, "t", b"u", inner, None, None, 3, ())
+    assert made.y == b"u"
+    with pytest.raises(TypeError, match="initialised already"):
+        made.__init__(1, 2.0, True, "t", b"u", inner, None, None, 3, ())
+
+
+def test_an_unfilled_frozen_object_freezes_when_it_is_filled():
+    @py_class(frozen=True)
+    class Made(Object):
+        a: int
+
+    made = Made.__new__(Made)
+    with pytest.raises(TypeError, match="missing"):
+        made.__init__()
+    made.__init__(3)
+    with pytest.raises(FrozenInstanceError):
+        made.a = 4
+    assert hash(made) == hash(Made(3))
+
+
+def test_object_and_plain_subclasses_of_it_cannot_be_made():
+    class Empty(Object):
+        pass
+
+    for cls in (Object, Empty):
+        with pytest.raises(TypeError, match=f"cannot create '{cls.__name__}' instances"):
+            cls()
+
+
+def test_object_new_is_refused():
+    with pytest.raises(TypeError, match="not safe"):
+        object.__new__(Inner)
+
+
+# --- one line of native bases ---
+
+
+def test_two_native_bases_are_refused():
+    with pytest.raises(TypeError, match="'Both' cannot have two native bases: 'Inner' and 'Outer'"):
+
+        class Both(Inner, Outer):
+            pass
+
+    class Mixed(Loose, Outer):
+        pass
+
+    assert Mixed(Inner(1)).x.v == 1
+
+    @py_class
+    class Derived(Outer):
+        m: int = 9
+
+    class Diamond(Loose, Derived):
+        pass
+
+    made = Diamond(Inner(1), 2, 3)
+    assert (made.n, made.m) == (2, 3)
+
+
+def test_fields_are_only_read_in_objects_that_have_them():
+    @py_class
+    class Number(Object):
+        number: int
+
+    @py_class
+    class Text(Object):
+        text: str
+
+    class Silent(Object):
+        def __init_subclass__(cls, **options):  # does not call super
+            pass
+
+    @py_class
+    class Left(Silent):
+        left: int
+
+    @py_class
+    class Right(Silent):
+        right: str
+
+    class Both(Left, Right):
+        pass
+
+    made = Both(5)
+    for use in (
+        lambda: made.right,
+        lambda: setattr(made, "right", "x"),
+        lambda: Right.__init__(Both.__new__(Both), "x"),
+    ):
+        with pytest.raises(TypeError, match="belongs to|fills objects of type"):
+            use()
+    with pytest.raises(TypeError, match="two native bases"):
+        py_class(type("Third", (Left, Right), {"__annotations__": {"z": int}}))
+    number = Number(1)
+    number.__class__ = Text  # Python sees no difference
+    with pytest.raises(TypeError, match="field 'text' belongs to '.*Text'"):
+        number.text
+    with pytest.raises(TypeError, match="field 'text' belongs to"):
+        number.text = "x"
+    number.__class__ = Number
+    assert number.number == 1
+
+
+# --- abstract classes ---
+
+
+def test_abstract_classes():
+    @py_class
+    class Base(Object, abc.ABC):
+        a: int
+
+        @abc.abstractmethod
+        def second(self): ...
+
+        @abc.abstractmethod
+        def first(self): ...
+
+    before = tieback.stats()
+    for make in (lambda: Base(1), lambda: Base.__new__(Base)):
+        with pytest.raises(TypeError, match="abstract class Base without.* first, second"):
+            make()
+    assert tieback.stats() == before
+
+    @py_class(frozen=True)
+    class Concrete(Base):
+        b: int
+
+        def __init__(self, a, b):
+            super().__init__(a)
+            self.b = b
+
+        def first(self):
+            return self.a
+
+        def second(self):
+            return self.b
+
+    made = Concrete(1, 2)
+    assert (made.first(), made.second()) == (1, 2)
+    with pytest.raises(FrozenInstanceError):
+        made.b = 3
+
+    class Loose(Concrete):
+        pass
+
+    made = Loose(1, 2)
+    with pytest.raises(FrozenInstanceError):
+        made.b = 3
+    del made
+    gc.collect()
