@@ -286,7 +286,9 @@ def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """An object equals itself, whatever is in it, as in the library from Python 3.13 on."""
 
     def __eq__(self: Any, other: object) -> Any:
-        return True if self is other else compare(self, other)
+        if self is other:
+            return self.same_as(other)  # a moved-from object says so
+        return compare(self, other)
 
     return __eq__
 

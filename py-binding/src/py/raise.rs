@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use pyo3::ffi;
-use pyo3::prelude::*;
+use pyo3::{PyErr, Python, ffi};
 
 /// A Python exception is set; the C caller gets NULL or -1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +98,6 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
             ffi::PyExc_OverflowError,
         ];
         if !plain.contains(&class) || error.traceback(py).is_some() {
-            // Where it happened is a hint; an exception that takes none is as good.
-            drop(
-                error
-                    .value(py)
-                    .call_method1("add_note", (format!("in {place}"),)),
-            );
             error.restore(py);
             return raised;
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use object_core::abi::{FieldKind, field_flags};
 use object_core::{Any, ObjectHeader, is_instance, slots, type_index as index, write_field};
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use crate::py::carrier;
 use crate::py::into::{array_of, bytes_of, index_of, int_of, str_of, to_value};
@@ -356,7 +357,19 @@ unsafe fn mismatch(field: &Field, value: *mut ffi::PyObject, context: Context) -
 #[cold]
 unsafe fn named(raised: Raised, field: &Field, context: Context) -> Raised {
     // SAFETY: attached, an exception is set.
-    unsafe { name_place(raised, format_args!("{}", whose(field, context))) }
+    unsafe {
+        let at = whose(field, context);
+        let raised = name_place(raised, format_args!("{at}"));
+        let py = Python::assume_attached();
+        if let Some(error) = PyErr::take(py) {
+            if !error.value(py).to_string().starts_with(&at) {
+                // User code's own exception keeps its text; a note says where it was raised.
+                drop(error.value(py).call_method1("add_note", (format!("in {at}"),)));
+            }
+            error.restore(py);
+        }
+        raised
+    }
 }
 
 #[cold]

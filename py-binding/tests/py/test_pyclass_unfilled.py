@@ -218,7 +218,7 @@ def test_fields_are_only_read_in_objects_that_have_them():
         lambda: setattr(made, "right", "x"),
         lambda: Right.__init__(Both.__new__(Both), "x"),
     ):
-        with pytest.raises(TypeError, match="belongs to|fills objects of type"):
+        with pytest.raises(TypeError, match="belongs to|expects a native"):
             use()
     with pytest.raises(TypeError, match="two native bases"):
         py_class(type("Third", (Left, Right), {"__annotations__": {"z": int}}))

@@ -381,7 +381,7 @@ class TestTypeConfusion:
     def test_an_assigned_class(self):
         x, holder = Leaf(2**40), Box("text")
         x.__class__ = Box
-        with pytest.raises(TypeError, match="field 'value' is one of 'tie_support.Box' objects"):
+        with pytest.raises(TypeError, match="field 'value' belongs to 'tie_support.Box'"):
             x.value
         with pytest.raises(TypeError, match="field 'value'"):
             x.value = 1
@@ -397,15 +397,10 @@ class TestTypeConfusion:
         del holder
 
     def test_mixed_bases(self):
-        class Mixed(Leaf, Box):
-            __slots__ = ()
+        with pytest.raises(TypeError, match="cannot have two native bases"):
 
-        x = Mixed(3)
-        assert x.number == 3
-        with pytest.raises(TypeError, match="field 'value'"):
-            x.value
-        with pytest.raises(TypeError, match=r"Box.__init__\(\) expects"):
-            Box.__init__(x, 1)
+            class Mixed(Leaf, Box):
+                __slots__ = ()
 
     def test_what_only_says_it_is_an_instance(self):
         class Fake:
