@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyTraceback, PyType};
 use pyo3::{PyTypeCheck, ffi};
 
 use crate::py::carrier;
-use crate::py::raise::Raised;
+use crate::py::raise::{Raised, with_pyo3};
 
 /// Causes of causes are followed this deep.
 const CAUSES: usize = 16;
@@ -35,16 +35,23 @@ pub(crate) fn set_classes(classes: Bound<'_, PyDict>) {
 ///
 /// Attached.
 pub(crate) unsafe fn take_raised() -> Error {
-    // SAFETY: attached by the caller's contract.
-    let py = unsafe { Python::assume_attached() };
-    match PyErr::take(py) {
-        Some(raised) => from_exception(raised.value(py), CAUSES),
+    let take = |py: Python<'_>| match PyErr::take(py) {
+        // Into the value: it carries the traceback from here on, also where the interpreter (before
+        // 3.12) kept it beside.
+        Some(raised) => describe(raised.into_value(py).bind(py), CAUSES),
         None => Error::new("SystemError", "a Python call failed without an exception"),
-    }
+    };
+    // SAFETY: attached by the caller's contract.
+    unsafe { with_pyo3(take) }
 }
 
 /// An exception as an error, with the exception in it.
-pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
+pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>) -> Error {
+    // SAFETY: attached, as the Bound says.
+    unsafe { with_pyo3(|_| describe(exception, CAUSES)) }
+}
+
+fn describe(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
     let py = exception.py();
     let kind = exception
         .get_type()
@@ -57,7 +64,7 @@ pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>, depth: usiz
         Ok(cause) if depth > 0 && !cause.is_none() => cause
             .cast_into::<PyBaseException>()
             .ok()
-            .map(|cause| from_exception(&cause, depth - 1)),
+            .map(|cause| describe(&cause, depth - 1)),
         _ => None,
     };
     // `str(e)` is user code; what it raised is not this error's business.
@@ -190,11 +197,20 @@ fn class_for<'py>(py: Python<'py>, kind: &str) -> Option<Bound<'py, PyAny>> {
 /// Attached.
 #[cold]
 pub(crate) unsafe fn raise_error(error: &Error) -> Raised {
-    // SAFETY: attached by the caller's contract.
-    let py = unsafe { Python::assume_attached() };
-    match to_exception(py, error) {
-        Ok(exception) => PyErr::from_value(exception.into_any()).restore(py),
+    let raise = |py: Python<'_>| match to_exception(py, error) {
+        Ok(exception) => {
+            if carried_exception(py, error).is_some() {
+                PyErr::from_value(exception.into_any()).restore(py);
+            } else {
+                // A new one: raised here, it gets what is being handled here as its context.
+                let class = exception.get_type();
+                // SAFETY: attached; a live exception and its class.
+                unsafe { ffi::PyErr_SetObject(class.as_ptr(), exception.as_ptr()) };
+            }
+        }
         Err(raised) => raised.restore(py),
-    }
+    };
+    // SAFETY: attached by the caller's contract.
+    unsafe { with_pyo3(raise) };
     Raised
 }

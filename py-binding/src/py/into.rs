@@ -302,7 +302,7 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             let Ok(exception) = exception.cast_into::<PyBaseException>() else {
                 return Err(raise!(Exc::Type, "an exception that is no BaseException"));
             };
-            let error = from_exception(&exception, 16);
+            let error = from_exception(&exception);
             if form == Form::Explicit {
                 ObjectArc::header(error.as_object()).set_flags(EXPLICIT);
             }

@@ -76,6 +76,26 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
     }
 }
 
+/// Runs what uses PyO3's own references on an attached thread.
+///
+/// PyO3 drops a `Py` or a `PyErr` at once only where it was itself asked to attach; elsewhere the
+/// reference waits until it is asked the next time, and an exception outlives its handler.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn with_pyo3<R>(work: impl FnOnce(Python<'_>) -> R) -> R {
+    let mut work = Some(work);
+    let mut run = |py: Python<'_>| work.take().map(|work| work(py));
+    // It declines while the interpreter shuts down: then late is early enough.
+    let done = Python::try_attach(&mut run).flatten();
+    // SAFETY: attached by the caller's contract.
+    match done.or_else(|| run(unsafe { Python::assume_attached() })) {
+        Some(answer) => answer,
+        None => unreachable!("the work is run by one of the two"),
+    }
+}
+
 /// Says in a refusal's message where the value was: `argument 2: ...`. What Python code raised is
 /// left as it is.
 ///
@@ -84,25 +104,28 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
 /// Attached; an exception is set.
 #[cold]
 pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Raised {
-    // SAFETY: attached by the caller's contract; the classes live as long as the interpreter.
-    unsafe {
-        let py = Python::assume_attached();
+    let say = |py: Python<'_>| {
         let Some(error) = PyErr::take(py) else {
             return raised;
         };
-        let class = error.get_type(py).into_ptr();
-        ffi::Py_DECREF(class); // the exception keeps it
-        let plain = [
-            ffi::PyExc_TypeError,
-            ffi::PyExc_ValueError,
-            ffi::PyExc_OverflowError,
-        ];
+        let class = error.get_type(py).as_ptr();
+        // SAFETY: these live as long as the interpreter.
+        let plain = unsafe {
+            [
+                ffi::PyExc_TypeError,
+                ffi::PyExc_ValueError,
+                ffi::PyExc_OverflowError,
+            ]
+        };
         if !plain.contains(&class) || error.traceback(py).is_some() {
             error.restore(py);
             return raised;
         }
-        raise_class(class, format_args!("{place}: {}", error.value(py)))
-    }
+        // SAFETY: attached; an exception class.
+        unsafe { raise_class(class, format_args!("{place}: {}", error.value(py))) }
+    };
+    // SAFETY: attached by the caller's contract.
+    unsafe { with_pyo3(say) }
 }
 
 /// The name of an object's class, without its module.
