@@ -1,0 +1,749 @@
+//! The tie's doors, with an interpreter that is a struct. The model knows by itself which wrapper
+//! is an object's, and which is only kept; after every step the back words must say the same, every
+//! reference must have an owner, and in the end all storage must be gone.
+//!
+//! Python code that runs in the middle (the collector inside an allocation, a destructor, a class
+//! that goes) is a list of operations that the next callback plays.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use py_binding::tie::deferred::{Deferred, DeferredList};
+use py_binding::tie::gate::{Gate, Inside};
+use py_binding::tie::step::Storage;
+use py_binding::tie::{
+    Adopted, Host, Object, State, Word, Wrapper, adopt, dealloc, hit, kept_storage, release, wrap,
+};
+
+use crate::program::{Op, Play, Reader, at};
+
+/// An operation. Bytes pick from the lists of references that the program owns.
+#[derive(Clone, Debug)]
+pub enum TieOp {
+    /// A native object, tied or not.
+    New(bool),
+    /// Another strong reference.
+    Clone(u8),
+    /// A strong reference goes.
+    Drop(u8),
+    /// A weak reference.
+    Weak(u8),
+    /// A weak reference goes.
+    DropWeak(u8),
+    /// The object is shown; the reference is kept, or goes along.
+    Wrap(u8, bool),
+    /// The fast path.
+    Hit(u8),
+    /// A class call binds a new wrapper to the object.
+    Adopt(u8),
+    /// Another Python reference.
+    IncPy(u8),
+    /// A Python reference goes.
+    DecPy(u8),
+    /// A Python reference goes; if it was the last, the interpreter parks the wrapper.
+    Park(u8),
+    /// A parked wrapper's turn has come.
+    Unpark(u8),
+    /// A move.
+    Release(u8),
+    /// The wrapper's class gets state, or loses it.
+    Stateless(u8, bool),
+    /// The next wrapper cannot be made.
+    FailFresh,
+    /// What Python code does at the next callback.
+    Nest(Vec<TieOp>),
+    /// Whether the thread is attached when objects die.
+    Attached(bool),
+    /// The list of what was put off is freed.
+    Drain,
+    /// A hold is put off.
+    Hold,
+    /// The gate is entered, left, closed, or opened in a forked child.
+    Gate(u8),
+    /// Any word at all.
+    Bits(u64),
+}
+
+impl TieOp {
+    fn plain(from: &mut Reader<'_>) -> Self {
+        match from.byte() % 32 {
+            0 | 1 => Self::New(from.byte() % 8 != 0),
+            2 => Self::Clone(from.byte()),
+            3..=5 => Self::Drop(from.byte()),
+            6 => Self::Weak(from.byte()),
+            7 => Self::DropWeak(from.byte()),
+            8..=11 => Self::Wrap(from.byte(), from.flag()),
+            12 => Self::Hit(from.byte()),
+            13 | 14 => Self::Adopt(from.byte()),
+            15 => Self::IncPy(from.byte()),
+            16..=19 => Self::DecPy(from.byte()),
+            20 => Self::Park(from.byte()),
+            21 => Self::Unpark(from.byte()),
+            22 => Self::Release(from.byte()),
+            23 => Self::Stateless(from.byte(), from.flag()),
+            24 => Self::FailFresh,
+            25 => Self::Attached(from.flag()),
+            26 => Self::Drain,
+            27 => Self::Hold,
+            28 | 29 => Self::Gate(from.byte()),
+            _ => Self::Bits(from.edge()),
+        }
+    }
+}
+
+impl Op for TieOp {
+    fn decode(from: &mut Reader<'_>) -> Self {
+        if from.byte() % 8 == 0 {
+            let count = 1 + from.below(4);
+            return Self::Nest((0..count).map(|_| Self::plain(from)).collect());
+        }
+        Self::plain(from)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Alive,
+    Dying,
+    Kept,
+    PutOff,
+    Freed,
+}
+
+/// A wrapper's storage. It stays readable to the end, so that each use of it can be judged.
+#[repr(align(16))]
+struct Wrapped {
+    count: Cell<u32>,
+    handle: Cell<Option<Object>>,
+    stateless: Cell<bool>,
+    life: Cell<Life>,
+    link: Cell<usize>,
+}
+
+/// What the word of an object should say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Canon {
+    Nobody,
+    Active(Wrapper),
+    Kept(Wrapper),
+}
+
+#[repr(align(16))]
+struct Native {
+    word: AtomicUsize,
+    tied: bool,
+    strong: Cell<u32>,
+    weak: Cell<u32>,
+    canon: Cell<Canon>,
+}
+
+/// The interpreter, the objects, and who owns what.
+pub struct World {
+    natives: RefCell<Vec<Box<Native>>>,
+    wrappers: RefCell<Vec<Box<Wrapped>>>,
+    strong: RefCell<Vec<Object>>,
+    weak: RefCell<Vec<Object>>,
+    python: RefCell<Vec<Wrapper>>,
+    parked: RefCell<Vec<Wrapper>>,
+    nested: RefCell<VecDeque<TieOp>>,
+    fail_fresh: Cell<bool>,
+    attached: Cell<bool>,
+    list: DeferredList,
+    put_off: RefCell<Vec<Deferred>>,
+    inside: RefCell<Vec<Inside<'static>>>,
+    closed: Cell<bool>,
+}
+
+static GATE: Gate = Gate::open();
+
+/// What a word says.
+fn peek(word: &AtomicUsize) -> Word {
+    Word::from_bits(word.load(Ordering::Relaxed))
+}
+
+fn native<'a>(object: Object) -> &'a Native {
+    // SAFETY: natives are boxed and stay until the world's end.
+    unsafe { object.cast::<Native>().as_ref() }
+}
+
+fn wrapped<'a>(wrapper: Wrapper) -> &'a Wrapped {
+    // SAFETY: storage is boxed and stays until the world's end.
+    let wrapped: &Wrapped = unsafe { wrapper.cast().as_ref() };
+    assert_ne!(wrapped.life.get(), Life::Freed, "freed storage was touched");
+    wrapped
+}
+
+// SAFETY: each method does what the trait says, to structs.
+unsafe impl Host for World {
+    type Error = ();
+
+    unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize> {
+        let native = native(object);
+        assert!(native.strong.get() > 0, "the word of a dead object");
+        native.tied.then_some(&native.word)
+    }
+
+    unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
+        let wrapped = wrapped(wrapper);
+        let alive = wrapped.count.get() > 0;
+        assert!(!alive || wrapped.life.get() == Life::Alive);
+        wrapped.count.set(wrapped.count.get() + u32::from(alive));
+        alive
+    }
+
+    unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool {
+        wrapped(wrapper).stateless.get()
+    }
+
+    unsafe fn fresh(&self, object: Object) -> Result<Wrapper, ()> {
+        assert!(native(object).strong.get() > 0);
+        self.run_nested();
+        if self.fail_fresh.take() {
+            Err(())
+        } else {
+            Ok(self.empty_wrapper())
+        }
+    }
+
+    unsafe fn handle(&self, wrapper: Wrapper) -> Option<Object> {
+        wrapped(wrapper).handle.get()
+    }
+
+    unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>) {
+        let there = wrapped(wrapper).handle.replace(object);
+        assert_ne!(
+            there.is_some(),
+            object.is_some(),
+            "a handle's reference was lost or made up"
+        );
+    }
+
+    unsafe fn revive(&self, wrapper: Wrapper) {
+        let wrapped = wrapped(wrapper);
+        assert_eq!(
+            (wrapped.life.replace(Life::Alive), wrapped.count.replace(1)),
+            (Life::Kept, 0)
+        );
+    }
+
+    unsafe fn free_storage(&self, wrapper: Wrapper) {
+        let wrapped = wrapped(wrapper);
+        assert_eq!(wrapped.handle.get(), None);
+        assert!(wrapped.count.get() == 0 || wrapped.life.get() == Life::Alive);
+        wrapped.life.set(Life::Freed);
+        self.run_nested();
+    }
+
+    unsafe fn others_hold(&self, object: Object) -> bool {
+        let native = native(object);
+        native.strong.get() > 1 || native.weak.get() > 0
+    }
+
+    unsafe fn dec_object(&self, object: Object) {
+        let native = native(object);
+        native.strong.set(
+            native
+                .strong
+                .get()
+                .checked_sub(1)
+                .expect("a reference too few"),
+        );
+        if native.strong.get() == 0 {
+            // The strong references' own weak one keeps the space while the destructor runs.
+            native.weak.set(native.weak.get() + 1);
+            self.run_nested();
+            native.weak.set(native.weak.get() - 1);
+            if native.weak.get() == 0 {
+                self.delete_space(object);
+            }
+        }
+    }
+}
+
+impl World {
+    fn run_nested(&self) {
+        let program = std::mem::take(&mut *self.nested.borrow_mut());
+        for op in program {
+            self.play(&op);
+        }
+    }
+
+    fn empty_wrapper(&self) -> Wrapper {
+        let made = Box::new(Wrapped {
+            count: Cell::new(1),
+            handle: Cell::new(None),
+            stateless: Cell::new(true),
+            life: Cell::new(Life::Alive),
+            link: Cell::new(0),
+        });
+        self.wrappers.borrow_mut().push(made);
+        let wrappers = self.wrappers.borrow();
+        NonNull::from(&**wrappers.last().expect("just pushed")).cast()
+    }
+
+    fn delete_space(&self, object: Object) {
+        let native = native(object);
+        let kept = native
+            .tied
+            .then(|| kept_storage(peek(&native.word)))
+            .flatten();
+        let canon = match native.canon.replace(Canon::Nobody) {
+            Canon::Kept(wrapper) => Some(wrapper),
+            Canon::Nobody => None,
+            Canon::Active(_) => panic!("an Active wrapper owns a reference"),
+        };
+        assert_eq!(kept, canon, "the storage that goes with an object");
+        native.word.store(usize::MAX, Ordering::Relaxed);
+        let Some(wrapper) = kept else { return };
+        assert_eq!(wrapped(wrapper).life.get(), Life::Kept);
+        if self.attached.get() {
+            // SAFETY: nobody names it any more.
+            unsafe { self.free_storage(wrapper) };
+        } else {
+            wrapped(wrapper).life.set(Life::PutOff);
+            self.put_off(Deferred::Storage(wrapper), &wrapped(wrapper).link);
+        }
+    }
+
+    fn put_off(&self, node: Deferred, link: &Cell<usize>) {
+        let was_empty = self.put_off.borrow().is_empty();
+        self.put_off.borrow_mut().push(node);
+        // SAFETY: the node is ours, and becomes the list's.
+        assert_eq!(
+            unsafe { self.list.push(node, |to| link.set(to)) },
+            was_empty
+        );
+    }
+
+    fn drain(&self) {
+        let mut wanted = std::mem::take(&mut *self.put_off.borrow_mut());
+        assert_eq!(
+            (self.list.len(), self.list.is_empty()),
+            (wanted.len(), wanted.is_empty())
+        );
+        let link = |node: Deferred| match node {
+            Deferred::Storage(wrapper) => wrapped(wrapper).link.get(),
+            // SAFETY: holds are boxed links, until they are freed below.
+            Deferred::Hold(hold) => unsafe { hold.cast::<Cell<usize>>().as_ref() }.get(),
+        };
+        // What is put off while the list is freed goes on the list again.
+        let free = |node: Deferred| {
+            assert_eq!(Some(node), wanted.pop(), "the list's order");
+            match node {
+                // SAFETY: nobody else names it.
+                Deferred::Storage(wrapper) => unsafe { self.free_storage(wrapper) },
+                // SAFETY: made by `Box::into_raw`, handed out once.
+                Deferred::Hold(hold) => {
+                    drop(unsafe { Box::from_raw(hold.cast::<Cell<usize>>().as_ptr()) })
+                }
+            }
+        };
+        // SAFETY: the one thread there is, attached.
+        unsafe { self.list.drain(link, free) };
+        assert!(wanted.is_empty());
+    }
+
+    /// A reference to an object, made of the one picked.
+    fn another(&self, pick: u8) -> Option<Object> {
+        let strong = self.strong.borrow();
+        let object = strong[at(&strong, pick)?];
+        native(object).strong.set(native(object).strong.get() + 1);
+        Some(object)
+    }
+
+    fn taken<T>(list: &RefCell<Vec<T>>, pick: u8) -> Option<T> {
+        let mut list = list.borrow_mut();
+        let place = at(&list, pick)?;
+        Some(list.swap_remove(place))
+    }
+
+    /// Shows an object, taking the reference.
+    fn show(&self, object: Object) {
+        let native = native(object);
+        let (before, calm) = (native.canon.get(), self.nested.borrow().is_empty());
+        let may_fail = self.fail_fresh.get();
+        // What is found there and alive or kept is taken at once, before anything else can run.
+        let found = match before {
+            Canon::Active(wrapper) if wrapped(wrapper).count.get() > 0 => Some(wrapper),
+            Canon::Kept(wrapper) => Some(wrapper),
+            _ => None,
+        };
+        if let (Canon::Kept(wrapper), true) = (before, native.tied) {
+            native.canon.set(Canon::Active(wrapper));
+        }
+        // SAFETY: the reference is ours, and the one thread is attached.
+        match unsafe { wrap(self, object) } {
+            Err(()) => {
+                assert!(found.is_none() && (may_fail || !calm));
+                // Nothing has changed, but by what ran in between.
+                assert!(!calm || native.canon.get() == before || native.strong.get() == 0);
+            }
+            Ok(wrapper) => {
+                let shown = wrapped(wrapper);
+                assert_eq!(shown.life.get(), Life::Alive);
+                assert!(shown.count.get() > 0);
+                if !native.tied {
+                    assert_eq!((shown.count.get(), shown.handle.get()), (1, Some(object)));
+                } else if let Some(found) = found {
+                    assert_eq!(wrapper, found, "not the object's own wrapper");
+                    assert!(!calm || shown.handle.get() == Some(object));
+                } else if calm {
+                    assert_eq!((shown.count.get(), shown.handle.get()), (1, Some(object)));
+                    native.canon.set(Canon::Active(wrapper));
+                } else if shown.handle.get() == Some(object) {
+                    native.canon.set(Canon::Active(wrapper));
+                }
+                self.python.borrow_mut().push(wrapper);
+            }
+        }
+    }
+
+    /// A wrapper's Python count is 0, and its turn has come.
+    fn teardown(&self, wrapper: Wrapper) {
+        let dying = wrapped(wrapper);
+        assert_eq!((dying.life.get(), dying.count.get()), (Life::Dying, 0));
+        let mut kept = false;
+        if let Some(object) = dying.handle.get() {
+            let native = native(object);
+            if native.canon.get() == Canon::Active(wrapper) {
+                let others = native.strong.get() > 1 || native.weak.get() > 0;
+                kept = dying.stateless.get() && others;
+                native.canon.set(if kept {
+                    Canon::Kept(wrapper)
+                } else {
+                    Canon::Nobody
+                });
+            }
+        }
+        if kept {
+            dying.life.set(Life::Kept);
+        }
+        // SAFETY: its count is 0, and nobody reaches it through Python.
+        let storage = unsafe { dealloc(self, wrapper) };
+        assert_eq!(storage, if kept { Storage::Keep } else { Storage::Free });
+    }
+
+    fn dec_py(&self, wrapper: Wrapper, park: bool) {
+        let dying = wrapped(wrapper);
+        dying.count.set(dying.count.get() - 1);
+        if dying.count.get() == 0 {
+            dying.life.set(Life::Dying);
+            if park {
+                self.parked.borrow_mut().push(wrapper);
+            } else {
+                self.teardown(wrapper);
+            }
+        }
+    }
+
+    fn construct(&self, object: Object) {
+        let native = native(object);
+        let made = self.empty_wrapper();
+        let wanted = match native.canon.get() {
+            _ if !native.tied => None,
+            Canon::Active(wrapper) if wrapped(wrapper).count.get() > 0 => Some(wrapper),
+            Canon::Kept(wrapper) => Some(wrapper),
+            _ => None,
+        };
+        if native.tied {
+            native.canon.set(Canon::Active(wanted.unwrap_or(made)));
+        }
+        // SAFETY: the wrapper is new; the reference is ours.
+        match unsafe { adopt(self, made, object) } {
+            Adopted::Bound => {
+                assert_eq!(wanted, None);
+                self.python.borrow_mut().push(made);
+            }
+            Adopted::Other(other) => {
+                assert_eq!(Some(other), wanted);
+                self.python.borrow_mut().push(other);
+                self.dec_py(made, false);
+            }
+        }
+    }
+
+    fn play(&self, op: &TieOp) {
+        match *op {
+            TieOp::New(tied) => {
+                if self.natives.borrow().len() < 24 {
+                    let made = Box::new(Native {
+                        word: AtomicUsize::new(0),
+                        tied,
+                        strong: Cell::new(1),
+                        weak: Cell::new(0),
+                        canon: Cell::new(Canon::Nobody),
+                    });
+                    self.strong
+                        .borrow_mut()
+                        .push(NonNull::from(&*made).cast::<c_void>());
+                    self.natives.borrow_mut().push(made);
+                }
+            }
+            TieOp::Clone(pick) => {
+                if let Some(object) = self.another(pick) {
+                    self.strong.borrow_mut().push(object);
+                }
+            }
+            TieOp::Drop(pick) => {
+                if let Some(object) = Self::taken(&self.strong, pick) {
+                    // SAFETY: the reference is ours.
+                    unsafe { self.dec_object(object) };
+                }
+            }
+            TieOp::Weak(pick) => {
+                let strong = self.strong.borrow();
+                if let Some(place) = at(&strong, pick) {
+                    let weak = &native(strong[place]).weak;
+                    weak.set(weak.get() + 1);
+                    self.weak.borrow_mut().push(strong[place]);
+                }
+            }
+            TieOp::DropWeak(pick) => {
+                if let Some(object) = Self::taken(&self.weak, pick) {
+                    let native = native(object);
+                    native.weak.set(native.weak.get() - 1);
+                    if native.weak.get() == 0 && native.strong.get() == 0 {
+                        self.delete_space(object);
+                    }
+                }
+            }
+            TieOp::Wrap(pick, along) => {
+                let object = if along {
+                    Self::taken(&self.strong, pick)
+                } else {
+                    self.another(pick)
+                };
+                if let Some(object) = object {
+                    self.show(object);
+                }
+            }
+            TieOp::Hit(pick) => {
+                let strong = self.strong.borrow();
+                let Some(place) = at(&strong, pick) else {
+                    return;
+                };
+                let native = native(strong[place]);
+                // SAFETY: alive by the reference.
+                let found = unsafe { hit(self, &native.word) };
+                let wanted = match native.canon.get() {
+                    Canon::Active(wrapper) => Some(wrapper),
+                    _ => None,
+                };
+                let wanted = wanted.filter(|&wrapper| wrapped(wrapper).life.get() == Life::Alive);
+                assert_eq!(found, wanted);
+                self.python.borrow_mut().extend(found);
+            }
+            TieOp::Adopt(pick) => {
+                if let Some(object) = self.another(pick) {
+                    self.construct(object);
+                }
+            }
+            TieOp::IncPy(pick) => {
+                let mut python = self.python.borrow_mut();
+                if let Some(place) = at(&python, pick) {
+                    let wrapper = python[place];
+                    wrapped(wrapper).count.set(wrapped(wrapper).count.get() + 1);
+                    python.push(wrapper);
+                }
+            }
+            TieOp::DecPy(pick) | TieOp::Park(pick) => {
+                if let Some(wrapper) = Self::taken(&self.python, pick) {
+                    self.dec_py(wrapper, matches!(op, TieOp::Park(_)));
+                }
+            }
+            TieOp::Unpark(pick) => {
+                if let Some(wrapper) = Self::taken(&self.parked, pick) {
+                    self.teardown(wrapper);
+                }
+            }
+            TieOp::Release(pick) => {
+                let python = self.python.borrow();
+                let Some(place) = at(&python, pick) else {
+                    return;
+                };
+                let wrapper = python[place];
+                let held = wrapped(wrapper).handle.get();
+                let canon = held.map(|object| &native(object).canon);
+                if let Some(canon) = canon.filter(|canon| canon.get() == Canon::Active(wrapper)) {
+                    canon.set(Canon::Nobody);
+                }
+                // SAFETY: alive by its reference, and not lent.
+                assert_eq!(unsafe { release(self, wrapper) }, held);
+                self.strong.borrow_mut().extend(held);
+            }
+            TieOp::Stateless(pick, stateless) => {
+                let python = self.python.borrow();
+                if let Some(place) = at(&python, pick) {
+                    wrapped(python[place]).stateless.set(stateless);
+                }
+            }
+            TieOp::FailFresh => self.fail_fresh.set(true),
+            TieOp::Nest(ref program) => self.nested.borrow_mut().extend(program.iter().cloned()),
+            TieOp::Attached(attached) => self.attached.set(attached),
+            TieOp::Drain => self.drain(),
+            TieOp::Hold => {
+                let hold = NonNull::from(Box::leak(Box::new(Cell::new(0usize))));
+                // SAFETY: just made.
+                self.put_off(Deferred::Hold(hold.cast()), unsafe { hold.as_ref() });
+            }
+            TieOp::Gate(how) => self.gate(how),
+            TieOp::Bits(bits) => bits_of(bits as usize),
+        }
+    }
+
+    fn gate(&self, how: u8) {
+        let mut inside = self.inside.borrow_mut();
+        match how % 8 {
+            0..=2 => {
+                let entered = GATE.enter();
+                assert_eq!(entered.is_none(), self.closed.get());
+                inside.extend(entered);
+            }
+            3..=5 => drop(inside.pop()),
+            6 => {
+                assert_eq!(GATE.close(), inside.is_empty());
+                self.closed.set(true);
+            }
+            _ => {
+                inside.drain(..).for_each(std::mem::forget); // their threads are gone
+                GATE.reset();
+                self.closed.set(false);
+            }
+        }
+        assert_eq!(
+            (GATE.is_closed(), GATE.is_empty()),
+            (self.closed.get(), inside.is_empty())
+        );
+    }
+
+    fn compare(&self) {
+        for object in self.natives.borrow().iter() {
+            let here: Object = NonNull::from(&**object).cast();
+            let wrappers = self.wrappers.borrow();
+            let owning = wrappers
+                .iter()
+                .filter(|wrapped| wrapped.handle.get() == Some(here));
+            let handles = owning
+                .inspect(|wrapped| {
+                    assert!(
+                        matches!(wrapped.life.get(), Life::Alive | Life::Dying),
+                        "I3"
+                    );
+                })
+                .count();
+            let held = self
+                .strong
+                .borrow()
+                .iter()
+                .filter(|&&held| held == here)
+                .count();
+            assert_eq!(
+                object.strong.get() as usize,
+                held + handles,
+                "I1: a reference has an owner"
+            );
+            if object.strong.get() == 0 && object.weak.get() == 0 {
+                continue;
+            }
+            let wanted = match object.canon.get() {
+                Canon::Nobody => State::Detached,
+                Canon::Active(wrapper) => {
+                    assert_eq!(wrapped(wrapper).handle.get(), Some(here), "I3");
+                    State::Active(wrapper)
+                }
+                Canon::Kept(wrapper) => {
+                    assert_eq!(wrapped(wrapper).life.get(), Life::Kept);
+                    State::Inactive(wrapper)
+                }
+            };
+            assert_eq!(peek(&object.word).state(), wanted);
+        }
+    }
+}
+
+/// Whatever the bits, a word can be read, and says the same when it is written again.
+fn bits_of(bits: usize) {
+    let word = Word::from_bits(bits);
+    let state = word.state();
+    let named = match state {
+        State::Detached => None,
+        State::Active(wrapper) | State::Inactive(wrapper) | State::Reviving(wrapper) => {
+            Some(wrapper)
+        }
+    };
+    assert_eq!(named.is_none(), bits & !7 == 0);
+    assert_eq!(word.is_locked(), bits & 4 != 0);
+    assert_eq!(word.active(), (bits & 7 == 0).then_some(named).flatten());
+    assert_eq!(Word::of(state).state(), state);
+    assert_eq!(word.locked().state(), state);
+    assert_eq!(
+        kept_storage(word),
+        if let State::Inactive(kept) = state {
+            Some(kept)
+        } else {
+            None
+        }
+    );
+}
+
+impl Play for World {
+    type Op = TieOp;
+
+    fn begin() -> Self {
+        GATE.reset();
+        Self {
+            natives: RefCell::default(),
+            wrappers: RefCell::default(),
+            strong: RefCell::default(),
+            weak: RefCell::default(),
+            python: RefCell::default(),
+            parked: RefCell::default(),
+            nested: RefCell::default(),
+            fail_fresh: Cell::new(false),
+            attached: Cell::new(true),
+            list: DeferredList::new(),
+            put_off: RefCell::default(),
+            inside: RefCell::default(),
+            closed: Cell::new(false),
+        }
+    }
+
+    fn apply(&mut self, op: &TieOp) {
+        self.play(op);
+        self.compare();
+    }
+
+    fn end(self) {
+        self.nested.borrow_mut().clear();
+        while let Some(wrapper) = Self::taken(&self.parked, 0) {
+            self.teardown(wrapper);
+        }
+        while let Some(wrapper) = Self::taken(&self.python, 0) {
+            self.dec_py(wrapper, false);
+        }
+        while !self.strong.borrow().is_empty() {
+            self.play(&TieOp::Drop(0));
+        }
+        while !self.weak.borrow().is_empty() {
+            self.play(&TieOp::DropWeak(0));
+        }
+        self.compare();
+        self.drain();
+        let natives = self.natives.borrow();
+        assert!(
+            natives.iter().all(|native| native.strong.get() == 0),
+            "I1: an object lives on"
+        );
+        let wrappers = self.wrappers.borrow();
+        assert!(
+            wrappers
+                .iter()
+                .all(|wrapped| wrapped.life.get() == Life::Freed),
+            "I2: kept for ever"
+        );
+        self.inside.borrow_mut().clear();
+    }
+}
