@@ -293,10 +293,9 @@ unsafe fn is_sound(desc: &TypeDesc, parent: &TypeInfo) -> bool {
     }
     let is_reflected = desc.flags & type_flags::REFLECTED != 0;
     let is_root = parent.type_index == index::OBJECT;
-    if is_reflected {
-        if desc.size == 0 || !(is_root || parent.flags & type_flags::REFLECTED != 0) {
-            return false;
-        }
+    let reflected_above = is_root || parent.flags & type_flags::REFLECTED != 0;
+    if is_reflected && (desc.size == 0 || !reflected_above) {
+        return false;
     }
     if (desc.num_fields > 0 && desc.fields.is_null())
         || (desc.num_methods > 0 && desc.methods.is_null())
