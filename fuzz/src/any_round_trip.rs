@@ -101,7 +101,7 @@ impl Play for World {
             | AnyOp::Object(pick, _)
             | AnyOp::Trace(pick, ..) => {
                 if let Some(place) = at(&self.values, *pick) {
-                    self.to_one(op, place);
+                    self.act_on(op, place);
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Play for World {
 }
 
 impl World {
-    fn to_one(&mut self, op: &AnyOp, place: usize) {
+    fn act_on(&mut self, op: &AnyOp, place: usize) {
         let (any, value) = &self.values[place];
         match op {
             AnyOp::Clone(_) => self.values.push((any.clone(), value.clone())),

@@ -151,7 +151,7 @@ impl Foreign {
 
 /// What a check of such a table should say.
 fn verdict(major: u16, minor: u16, size: u32) -> Result<(), AdoptError> {
-    if major != ABI_MAJOR || minor < ABI_MINOR {
+    if major != ABI_MAJOR || !(ABI_MINOR..=u16::MAX).contains(&minor) {
         Err(AdoptError::Version(major, minor))
     } else if (size as usize) < size_of::<RuntimeTable>() {
         Err(AdoptError::Size(size))

@@ -3,6 +3,12 @@
 //! come from three backings, with and without a frontend's word, and some objects are counted by
 //! the runtime's slow functions.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a value that found no room comes back as it is"
+)]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use alloc_header::{DEFAULT_BACKING, REGISTRY};
@@ -15,7 +21,7 @@ use crate::arena::{ARENAS, Backing, is_tied, set_ties};
 use crate::heap::failing;
 use crate::objects::{Node, Noisy, Point, Tells, Told, Wide, drops, told};
 use crate::program::{Op, Play, Reader, at};
-use crate::quiet::{self, quietly};
+use crate::quiet::{self, Panicked, quietly};
 
 /// What kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +180,9 @@ struct Twin {
     items: Vec<u16>,
     next: Option<Arc<Twin>>,
     /// Counted by the slow functions.
-    slow: std::cell::Cell<bool>,
+    slow: AtomicBool,
     /// What drops have been told of in the model.
-    drops: std::rc::Rc<std::cell::Cell<u64>>,
+    drops: Arc<AtomicU64>,
 }
 
 impl Drop for Twin {
@@ -185,7 +191,7 @@ impl Drop for Twin {
             .items
             .iter()
             .fold(told(self.id), |sum, &id| sum.wrapping_add(told(id)));
-        self.drops.set(self.drops.get().wrapping_add(own));
+        self.drops.fetch_add(own, Ordering::Relaxed);
     }
 }
 
@@ -226,7 +232,7 @@ impl Handle {
 pub struct World {
     strong: Vec<(Handle, Arc<Twin>)>,
     weak: Vec<(WeakObjectArc<object_core::ObjectHeader>, Weak<Twin>)>,
-    drops: std::rc::Rc<std::cell::Cell<u64>>,
+    drops: Arc<AtomicU64>,
     next_id: u16,
     backing: Backing,
 }
@@ -238,7 +244,7 @@ impl Play for World {
         Self {
             strong: Vec::new(),
             weak: Vec::new(),
-            drops: std::rc::Rc::new(std::cell::Cell::new(drops())),
+            drops: Arc::new(AtomicU64::new(drops())),
             next_id: 0,
             backing: Backing::Default,
         }
@@ -289,7 +295,7 @@ impl World {
             }
             ObjectOp::CloneWeak(pick) | ObjectOp::DropWeak(pick) | ObjectOp::Upgrade(pick) => {
                 if let Some(place) = at(&self.weak, pick) {
-                    self.to_weak(op, place);
+                    self.act_on_weak(op, place);
                 }
             }
             ObjectOp::Drop(pick) => {
@@ -311,14 +317,18 @@ impl World {
             | ObjectOp::Cast(pick)
             | ObjectOp::Slow(pick) => {
                 if let Some(place) = at(&self.strong, pick) {
-                    self.to_strong(op, place);
+                    self.act_on_strong(op, place);
                 }
             }
         }
     }
 
     fn compare(&self) {
-        assert_eq!(drops(), self.drops.get(), "bodies dropped");
+        assert_eq!(
+            drops(),
+            self.drops.load(Ordering::Relaxed),
+            "bodies dropped"
+        );
         for (handle, twin) in &self.strong {
             let (strong, weak) = handle.counts();
             assert_eq!(strong as usize, Arc::strong_count(twin));
@@ -338,7 +348,7 @@ impl World {
             bomb,
             items: Vec::new(),
             next: None,
-            slow: std::cell::Cell::new(false),
+            slow: AtomicBool::new(false),
             drops: self.drops.clone(),
         }
     }
@@ -365,7 +375,7 @@ impl World {
                 assert!(dry && matches!(cause, NewError::Alloc(_)), "{cause:?}");
                 assert_eq!(
                     drops(),
-                    self.drops.get(),
+                    self.drops.load(Ordering::Relaxed),
                     "the value was dropped, not given back"
                 );
                 drop(twin);
@@ -454,7 +464,7 @@ impl World {
                 twin.items = ids[..stop].to_vec();
                 drop(twin);
             }
-            Err(()) => {
+            Err(Panicked) => {
                 assert!(stopped && (making == Making::Panics || bomb < stop));
                 twin.items = ids[..stop].to_vec();
                 drop(twin);
@@ -483,7 +493,7 @@ impl World {
         }
     }
 
-    fn to_weak(&mut self, op: &ObjectOp, place: usize) {
+    fn act_on_weak(&mut self, op: &ObjectOp, place: usize) {
         match op {
             ObjectOp::CloneWeak(_) => self.weak.push(self.weak[place].clone()),
             ObjectOp::DropWeak(_) => drop(self.weak.swap_remove(place)),
@@ -498,7 +508,7 @@ impl World {
         }
     }
 
-    fn to_strong(&mut self, op: &ObjectOp, place: usize) {
+    fn act_on_strong(&mut self, op: &ObjectOp, place: usize) {
         let (handle, twin) = self.strong[place].clone();
         match *op {
             ObjectOp::Clone(_) => self.strong.push((handle, twin)),
@@ -534,7 +544,7 @@ impl World {
             ObjectOp::Slow(_) => {
                 // SAFETY: the runtime's slow functions are plain arithmetic, for any object.
                 unsafe { ObjectArc::header(&handle.as_ref()).counts().set_shared() };
-                twin.slow.set(true);
+                twin.slow.store(true, Ordering::Relaxed);
             }
             _ => {}
         }
@@ -661,7 +671,7 @@ impl World {
 
 /// Whether the model says that there is one reference, of any kind.
 fn is_alone(twin: &Arc<Twin>) -> bool {
-    Arc::strong_count(twin) == 1 && Arc::weak_count(twin) == 0 && !twin.slow.get()
+    Arc::strong_count(twin) == 1 && Arc::weak_count(twin) == 0 && !twin.slow.load(Ordering::Relaxed)
 }
 
 /// Casts succeed for the object's type and its ancestors, and give the handle back otherwise.

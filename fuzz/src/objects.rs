@@ -101,7 +101,7 @@ pub fn drops() -> u64 {
 /// What a drop of the `id`th adds to [`drops`].
 #[must_use]
 pub const fn told(id: u16) -> u64 {
-    1 << 40 | (id as u64 + 1) * (id as u64 + 1)
+    (1 << 40) + (id as u64 + 1) * (id as u64 + 1)
 }
 
 /// A value that tells when it is dropped, and may panic then.

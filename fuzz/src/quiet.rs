@@ -34,8 +34,16 @@ pub fn panic() -> ! {
     std::panic::panic_any(EXPECTED)
 }
 
-/// Runs `f`; [`panic`] says nothing meanwhile. True if it came out of `f`.
-pub fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, ()> {
+/// [`panic`] was called, and came out.
+#[derive(Debug)]
+pub struct Panicked;
+
+/// Runs `f`; [`panic`] says nothing meanwhile.
+///
+/// # Errors
+///
+/// It came out of `f`.
+pub fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     let outer = QUIET.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(f));
     QUIET.set(outer);
@@ -43,5 +51,6 @@ pub fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, ()> {
         if payload.downcast_ref::<&'static str>() != Some(&EXPECTED) {
             resume_unwind(payload);
         }
+        Panicked
     })
 }

@@ -141,6 +141,7 @@ struct Native {
 }
 
 /// The interpreter, the objects, and who owns what.
+#[allow(clippy::vec_box, reason = "they are known by their addresses")]
 pub struct World {
     natives: RefCell<Vec<Box<Native>>>,
     wrappers: RefCell<Vec<Box<Wrapped>>>,
@@ -153,6 +154,8 @@ pub struct World {
     attached: Cell<bool>,
     list: DeferredList,
     put_off: RefCell<Vec<Deferred>>,
+    /// Nodes that a drain further up the stack has yet to hand out.
+    left: Cell<usize>,
     inside: RefCell<Vec<Inside<'static>>>,
     closed: Cell<bool>,
 }
@@ -312,17 +315,16 @@ impl World {
         let was_empty = self.put_off.borrow().is_empty();
         self.put_off.borrow_mut().push(node);
         // SAFETY: the node is ours, and becomes the list's.
-        assert_eq!(
-            unsafe { self.list.push(node, |to| link.set(to)) },
-            was_empty
-        );
+        let was_first = unsafe { self.list.push(node, |to| link.set(to)) };
+        assert_eq!(was_first, was_empty);
     }
 
     fn drain(&self) {
         let mut wanted = std::mem::take(&mut *self.put_off.borrow_mut());
+        let outer = self.left.get();
         assert_eq!(
             (self.list.len(), self.list.is_empty()),
-            (wanted.len(), wanted.is_empty())
+            (wanted.len() + outer, wanted.is_empty())
         );
         let link = |node: Deferred| match node {
             Deferred::Storage(wrapper) => wrapped(wrapper).link.get(),
@@ -332,14 +334,16 @@ impl World {
         // What is put off while the list is freed goes on the list again.
         let free = |node: Deferred| {
             assert_eq!(Some(node), wanted.pop(), "the list's order");
+            self.left.set(outer + wanted.len());
             match node {
                 // SAFETY: nobody else names it.
                 Deferred::Storage(wrapper) => unsafe { self.free_storage(wrapper) },
-                // SAFETY: made by `Box::into_raw`, handed out once.
                 Deferred::Hold(hold) => {
-                    drop(unsafe { Box::from_raw(hold.cast::<Cell<usize>>().as_ptr()) })
+                    // SAFETY: made by `Box::leak`, handed out once.
+                    drop(unsafe { Box::from_raw(hold.cast::<Cell<usize>>().as_ptr()) });
                 }
             }
+            self.left.set(outer);
         };
         // SAFETY: the one thread there is, attached.
         unsafe { self.list.drain(link, free) };
@@ -706,6 +710,7 @@ impl Play for World {
             attached: Cell::new(true),
             list: DeferredList::new(),
             put_off: RefCell::default(),
+            left: Cell::new(0),
             inside: RefCell::default(),
             closed: Cell::new(false),
         }

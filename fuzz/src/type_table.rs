@@ -299,8 +299,8 @@ impl World {
             && (from.size == 0 || (from.size >= 24 && from.size >= parent_size))
             && !(from.reflected && from.size == 0)
             && !(from.reflected && parent != index::OBJECT && !parent_reflected)
-            && !(from.null == 1 && !from.fields.is_empty())
-            && !(from.null == 2 && !from.methods.is_empty())
+            && (from.null != 1 || from.fields.is_empty())
+            && (from.null != 2 || from.methods.is_empty())
             && from.methods.iter().all(|(name, _)| !name.is_empty());
         if !sound {
             return Err(status::BAD_DESCRIPTION);
