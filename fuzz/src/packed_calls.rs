@@ -67,7 +67,7 @@ fn arg(from: &mut Reader<'_>) -> Arg {
     }
 }
 
-/// A number that no value has: not below 64 one that is defined, not from 64 on.
+/// A number below 64 that no value has.
 fn junk(number: i32) -> i32 {
     match number {
         0..=4 | 8..=12 => number + 20,
@@ -475,16 +475,15 @@ impl World {
                 };
                 V::Int(x(&values[0]) + x(&values[1])).check(&result.expect("fits"));
             }
-            0 => V::None.check(&result.expect("fits")),
-            5 => {
-                if let Some(float) = &values[2] {
-                    float.check(&result.expect("fits"));
-                }
-            }
+            5 => values[2]
+                .iter()
+                .for_each(|float| float.check(result.as_ref().expect("fits"))),
             _ => {
                 let result = result.expect("fits");
-                if let Some(value) = &values[0] {
-                    value.check(&result);
+                match values.first() {
+                    Some(Some(value)) => value.check(&result),
+                    Some(None) => {}
+                    None => V::None.check(&result),
                 }
             }
         }

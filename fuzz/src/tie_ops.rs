@@ -13,132 +13,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use py_binding::tie::deferred::{Deferred, DeferredList};
 use py_binding::tie::gate::{Gate, Inside};
-use py_binding::tie::step::Storage;
-use py_binding::tie::{
-    Adopted, Host, Object, State, Word, Wrapper, adopt, dealloc, hit, kept_storage, release, wrap,
-};
+use py_binding::tie::{Host, Object, State, Wrapper, hit, kept_storage, release};
 
-use crate::program::{Op, Play, Reader, at};
+use crate::program::{Play, at};
 
-/// An operation. Bytes pick from the lists of references that the program owns.
-#[derive(Clone, Debug)]
-pub enum TieOp {
-    /// A native object, tied or not.
-    New(bool),
-    /// Another strong reference.
-    Clone(u8),
-    /// A strong reference goes.
-    Drop(u8),
-    /// A weak reference.
-    Weak(u8),
-    /// A weak reference goes.
-    DropWeak(u8),
-    /// The object is shown; the reference is kept, or goes along.
-    Wrap(u8, bool),
-    /// The fast path.
-    Hit(u8),
-    /// A class call binds a new wrapper to the object.
-    Adopt(u8),
-    /// Another Python reference.
-    IncPy(u8),
-    /// A Python reference goes.
-    DecPy(u8),
-    /// A Python reference goes; if it was the last, the interpreter parks the wrapper.
-    Park(u8),
-    /// A parked wrapper's turn has come.
-    Unpark(u8),
-    /// A move.
-    Release(u8),
-    /// The wrapper's class gets state, or loses it.
-    Stateless(u8, bool),
-    /// The next wrapper cannot be made.
-    FailFresh,
-    /// What Python code does at the next callback.
-    Nest(Vec<TieOp>),
-    /// Whether the thread is attached when objects die.
-    Attached(bool),
-    /// The list of what was put off is freed.
-    Drain,
-    /// A hold is put off.
-    Hold,
-    /// The gate is entered, left, closed, or opened in a forked child.
-    Gate(u8),
-    /// Any word at all.
-    Bits(u64),
-}
+mod doors;
+mod ops;
+mod parts;
 
-impl TieOp {
-    fn plain(from: &mut Reader<'_>) -> Self {
-        match from.byte() % 32 {
-            0 | 1 => Self::New(from.byte() % 8 != 0),
-            2 => Self::Clone(from.byte()),
-            3..=5 => Self::Drop(from.byte()),
-            6 => Self::Weak(from.byte()),
-            7 => Self::DropWeak(from.byte()),
-            8..=11 => Self::Wrap(from.byte(), from.flag()),
-            12 => Self::Hit(from.byte()),
-            13 | 14 => Self::Adopt(from.byte()),
-            15 => Self::IncPy(from.byte()),
-            16..=19 => Self::DecPy(from.byte()),
-            20 => Self::Park(from.byte()),
-            21 => Self::Unpark(from.byte()),
-            22 => Self::Release(from.byte()),
-            23 => Self::Stateless(from.byte(), from.flag()),
-            24 => Self::FailFresh,
-            25 => Self::Attached(from.flag()),
-            26 => Self::Drain,
-            27 => Self::Hold,
-            28 | 29 => Self::Gate(from.byte()),
-            _ => Self::Bits(from.edge()),
-        }
-    }
-}
-
-impl Op for TieOp {
-    fn decode(from: &mut Reader<'_>) -> Self {
-        if from.byte() % 8 == 0 {
-            let count = 1 + from.below(4);
-            return Self::Nest((0..count).map(|_| Self::plain(from)).collect());
-        }
-        Self::plain(from)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Life {
-    Alive,
-    Dying,
-    Kept,
-    PutOff,
-    Freed,
-}
-
-/// A wrapper's storage. It stays readable to the end, so that each use of it can be judged.
-#[repr(align(16))]
-struct Wrapped {
-    count: Cell<u32>,
-    handle: Cell<Option<Object>>,
-    stateless: Cell<bool>,
-    life: Cell<Life>,
-    link: Cell<usize>,
-}
-
-/// What the word of an object should say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Canon {
-    Nobody,
-    Active(Wrapper),
-    Kept(Wrapper),
-}
-
-#[repr(align(16))]
-struct Native {
-    word: AtomicUsize,
-    tied: bool,
-    strong: Cell<u32>,
-    weak: Cell<u32>,
-    canon: Cell<Canon>,
-}
+pub use ops::TieOp;
+use parts::{Canon, Life, Native, Wrapped, bits_of, native, peek, wrapped};
 
 /// The interpreter, the objects, and who owns what.
 #[allow(clippy::vec_box, reason = "they are known by their addresses")]
@@ -161,23 +45,6 @@ pub struct World {
 }
 
 static GATE: Gate = Gate::open();
-
-/// What a word says.
-fn peek(word: &AtomicUsize) -> Word {
-    Word::from_bits(word.load(Ordering::Relaxed))
-}
-
-fn native<'a>(object: Object) -> &'a Native {
-    // SAFETY: natives are boxed and stay until the world's end.
-    unsafe { object.cast::<Native>().as_ref() }
-}
-
-fn wrapped<'a>(wrapper: Wrapper) -> &'a Wrapped {
-    // SAFETY: storage is boxed and stays until the world's end.
-    let wrapped: &Wrapped = unsafe { wrapper.cast().as_ref() };
-    assert_ne!(wrapped.life.get(), Life::Freed, "freed storage was touched");
-    wrapped
-}
 
 // SAFETY: each method does what the trait says, to structs.
 unsafe impl Host for World {
@@ -362,111 +229,6 @@ impl World {
         let mut list = list.borrow_mut();
         let place = at(&list, pick)?;
         Some(list.swap_remove(place))
-    }
-
-    /// Shows an object, taking the reference.
-    fn show(&self, object: Object) {
-        let native = native(object);
-        let (before, calm) = (native.canon.get(), self.nested.borrow().is_empty());
-        let may_fail = self.fail_fresh.get();
-        // What is found there and alive or kept is taken at once, before anything else can run.
-        let found = match before {
-            Canon::Active(wrapper) if wrapped(wrapper).count.get() > 0 => Some(wrapper),
-            Canon::Kept(wrapper) => Some(wrapper),
-            _ => None,
-        };
-        if let (Canon::Kept(wrapper), true) = (before, native.tied) {
-            native.canon.set(Canon::Active(wrapper));
-        }
-        // SAFETY: the reference is ours, and the one thread is attached.
-        match unsafe { wrap(self, object) } {
-            Err(()) => {
-                assert!(found.is_none() && (may_fail || !calm));
-                // Nothing has changed, but by what ran in between.
-                assert!(!calm || native.canon.get() == before || native.strong.get() == 0);
-            }
-            Ok(wrapper) => {
-                let shown = wrapped(wrapper);
-                assert_eq!(shown.life.get(), Life::Alive);
-                assert!(shown.count.get() > 0);
-                if !native.tied {
-                    assert_eq!((shown.count.get(), shown.handle.get()), (1, Some(object)));
-                } else if let Some(found) = found {
-                    assert_eq!(wrapper, found, "not the object's own wrapper");
-                    assert!(!calm || shown.handle.get() == Some(object));
-                } else if calm {
-                    assert_eq!((shown.count.get(), shown.handle.get()), (1, Some(object)));
-                    native.canon.set(Canon::Active(wrapper));
-                } else if shown.handle.get() == Some(object) {
-                    native.canon.set(Canon::Active(wrapper));
-                }
-                self.python.borrow_mut().push(wrapper);
-            }
-        }
-    }
-
-    /// A wrapper's Python count is 0, and its turn has come.
-    fn teardown(&self, wrapper: Wrapper) {
-        let dying = wrapped(wrapper);
-        assert_eq!((dying.life.get(), dying.count.get()), (Life::Dying, 0));
-        let mut kept = false;
-        if let Some(object) = dying.handle.get() {
-            let native = native(object);
-            if native.canon.get() == Canon::Active(wrapper) {
-                let others = native.strong.get() > 1 || native.weak.get() > 0;
-                kept = dying.stateless.get() && others;
-                native.canon.set(if kept {
-                    Canon::Kept(wrapper)
-                } else {
-                    Canon::Nobody
-                });
-            }
-        }
-        if kept {
-            dying.life.set(Life::Kept);
-        }
-        // SAFETY: its count is 0, and nobody reaches it through Python.
-        let storage = unsafe { dealloc(self, wrapper) };
-        assert_eq!(storage, if kept { Storage::Keep } else { Storage::Free });
-    }
-
-    fn dec_py(&self, wrapper: Wrapper, park: bool) {
-        let dying = wrapped(wrapper);
-        dying.count.set(dying.count.get() - 1);
-        if dying.count.get() == 0 {
-            dying.life.set(Life::Dying);
-            if park {
-                self.parked.borrow_mut().push(wrapper);
-            } else {
-                self.teardown(wrapper);
-            }
-        }
-    }
-
-    fn construct(&self, object: Object) {
-        let native = native(object);
-        let made = self.empty_wrapper();
-        let wanted = match native.canon.get() {
-            _ if !native.tied => None,
-            Canon::Active(wrapper) if wrapped(wrapper).count.get() > 0 => Some(wrapper),
-            Canon::Kept(wrapper) => Some(wrapper),
-            _ => None,
-        };
-        if native.tied {
-            native.canon.set(Canon::Active(wanted.unwrap_or(made)));
-        }
-        // SAFETY: the wrapper is new; the reference is ours.
-        match unsafe { adopt(self, made, object) } {
-            Adopted::Bound => {
-                assert_eq!(wanted, None);
-                self.python.borrow_mut().push(made);
-            }
-            Adopted::Other(other) => {
-                assert_eq!(Some(other), wanted);
-                self.python.borrow_mut().push(other);
-                self.dec_py(made, false);
-            }
-        }
     }
 
     fn play(&self, op: &TieOp) {
@@ -666,31 +428,6 @@ impl World {
             assert_eq!(peek(&object.word).state(), wanted);
         }
     }
-}
-
-/// Whatever the bits, a word can be read, and says the same when it is written again.
-fn bits_of(bits: usize) {
-    let word = Word::from_bits(bits);
-    let state = word.state();
-    let named = match state {
-        State::Detached => None,
-        State::Active(wrapper) | State::Inactive(wrapper) | State::Reviving(wrapper) => {
-            Some(wrapper)
-        }
-    };
-    assert_eq!(named.is_none(), bits & !7 == 0);
-    assert_eq!(word.is_locked(), bits & 4 != 0);
-    assert_eq!(word.active(), (bits & 7 == 0).then_some(named).flatten());
-    assert_eq!(Word::of(state).state(), state);
-    assert_eq!(word.locked().state(), state);
-    assert_eq!(
-        kept_storage(word),
-        if let State::Inactive(kept) = state {
-            Some(kept)
-        } else {
-            None
-        }
-    );
 }
 
 impl Play for World {

@@ -9,15 +9,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use object_core::abi::{ByteSlice, FieldKind, MethodInfo, TypeDesc, field_flags, type_flags};
 use object_core::table::register_status as status;
 use object_core::{
-    FieldSpec, Object, ObjectArc, ObjectRef, TypeName, holds_references, is_instance, read_field,
-    register_reflected, runtime, try_new_reflected, type_index as index, type_index_of, type_info,
-    write_field,
+    Object, TypeName, is_instance, runtime, type_index as index, type_index_of, type_info,
 };
 
 use crate::heap::{self, failing};
 use crate::objects::Point;
-use crate::program::{Op, Play, Reader, at};
-use crate::values::V;
+use crate::program::{Play, at};
+
+mod made;
+mod ops;
+mod reflect;
+
+use made::Made;
+pub use ops::{Description, Field, Pick, TypeOp};
 
 /// A field as the ABI lays it out; ours, because C fills it in.
 #[repr(C)]
@@ -46,126 +50,6 @@ struct RawMethod {
 const _: () = assert!(size_of::<RawField>() == size_of::<object_core::abi::FieldInfo>());
 const _: () = assert!(size_of::<RawMethod>() == size_of::<MethodInfo>());
 
-/// A type, by what is known of it.
-#[derive(Clone, Copy, Debug)]
-pub enum Pick {
-    /// The type itself.
-    This,
-    /// The root.
-    Root,
-    /// Another fixed type.
-    Array,
-    /// A Rust type.
-    Point,
-    /// One that a program registered.
-    Known(u8),
-    /// Any number.
-    Number(i32),
-}
-
-/// A field that may be impossible.
-#[derive(Clone, Debug)]
-pub struct Field {
-    name: Vec<u8>,
-    kind: u8,
-    offset: u32,
-    flags: u32,
-    of: Pick,
-}
-
-/// A description that may be impossible.
-#[derive(Clone, Debug)]
-pub struct Description {
-    key: u8,
-    parent: Pick,
-    reflected: bool,
-    size: u32,
-    align: u32,
-    fields: Vec<Field>,
-    methods: Vec<(Vec<u8>, u8)>,
-    /// The fields' or the methods' address is null.
-    null: u8,
-}
-
-/// An operation.
-#[derive(Debug)]
-pub enum TypeOp {
-    /// Registers by description; the heap's n-th allocation fails.
-    Describe(Description, usize),
-    /// Registers by reflection.
-    Reflect(u8, Pick, Vec<Field>, usize),
-    /// An object of a reflected type.
-    Make(u8, usize),
-    /// An object goes.
-    Drop(u8),
-    /// A value into a field; the heap's n-th allocation fails.
-    Write(u8, u8, V, usize),
-    /// Asks for a type that may not be there.
-    Look(i32),
-}
-
-fn pick(from: &mut Reader<'_>) -> Pick {
-    match from.byte() % 16 {
-        0..=2 => Pick::This,
-        3..=8 => Pick::Root,
-        9 => Pick::Array,
-        10 => Pick::Point,
-        11..=14 => Pick::Known(from.byte()),
-        _ => Pick::Number(from.edge() as i32),
-    }
-}
-
-fn field(from: &mut Reader<'_>) -> Field {
-    Field {
-        name: from.bytes(5),
-        kind: from.byte() % 18,
-        offset: match from.byte() {
-            small @ 0..=199 => u32::from(small) * 4,
-            _ => from.edge() as u32,
-        },
-        flags: from.byte().into(),
-        of: pick(from),
-    }
-}
-
-impl Op for TypeOp {
-    fn decode(from: &mut Reader<'_>) -> Self {
-        let fail = |from: &mut Reader<'_>| from.byte().saturating_sub(240).into();
-        match from.byte() % 12 {
-            0..=3 => {
-                let description = Description {
-                    key: from.byte(),
-                    parent: pick(from),
-                    reflected: from.flag(),
-                    size: match from.byte() {
-                        small @ 0..=199 => u32::from(small) * 8,
-                        _ => from.edge() as u32,
-                    },
-                    align: match from.byte() {
-                        power @ 0..=199 => 1 << (power % 8),
-                        _ => from.edge() as u32,
-                    },
-                    fields: (0..from.below(6)).map(|_| field(from)).collect(),
-                    methods: (0..from.below(3))
-                        .map(|_| (from.bytes(4), from.byte()))
-                        .collect(),
-                    null: from.byte() % 32,
-                };
-                Self::Describe(description, fail(from))
-            }
-            4 | 5 => {
-                let (key, parent) = (from.byte(), pick(from));
-                let fields = (0..from.below(6)).map(|_| field(from)).collect();
-                Self::Reflect(key, parent, fields, fail(from))
-            }
-            6 => Self::Make(from.byte(), fail(from)),
-            7 => Self::Drop(from.byte()),
-            8..=10 => Self::Write(from.byte(), from.byte(), V::decode(from, 1), fail(from)),
-            _ => Self::Look(from.edge() as i32),
-        }
-    }
-}
-
 /// A field of a type that is in the table.
 #[derive(Clone, Debug, PartialEq)]
 struct Slot {
@@ -185,18 +69,13 @@ struct Known {
     size: u32,
     align: u32,
     fields: Vec<Slot>,
+    /// As what it was registered.
+    from: Description,
     /// The fields of all ancestors, then its own.
     all: Vec<Slot>,
 }
 
 static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
-
-/// A reflected object and what its fields hold.
-struct Made {
-    object: ObjectRef,
-    number: i32,
-    values: Vec<V>,
-}
 
 /// The table's model, and objects.
 pub struct World {
@@ -233,6 +112,7 @@ impl Play for World {
                 self.reflect(*key, *parent, fields, *fail);
                 self.blocks += heap::live() - before;
             }
+            TypeOp::Again(which, change, field, to) => self.again(*which, *change, *field, *to),
             TypeOp::Make(which, fail) => self.make(*which, *fail),
             TypeOp::Drop(which) => {
                 if let Some(place) = at(&self.objects, *which) {
@@ -406,6 +286,34 @@ impl World {
         self.settle(answer, failed, taken, key, parent, from, wanted);
     }
 
+    /// A type that is there, described again; the slightest change is a conflict.
+    fn again(&mut self, which: u8, change: u8, field: u8, to: u64) {
+        let Some(place) = at(&self.known, which) else {
+            return;
+        };
+        let mut from = self.known[place].from.clone();
+        let field = at(&from.fields, field).map(|place| &mut from.fields[place]);
+        match (change % 12, field) {
+            (0, _) => from.size = to as u32,
+            (1, _) => from.align = to as u32,
+            (2, _) => from.reflected ^= true,
+            (3, _) => from.parent = Pick::Known(to as u8),
+            (4, _) => drop(from.fields.pop()),
+            // Methods and documentation may change.
+            (5, _) => from.methods.clear(),
+            (6, Some(field)) => field.kind = to as u8 % 18,
+            (7, Some(field)) => field.offset = to as u32,
+            (8, Some(field)) => field.flags ^= 1 << (to % 32),
+            (9, Some(field)) => field.name.push(b'_'),
+            (10, Some(field)) => field.of = Pick::Root,
+            _ => {}
+        }
+        let before = heap::live();
+        self.describe(&from, 0);
+        drop(from);
+        assert!(heap::live() <= before, "a type registered twice");
+    }
+
     #[allow(
         clippy::too_many_arguments,
         reason = "one call, of what both ways to register know"
@@ -496,6 +404,15 @@ impl World {
         }
         all.extend(fields.iter().cloned());
         let (reflected, size, align) = (from.reflected, from.size, from.align);
+        // By number: what is picked is another one when there are more.
+        let mut from = Description {
+            parent: Pick::Number(parent),
+            null: 0,
+            ..from.clone()
+        };
+        for field in &mut from.fields {
+            field.of = Pick::Number(self.number(field.of));
+        }
         self.known.push(Known {
             number,
             key,
@@ -504,80 +421,10 @@ impl World {
             size,
             align,
             fields,
+            from,
             all,
         });
         self.look(number);
-    }
-
-    fn reflect(&mut self, key: u8, parent: Pick, fields: &[Field], fail: usize) {
-        let parent = self.number(parent);
-        let bytes = key_of(key);
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            return;
-        };
-        let names: Vec<String> = fields
-            .iter()
-            .map(|field| String::from_utf8_lossy(&field.name).into_owned())
-            .collect();
-        let kind = |field: &Field| FieldKind::ALL[usize::from(field.kind) % FieldKind::ALL.len()];
-        let specs: Vec<FieldSpec<'_>> = fields
-            .iter()
-            .zip(&names)
-            .map(|(field, name)| FieldSpec {
-                name,
-                doc: "",
-                kind: kind(field),
-                flags: field.flags,
-                type_index: self.number(field.of),
-            })
-            .collect();
-        // Where the fields come to lie.
-        let root = parent == index::OBJECT;
-        let facts = self
-            .facts(parent)
-            .filter(|&(_, reflected)| root || reflected);
-        let mut end = facts.map_or(24, |(size, _)| if root { 24 } else { size });
-        let mut placed = Vec::new();
-        let mut overflow = false;
-        for (field, name) in fields.iter().zip(&names) {
-            let wanted = u64::from(end).next_multiple_of(kind(field).align() as u64);
-            let behind = wanted + kind(field).size() as u64;
-            overflow |= behind > u32::MAX.into();
-            end = behind as u32;
-            placed.push(Field {
-                name: name.clone().into_bytes(),
-                kind: kind(field) as u8,
-                offset: wanted as u32,
-                ..field.clone()
-            });
-        }
-        overflow |= end > u32::MAX - 7;
-        let described = Description {
-            key,
-            parent: Pick::Number(parent),
-            reflected: true,
-            size: if overflow { 0 } else { end.next_multiple_of(8) },
-            align: 8,
-            fields: placed,
-            methods: Vec::new(),
-            null: 0,
-        };
-        let wanted = match facts {
-            None => Err(status::UNKNOWN_PARENT),
-            Some(_) if overflow => Err(status::BAD_DESCRIPTION),
-            Some(_) => self.judge(&described, parent),
-        };
-        let before = heap::live();
-        let (answer, failed) = failing(fail, || register_reflected(text, "", parent, &specs));
-        let taken = heap::live() - before;
-        let answer = answer.unwrap_or_else(|error| match error {
-            object_core::RegisterError::Conflict => status::CONFLICT,
-            object_core::RegisterError::UnknownParent => status::UNKNOWN_PARENT,
-            object_core::RegisterError::BadDescription => status::BAD_DESCRIPTION,
-            object_core::RegisterError::OutOfMemory => status::OUT_OF_MEMORY,
-            other => panic!("{other}"),
-        });
-        self.settle(answer, failed, taken, bytes, parent, &described, wanted);
     }
 
     /// The table's word on a type against the model's.
@@ -622,131 +469,5 @@ impl World {
             assert_eq!(is_instance(number, other.number), descends);
         }
         assert!(is_instance(number, index::OBJECT));
-    }
-
-    fn make(&mut self, which: u8, fail: usize) {
-        let Some(place) = at(&self.known, which) else {
-            return;
-        };
-        let known = &self.known[place];
-        if known.size > 1 << 14 || known.align > 1 << 14 {
-            return;
-        }
-        let info = type_info(known.number).expect("registered");
-        let (made, failed) = failing(fail, || try_new_reflected(info, !holds_references(info)));
-        match made {
-            Err(_) => assert!(failed || !known.reflected),
-            Ok(object) => {
-                assert!(known.reflected);
-                assert_eq!(ObjectArc::header(&object).type_index(), known.number);
-                let values = known.all.iter().map(|slot| zero(slot.kind)).collect();
-                let (number, made) = (known.number, self.objects.len());
-                if made < 32 {
-                    self.objects.push(Made {
-                        object,
-                        number,
-                        values,
-                    });
-                }
-            }
-        }
-        self.compare();
-    }
-
-    fn write(&mut self, which: u8, field: u8, value: &V, fail: usize) {
-        let Some(place) = at(&self.objects, which) else {
-            return;
-        };
-        let number = self.objects[place].number;
-        let all = self.find(number).expect("known").all.clone();
-        let Some(field) = at(&all, field) else { return };
-        let slot = &all[field];
-        let info = type_info(number).expect("registered");
-        let field_info = info.all_fields().nth(field).expect("as many");
-        let Ok(any) = value.make() else { return };
-        let made = &mut self.objects[place];
-        let object = ObjectArc::as_ptr(&made.object);
-        // SAFETY: a live object of the field's type, which nobody else reads.
-        let write = || unsafe { write_field(object, field_info, any.view()) };
-        let (written, failed) = failing(fail, write);
-        drop(any);
-        match (written, fitted(slot, value)) {
-            (Ok(()), Some(stored)) => made.values[field] = stored,
-            (Err(error), None) => {
-                assert!(
-                    failed || ["TypeError", "OverflowError"].contains(&error.kind()),
-                    "{error}"
-                );
-            }
-            (written, wanted) => panic!("{value:?} into {slot:?}: {written:?}, wanted {wanted:?}"),
-        }
-        self.compare();
-    }
-
-    /// Every field of every object against the model.
-    fn compare(&self) {
-        for made in &self.objects {
-            let info = type_info(made.number).expect("registered");
-            for (field, value) in info.all_fields().zip(&made.values) {
-                // SAFETY: a live object of the field's type, initialised.
-                let any = unsafe { read_field(ObjectArc::as_ptr(&made.object), field) };
-                match value {
-                    V::Float(bits) if f64::from_bits(*bits).is_nan() => {
-                        assert!(any.get::<f64>().is_ok_and(f64::is_nan));
-                    }
-                    value => value.check(&any),
-                }
-            }
-        }
-    }
-}
-
-/// What a field of zeros reads as.
-fn zero(kind: FieldKind) -> V {
-    match kind {
-        FieldKind::Bool => V::Bool(false),
-        FieldKind::F32 | FieldKind::F64 => V::Float(0),
-        FieldKind::Str
-        | FieldKind::Bytes
-        | FieldKind::Object
-        | FieldKind::Weak
-        | FieldKind::Any => V::None,
-        _ => V::Int(0),
-    }
-}
-
-/// What a field reads as when the value was written; `None` if it does not fit.
-fn fitted(slot: &Slot, value: &V) -> Option<V> {
-    let range = |low: i64, high: i64| {
-        value
-            .int()
-            .filter(|int| (low..=high).contains(int))
-            .map(V::Int)
-    };
-    let optional = slot.flags & field_flags::OPTIONAL != 0;
-    if *value == V::None && (optional || matches!(slot.kind, FieldKind::Weak)) {
-        return Some(zero(slot.kind));
-    }
-    match slot.kind {
-        FieldKind::I8 => range(i8::MIN.into(), i8::MAX.into()),
-        FieldKind::I16 => range(i16::MIN.into(), i16::MAX.into()),
-        FieldKind::I32 => range(i32::MIN.into(), i32::MAX.into()),
-        FieldKind::I64 => range(i64::MIN, i64::MAX),
-        FieldKind::U8 => range(0, u8::MAX.into()),
-        FieldKind::U16 => range(0, u16::MAX.into()),
-        FieldKind::U32 => range(0, u32::MAX.into()),
-        FieldKind::U64 => range(0, i64::MAX),
-        FieldKind::F32 => value
-            .float()
-            .map(|float| V::Float(f64::from(float as f32).to_bits())),
-        FieldKind::F64 => value.float().map(|float| V::Float(float.to_bits())),
-        FieldKind::Bool => matches!(value, V::Bool(_)).then(|| value.clone()),
-        FieldKind::Str => matches!(value, V::Str(_)).then(|| value.clone()),
-        FieldKind::Bytes => matches!(value, V::Bytes(_)).then(|| value.clone()),
-        FieldKind::Object => value.is_object_of(slot.of).then(|| value.clone()),
-        // Nobody else keeps it.
-        FieldKind::Weak => value.is_object_of(slot.of).then_some(V::None),
-        FieldKind::Any => Some(value.clone()),
-        _ => None,
     }
 }
