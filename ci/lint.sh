@@ -6,11 +6,15 @@ export PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1
 say "cargo fmt"
 cargo fmt --all --check
 (cd examples/kernel && cargo fmt --check)
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 say "clippy"
 cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 cargo clippy --quiet --locked -p alloc-header --no-default-features --all-targets -- -D warnings
 cargo clippy --quiet --locked -p object-core --no-default-features -- -D warnings
 cargo clippy --quiet --locked -p object-core --no-default-features --features infallible,default-backing --all-targets -- -D warnings
+cargo clippy --quiet --locked -p object-core --no-default-features --features default-backing --all-targets -- -D warnings
+cargo clippy --quiet --locked -p object-core --features allocator-api2 --all-targets -- -D warnings
+cargo clippy --quiet --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 cargo clippy --quiet --locked -p py-binding --no-default-features --all-targets -- -D warnings
 if [ "$(uname -sm)" = "Linux x86_64" ]; then
     (cd examples/kernel && cargo clippy --quiet --locked --target-dir "$target/kernel" -- -D warnings)

@@ -7,8 +7,13 @@ cargo test --quiet --locked --workspace --exclude py-binding
 say "Rust tests without std"
 cargo test --quiet --locked -p alloc-header --no-default-features
 cargo test --quiet --locked -p object-core --no-default-features --features infallible,default-backing
+cargo test --quiet --locked -p object-core --no-default-features --features default-backing
+say "every constructor without memory, over every backing"
+cargo test --quiet --locked -p object-core --features allocator-api2 --test fault_sweep
 say "the tie without an interpreter"
 cargo test --quiet --locked -p py-binding --no-default-features
+say "the fuzzers' corpus and random programs"
+cargo test --quiet --locked --manifest-path fuzz/Cargo.toml
 say "nothing hidden: no std, no alloc"
 bash ci/no_std.sh
 say "libraries that the Python tests load"

@@ -108,7 +108,7 @@ fn pack(bytes: &[u8], small: i32, large: i32) -> Result<RawAny, NewError> {
     Ok(RawAny::object(large, object.as_ptr()))
 }
 
-/// The bytes of a string or bytes value; `None` for anything else.
+/// The bytes of a string or bytes value; `None` for anything else, and for an address that is null.
 ///
 /// # Safety
 ///
@@ -120,17 +120,27 @@ pub(crate) unsafe fn raw_bytes(raw: &RawAny) -> Option<&[u8]> {
             let bytes = unsafe { &raw.value.bytes };
             bytes.get(..raw.small_len as usize)
         }
-        // SAFETY: the type says which object it is; alive by the caller's contract.
-        type_index::STR => Some(unsafe { &*raw.value.object.cast::<StrObj>() }.bytes()),
-        // SAFETY: as above.
-        type_index::BYTES => Some(unsafe { &*raw.value.object.cast::<BytesObj>() }.bytes()),
-        // SAFETY: as above: a NUL-terminated string.
-        type_index::RAW_STR => Some(unsafe {
-            core::ffi::CStr::from_ptr(raw.value.pointer.cast()).to_bytes()
-        }),
+        type_index::STR => {
+            let object = raw.as_object()?.cast::<StrObj>();
+            // SAFETY: the type says which object it is; alive by the caller's contract.
+            Some(unsafe { object.as_ref() }.bytes())
+        }
+        type_index::BYTES => {
+            let object = raw.as_object()?.cast::<BytesObj>();
+            // SAFETY: as above.
+            Some(unsafe { object.as_ref() }.bytes())
+        }
+        type_index::RAW_STR => {
+            // SAFETY: the type says that an address was written.
+            let text = NonNull::new(unsafe { raw.value.pointer })?;
+            // SAFETY: alive by the caller's contract: a NUL-terminated string.
+            Some(unsafe { core::ffi::CStr::from_ptr(text.as_ptr().cast()) }.to_bytes())
+        }
         type_index::BYTE_SLICE_PTR => {
-            // SAFETY: as above: a run of bytes.
-            Some(unsafe { (*raw.value.pointer.cast::<ByteSlice>()).as_bytes() })
+            // SAFETY: the type says that an address was written.
+            let bytes = NonNull::new(unsafe { raw.value.pointer })?.cast::<ByteSlice>();
+            // SAFETY: alive by the caller's contract: a run of bytes.
+            Some(unsafe { bytes.as_ref().as_bytes() })
         }
         _ => None,
     }

@@ -277,7 +277,8 @@ fn key_of(number: i32, desc: &TypeDesc) -> ByteSlice {
 }
 
 /// Whether the description can be: names not empty, kinds known, fields inside the body and behind
-/// the header, offsets aligned, their types known; a reflected type is reflected from the root on.
+/// the header, offsets aligned, their types known; a reflected type is reflected from the root on,
+/// and its fields lie behind its parent's and apart.
 ///
 /// # Safety
 ///
@@ -290,11 +291,11 @@ unsafe fn is_sound(desc: &TypeDesc, parent: &TypeInfo) -> bool {
     if desc.size != 0 && (desc.size < head || desc.size < parent.size) {
         return false;
     }
-    if desc.flags & type_flags::REFLECTED != 0 {
-        let is_root = parent.type_index == index::OBJECT;
-        if desc.size == 0 || !(is_root || parent.flags & type_flags::REFLECTED != 0) {
-            return false;
-        }
+    let is_reflected = desc.flags & type_flags::REFLECTED != 0;
+    let is_root = parent.type_index == index::OBJECT;
+    let reflected_above = is_root || parent.flags & type_flags::REFLECTED != 0;
+    if is_reflected && (desc.size == 0 || !reflected_above) {
+        return false;
     }
     if (desc.num_fields > 0 && desc.fields.is_null())
         || (desc.num_methods > 0 && desc.methods.is_null())
@@ -303,10 +304,30 @@ unsafe fn is_sound(desc: &TypeDesc, parent: &TypeInfo) -> bool {
     }
     // SAFETY: the caller's contract.
     let (fields, methods) = unsafe { (fields_of(desc), methods_of(desc)) };
-    fields.iter().all(|field| field.fits(desc, head)) && methods.iter().all(|method| method.name.len > 0)
+    fields.iter().all(|field| field.fits(desc, head))
+        && methods.iter().all(|method| method.name.len > 0)
+        && (!is_reflected || lie_apart(fields, if is_root { head } else { parent.size }))
+}
+
+/// Whether no field reaches into another, nor in front of `start`. Reflected bodies are read, written
+/// and dropped field by field: of two kinds at one place one would be read as the other.
+fn lie_apart(fields: &[FieldInfo], start: u32) -> bool {
+    fields.iter().enumerate().all(|(at, field)| {
+        let place = field.place();
+        place.start >= start as usize
+            && fields[..at].iter().map(FieldInfo::place).all(|other| {
+                other.end <= place.start || place.end <= other.start
+            })
+    })
 }
 
 impl FieldInfo {
+    /// Where it lies in the body; empty if its kind is unknown.
+    fn place(&self) -> core::ops::Range<usize> {
+        let start = self.offset as usize;
+        start..start + FieldKind::from_number(self.kind).map_or(0, FieldKind::size)
+    }
+
     fn fits(&self, desc: &TypeDesc, head: u32) -> bool {
         let Some(kind) = FieldKind::from_number(self.kind) else { return false };
         let end = self.offset.checked_add(kind.size() as u32);

@@ -79,12 +79,15 @@ impl Callee {
 
     #[cold]
     fn wrong_count(&self, takes: usize, got: usize) -> Error {
-        let takes = match takes {
-            0 => Cow::Borrowed("no arguments"),
-            1 => Cow::Borrowed("1 argument"),
-            many => Cow::Owned(format!("{many} arguments")),
-        };
-        Error::format("TypeError", format_args!("{self} takes {takes}, got {got}"))
+        if takes == 0 {
+            let kind = "TypeError";
+            return Error::format(kind, format_args!("{self} takes no arguments, got {got}"));
+        }
+        let plural = if takes == 1 { "" } else { "s" };
+        Error::format(
+            "TypeError",
+            format_args!("{self} takes {takes} argument{plural}, got {got}"),
+        )
     }
 
     /// The argument at `index`, which is there by [`check_count`](Self::check_count).
@@ -138,12 +141,21 @@ impl Callee {
 }
 
 /// What to say of an int that is too large for the integer type asked for.
-pub(crate) fn too_wide(view: AnyView<'_>, error: CastError) -> Option<String> {
-    let narrow = ["i8", "i16", "i32", "u8", "u16", "u32"].contains(&error.expected());
-    (narrow && view.type_index() == type_index::INT).then(|| {
-        format!(
-            "expected an int that fits {}, got {view:?}",
-            error.expected()
-        )
-    })
+pub(crate) struct TooWide<'a> {
+    expected: &'static str,
+    got: AnyView<'a>,
+}
+
+impl fmt::Display for TooWide<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, got } = self;
+        write!(f, "expected an int that fits {expected}, got {got:?}")
+    }
+}
+
+/// Whether that is what is wrong.
+pub(crate) fn too_wide(view: AnyView<'_>, error: CastError) -> Option<TooWide<'_>> {
+    let (expected, got) = (error.expected(), view);
+    let narrow = ["i8", "i16", "i32", "u8", "u16", "u32"].contains(&expected);
+    (narrow && view.type_index() == type_index::INT).then_some(TooWide { expected, got })
 }

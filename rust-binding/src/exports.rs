@@ -3,11 +3,15 @@
 use std::any::type_name;
 use std::borrow::Cow;
 
-use object_core::{Error, Function, Object, ObjectArc, RegisterError, catch, type_index_of};
+use object_core::{
+    AllocError, Error, Function, NewError, Object, ObjectArc, RegisterError, catch, type_index_of,
+};
 
-use crate::typed::{TypedFn, typed};
+use crate::typed::{TypedFn, try_typed};
 
 /// What a library exports, while it is being collected. Nothing is registered yet.
+///
+/// If there is no memory for a part of it, that is remembered, and [`register`] raises it.
 ///
 /// # Invariants
 ///
@@ -16,6 +20,7 @@ use crate::typed::{TypedFn, typed};
 pub struct Exports {
     types: Vec<ExportedType>,
     functions: Vec<(Cow<'static, str>, Function)>,
+    error: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -34,9 +39,7 @@ impl Exports {
     where
         F: TypedFn<Args>,
     {
-        let name = name.into();
-        let function = typed(name.clone(), function);
-        self.add(name, function)
+        self.made(name.into(), |name| try_typed(name, function))
     }
 
     /// Exports a typed function that may run while the caller's interpreter is released: one that
@@ -49,23 +52,45 @@ impl Exports {
     where
         F: TypedFn<Args>,
     {
-        let name = name.into();
-        let function = typed(name.clone(), function).releasing_interpreter();
-        self.add(name, function)
+        self.made(name.into(), |name| {
+            Ok(try_typed(name, function)?.releasing_interpreter())
+        })
+    }
+
+    fn made(
+        &mut self,
+        name: Cow<'static, str>,
+        make: impl FnOnce(Cow<'static, str>) -> Result<Function, NewError>,
+    ) -> &mut Self {
+        match twice(name).and_then(|(name, again)| Ok((name, make(again)?))) {
+            Ok((name, function)) => self.add(name, function),
+            Err(error) => {
+                self.error.get_or_insert(error.into());
+                self
+            }
+        }
     }
 
     /// Exports a function object.
     pub fn add(&mut self, name: impl Into<Cow<'static, str>>, function: Function) -> &mut Self {
-        self.functions.push((name.into(), function));
+        if self.functions.try_reserve(1).is_ok() {
+            self.functions.push((name.into(), function));
+        } else {
+            self.error.get_or_insert_with(Error::out_of_memory);
+        }
         self
     }
 
     /// Exports an object type, so that frontends know it before the first object is made.
     pub fn object_type<T: Object>(&mut self) -> &mut Self {
-        self.types.push(ExportedType {
-            rust_name: type_name::<T>(),
-            register: T::type_index,
-        });
+        if self.types.try_reserve(1).is_ok() {
+            self.types.push(ExportedType {
+                rust_name: type_name::<T>(),
+                register: T::type_index,
+            });
+        } else {
+            self.error.get_or_insert_with(Error::out_of_memory);
+        }
         self
     }
 
@@ -128,7 +153,10 @@ impl Exports {
     ///
     /// Types come first, because they cannot be taken back: a type alone is inert, nobody reaches it
     /// without a function, and registering it again is harmless.
-    fn commit(self) -> Result<(), Error> {
+    fn commit(mut self) -> Result<(), Error> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         self.check()?;
         for exported in &self.types {
             (exported.register)().map_err(|error| match error {
@@ -161,6 +189,21 @@ impl Exports {
             }
         }
     }
+}
+
+/// The name, and another for the function's messages.
+fn twice(name: Cow<'static, str>) -> Result<(Cow<'static, str>, Cow<'static, str>), NewError> {
+    let again = match &name {
+        Cow::Borrowed(name) => Cow::Borrowed(*name),
+        Cow::Owned(name) => {
+            let mut copy = String::new();
+            copy.try_reserve_exact(name.len())
+                .map_err(|_| NewError::Alloc(AllocError::new(name.len(), 1)))?;
+            copy.push_str(name);
+            Cow::Owned(copy)
+        }
+    };
+    Ok((name, again))
 }
 
 /// Collects what `collect` exports and registers it in this process: all of it, or nothing.

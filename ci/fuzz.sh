@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The fuzz targets: the corpus and random programs on stable Rust, then libFuzzer with the address
+# sanitizer, SECONDS_EACH for each target (20), or as many programs as RUNS says. TARGETS="a b": those only.
+# What libFuzzer finds on the way is kept in fuzz/corpus-work, a failing program in fuzz/artifacts.
+source "$(dirname "$0")/common.sh"
+command -v cargo >/dev/null || stop "cargo is missing: install Rust 1.85 or newer (https://rustup.rs)"
+say "the corpus and random programs"
+cargo test --quiet --locked --manifest-path fuzz/Cargo.toml
+if ! cargo +nightly --version >/dev/null 2>&1; then
+    skip fuzzing "no nightly toolchain (rustup toolchain install nightly)"
+elif ! cargo +nightly fuzz --version >/dev/null 2>&1; then
+    skip fuzzing "no cargo-fuzz (cargo install cargo-fuzz)"
+elif ! command -v c++ >/dev/null; then
+    skip fuzzing "no C++ compiler for libFuzzer (Debian: apt install g++)"
+else
+    limit="-max_total_time=${SECONDS_EACH:-20}"
+    [ -z "${RUNS:-}" ] || limit="-runs=$RUNS"
+    for one in ${TARGETS:-$(ls fuzz/corpus)}; do
+        say "$one, $limit"
+        mkdir -p "fuzz/corpus-work/$one"
+        log=$(mktemp)
+        cargo +nightly fuzz run --fuzz-dir fuzz --features libfuzzer --target-dir "$target/fuzz" "$one" \
+            "fuzz/corpus-work/$one" "fuzz/corpus/$one" -- "$limit" -max_len=256 -print_final_stats=1 \
+            >"$log" 2>&1 || { tail -n 60 "$log"; stop "$one failed: see fuzz/artifacts/$one"; }
+        grep -E '^(Done|stat::number_of_executed_units)' "$log"
+        rm -f "$log"
+    done
+fi
