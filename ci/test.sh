@@ -6,6 +6,8 @@ say "Rust tests, all features"
 cargo test --quiet --locked --workspace --exclude py-binding
 say "Rust tests without std"
 cargo test --quiet --locked -p alloc-header --no-default-features
+cargo test --quiet --locked -p alloc-header --no-default-features --features allocator-api2
+cargo test --quiet --locked -p object-core --no-default-features --lib --tests
 cargo test --quiet --locked -p object-core --no-default-features --features infallible,default-backing
 cargo test --quiet --locked -p object-core --no-default-features --features default-backing
 say "every constructor without memory, over every backing"

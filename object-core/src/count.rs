@@ -330,6 +330,24 @@ impl Counts {
         }
     }
 
+    /// Of an object that is dead, without weak references, and not deleted yet: what
+    /// [`set_link`](Self::set_link) stored. Nobody counts there any more.
+    #[cfg(not(feature = "std"))]
+    pub(crate) fn link(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Lets the word of such an object name the next one on a list.
+    ///
+    /// # Safety
+    ///
+    /// [`Released::Both`] was the answer to this caller.
+    #[cfg(not(feature = "std"))]
+    pub(crate) unsafe fn set_link(&self, next: u64) {
+        // Relaxed: the list's lock orders it.
+        self.0.store(next, Ordering::Relaxed);
+    }
+
     /// Everything other holders did before their releasing decrements happens before what follows.
     #[inline]
     fn acquire(&self) {

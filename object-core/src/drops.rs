@@ -137,9 +137,11 @@ mod list {
 #[cfg(not(feature = "std"))]
 mod list {
     use alloc::vec::Vec;
+    use core::ptr::{NonNull, with_exposed_provenance_mut};
     use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
     use super::Due;
+    use crate::header::ObjectHeader;
 
     /// How many scopes are open. The last one to close deletes what is due, and counts until that
     /// is done, so that nothing nests meanwhile.
@@ -147,7 +149,54 @@ mod list {
     /// What is due. Only ever try-locked, and held for a push or a pop: an interrupt on the core
     /// that holds it must not wait. Whoever finds it held leaves the rest to its holder, who looks
     /// after a push whether a scope is still open ([`settle`]).
-    static LIST: spin::Mutex<Vec<Due>> = spin::Mutex::new(Vec::new());
+    static LIST: spin::Mutex<List> = spin::Mutex::new(List { dead: None, watched: Vec::new() });
+
+    /// # Invariants
+    ///
+    /// `dead` begins a list of objects that are due with body and space, each linked to the next
+    /// through its counts' word, which nobody else reads any more.
+    struct List {
+        /// A list of these needs no memory, for there may be none: objects also die because of that.
+        dead: Option<NonNull<ObjectHeader>>,
+        /// Those with weak references, whose word is still counted in.
+        watched: Vec<Due>,
+    }
+
+    // SAFETY: dead objects may be deleted on any thread, as `Due` says.
+    unsafe impl Send for List {}
+
+    impl List {
+        /// False if it cannot take it (no memory).
+        fn push(&mut self, due: Due) -> bool {
+            if due.both {
+                let next = self.dead.map_or(0, |next| next.as_ptr().expose_provenance() as u64);
+                // SAFETY: `both` was the count's answer, and the space is not freed yet.
+                unsafe { due.object.as_ref().counts().set_link(next) };
+                // INVARIANT: linked just now.
+                self.dead = Some(due.object);
+                return true;
+            }
+            let room = self.watched.try_reserve(1).is_ok();
+            if room {
+                self.watched.push(due);
+            }
+            room
+        }
+
+        fn pop(&mut self) -> Option<Due> {
+            let Some(object) = self.dead else { return self.watched.pop() };
+            // SAFETY: by the invariant it is not deleted yet, and its word is the link.
+            let next = unsafe { object.as_ref().counts().link() };
+            self.dead = NonNull::new(with_exposed_provenance_mut(next as usize));
+            // SAFETY: as above. Its deleter finds the word as it would have without a scope.
+            unsafe { object.as_ref().counts().set_link(0) };
+            Some(Due { object, both: true })
+        }
+
+        fn is_empty(&self) -> bool {
+            self.dead.is_none() && self.watched.is_empty()
+        }
+    }
 
     pub(super) fn delete(due: Due) {
         if SCOPES.load(Ordering::Relaxed) == 0 || !put_off(due) {
@@ -155,16 +204,14 @@ mod list {
         }
     }
 
-    /// False if the list cannot take it (no memory, or it is held): then it nests.
+    /// False if the list cannot take it (it is held, or there is no memory for an object with weak
+    /// references): then it nests.
     fn put_off(due: Due) -> bool {
         let Some(mut list) = LIST.try_lock() else { return false };
-        let room = list.try_reserve(1).is_ok();
-        if room {
-            list.push(due);
-        }
+        let taken = list.push(due);
         drop(list);
         settle();
-        room
+        taken
     }
 
     pub(super) fn open() {
@@ -207,7 +254,7 @@ mod list {
         while let Some(mut list) = LIST.try_lock() {
             let next = list.pop();
             let Some(due) = next else {
-                let memory = core::mem::take(&mut *list);
+                let memory = core::mem::take(&mut list.watched);
                 drop(list); // the list's own memory is freed outside the lock
                 drop(memory);
                 return;
@@ -223,7 +270,8 @@ mod list {
 ///
 /// With std every thread does this by itself and a scope does nothing. Without std there is one list
 /// for all cores, in use while any scope is open; the last one to close deletes what is on it,
-/// whichever core dropped it.
+/// whichever core dropped it. It asks for memory only for dying objects that have weak references;
+/// where there is none for those, they nest.
 #[derive(Debug)]
 #[must_use = "the scope ends where this value is dropped"]
 pub struct DropScope {

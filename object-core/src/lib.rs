@@ -31,7 +31,8 @@
 //!   [`is_instance`] and casts, once the types were registered; frozen fields, and scalar ones.
 //! - **Where freeing is allowed**: dropping the last reference. It runs the destructor and the
 //!   backing's release, so the backing's lock must mask the interrupt. [`DropScope::open`] never waits;
-//!   within a scope a death may also ask the global allocator for room on the list.
+//!   within a scope, the death of an object with weak references also asks the global allocator for
+//!   room on the list.
 //! - **Where allocation is allowed**: the constructors.
 //! - **Never**: registering a type or a function (a type's first use registers it) and looking one up
 //!   by key or name, which take a spin lock; reading or writing a [`MutField`] that holds references,

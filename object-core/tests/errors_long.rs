@@ -1,7 +1,7 @@
 //! A long row of errors. In a file, and so a process, of its own: without std the one drop scope of a
 //! process also puts off what other tests count.
 
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "default-backing", feature = "infallible"))]
 
 use object_core::Error;
 

@@ -3,9 +3,17 @@
 //!
 //! The counts in the assertions are refusals: the constructors' allocations, one by one.
 
-#![cfg(all(not(loom), feature = "infallible", feature = "std", feature = "allocator-api2"))]
+#![cfg(all(
+    not(loom),
+    feature = "infallible",
+    feature = "std",
+    feature = "allocator-api2"
+))]
 #![allow(unsafe_code)]
-#![allow(clippy::result_large_err, reason = "a value that found no room comes back as it is")]
+#![allow(
+    clippy::result_large_err,
+    reason = "a value that found no room comes back as it is"
+)]
 
 mod common;
 
@@ -86,7 +94,12 @@ thread_local! {
 }
 
 /// A frontend that layers its word over the backing while `TIED` is set.
-unsafe extern "C" fn allocate(size: usize, align: usize, number: i32, _: *mut c_void) -> *mut c_void {
+unsafe extern "C" fn allocate(
+    size: usize,
+    align: usize,
+    number: i32,
+    _: *mut c_void,
+) -> *mut c_void {
     let body = if TIED.get() {
         // SAFETY: each of the two gives the block back, by the matching function.
         unsafe { layer_allocate(&REGISTRY, size, align, number, near, far, 0) }
@@ -131,7 +144,12 @@ fn constructors() -> [usize; 10] {
             },
         ),
         sweep(
-            || ObjectArc::try_new(Far { header: ObjectHeader::new(), told: told() }),
+            || {
+                ObjectArc::try_new(Far {
+                    header: ObjectHeader::new(),
+                    told: told(),
+                })
+            },
             |error| {
                 no_block(error.cause);
                 assert_eq!(error.value.told.0.count(), drops.count());
@@ -150,7 +168,10 @@ fn constructors() -> [usize; 10] {
             |error| assert_eq!(error.value.y, 8),
         ),
         sweep(|| Array::try_from_values([1i64, 2]), no_block),
-        sweep(|| Array::try_from_fn(2, |_| Str::try_new(LONG).map(Any::from))?, no_block),
+        sweep(
+            || Array::try_from_fn(2, |_| Str::try_new(LONG).map(Any::from))?,
+            no_block,
+        ),
         sweep(|| Str::try_new(LONG), no_block),
         sweep(|| Bytes::try_new(LONG.as_bytes()), no_block),
         sweep(
@@ -224,7 +245,10 @@ impl Drop for Block {
 fn conversions_of_borrowed_text() {
     baseline();
     let slice = ByteSlice::new(LONG.as_bytes());
-    let mut raw = RawAny { type_index: index::BYTE_SLICE_PTR, ..RawAny::NONE };
+    let mut raw = RawAny {
+        type_index: index::BYTE_SLICE_PTR,
+        ..RawAny::NONE
+    };
     raw.value.pointer = (&raw const slice).cast_mut().cast();
     // SAFETY: the slice outlives the view.
     let view = unsafe { AnyView::from_raw(raw) };
@@ -245,7 +269,10 @@ fn fields_keep_what_they_have() {
         any: MutField::new(Any::from(1)),
         held: MutField::new(None),
     });
-    let mut raw = RawAny { type_index: index::RAW_STR, ..RawAny::NONE };
+    let mut raw = RawAny {
+        type_index: index::RAW_STR,
+        ..RawAny::NONE
+    };
     raw.value.pointer = c"longer than seven bytes".as_ptr().cast_mut().cast();
     // SAFETY: the literal outlives the view.
     let view = unsafe { AnyView::from_raw(raw) };
@@ -285,7 +312,10 @@ fn fields_keep_what_they_have() {
     let set = || {
         boxed.text.set(&boxed, text.clone())?;
         boxed.any.set(&boxed, text.clone())?;
-        boxed.held.set(&boxed, boxed.any.get::<_, Any>(&boxed)?).or_else(|_| Ok::<(), Error>(()))
+        boxed
+            .held
+            .set(&boxed, boxed.any.get::<_, Any>(&boxed)?)
+            .or_else(|_| Ok::<(), Error>(()))
     };
     assert_eq!(sweep(set, no_memory), 0);
     assert_eq!(live(), before);
@@ -301,7 +331,10 @@ fn calls_answer_an_error_whatever_happens() {
         let before = live();
         let (answer, refused) = failing(nth, || strict.call_packed(&[text.view()]));
         let error = answer.unwrap_err();
-        assert_eq!(error.kind(), if refused { "MemoryError" } else { "TypeError" });
+        assert_eq!(
+            error.kind(),
+            if refused { "MemoryError" } else { "TypeError" }
+        );
         drop(error);
         assert_eq!(live(), before, "after the refusal of number {nth}");
         if !refused {
@@ -312,7 +345,10 @@ fn calls_answer_an_error_whatever_happens() {
     for nth in 1.. {
         let before = live();
         let (again, refused) = failing(nth, || strict.register_global(name, false));
-        assert_eq!(again.unwrap_err().kind(), if refused { "MemoryError" } else { "ValueError" });
+        assert_eq!(
+            again.unwrap_err().kind(),
+            if refused { "MemoryError" } else { "ValueError" }
+        );
         assert!(Function::get_global(name).is_some());
         assert_eq!(live(), before, "after the refusal of number {nth}");
         if !refused {
@@ -323,7 +359,14 @@ fn calls_answer_an_error_whatever_happens() {
     assert_eq!(ObjectArc::strong_count(strict.as_object()), 1);
     for nth in 1.. {
         let (error, refused) = failing(nth, || Any::from(3).into_error());
-        assert_eq!(error.kind(), if refused { "MemoryError" } else { "RuntimeError" });
+        assert_eq!(
+            error.kind(),
+            if refused {
+                "MemoryError"
+            } else {
+                "RuntimeError"
+            }
+        );
         if !refused {
             break;
         }
@@ -369,7 +412,12 @@ fn types_of_every_shape() {
     }
     assert!(refusals >= 5, "{refusals}");
     // Again it is there already, and asks for its description's memory alone.
-    assert!(sweep(Holder::type_index, |error| assert_eq!(error, RegisterError::OutOfMemory)) <= 3);
+    assert!(
+        sweep(Holder::type_index, |error| assert_eq!(
+            error,
+            RegisterError::OutOfMemory
+        )) <= 3
+    );
 }
 
 /// A chain too long to nest, without memory for the list: it nests, and all of it goes.
@@ -387,7 +435,11 @@ fn deletions_that_cannot_be_put_off() {
         let mut chain = None;
         for _ in 0..200 {
             let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-            chain = Some(ObjectArc::new(Link { header, told, next: chain.take() }));
+            chain = Some(ObjectArc::new(Link {
+                header,
+                told,
+                next: chain.take(),
+            }));
         }
         let before = drops.count();
         failing(nth, || drop(chain));

@@ -12,9 +12,19 @@ use object_core::{
 
 #[test]
 fn text_at_null_is_no_text() {
-    for number in [index::STR, index::BYTES, index::RAW_STR, index::BYTE_SLICE_PTR] {
-        let mut raw = RawAny { type_index: number, ..RawAny::NONE };
-        raw.value = AnyValue { pointer: std::ptr::null_mut() };
+    for number in [
+        index::STR,
+        index::BYTES,
+        index::RAW_STR,
+        index::BYTE_SLICE_PTR,
+    ] {
+        let mut raw = RawAny {
+            type_index: number,
+            ..RawAny::NONE
+        };
+        raw.value = AnyValue {
+            pointer: std::ptr::null_mut(),
+        };
         // SAFETY: null: there is nothing to outlive the view.
         let view = unsafe { AnyView::from_raw(raw) };
         assert!(view.as_bytes().is_none() && view.as_str().is_none());
@@ -45,19 +55,31 @@ fn describe(key: &str, parent: i32, model: i32) -> i32 {
 }
 
 fn spec(name: &str, kind: FieldKind) -> FieldSpec<'_> {
-    FieldSpec { name, doc: "", kind, flags: 0, type_index: index::OBJECT }
+    FieldSpec {
+        name,
+        doc: "",
+        kind,
+        flags: 0,
+        type_index: index::OBJECT,
+    }
 }
 
 #[test]
 fn fields_of_reflected_types_do_not_overlap() {
-    let number = register_reflected("hostile.number", "", index::OBJECT, &[
-        spec("number", FieldKind::I64),
-    ])
+    let number = register_reflected(
+        "hostile.number",
+        "",
+        index::OBJECT,
+        &[spec("number", FieldKind::I64)],
+    )
     .unwrap();
     // An heir's field in its parent's place: the int would be read as an object's address.
-    let held = register_reflected("hostile.held", "", index::OBJECT, &[
-        spec("held", FieldKind::Object),
-    ])
+    let held = register_reflected(
+        "hostile.held",
+        "",
+        index::OBJECT,
+        &[spec("held", FieldKind::Object)],
+    )
     .unwrap();
     assert_eq!(describe("hostile.heir", number, held), BAD_DESCRIPTION);
     assert!(type_index_of("hostile.heir").is_none());

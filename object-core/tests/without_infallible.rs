@@ -15,7 +15,10 @@ use object_core::{
 #[derive(Debug, PartialEq)]
 struct Absent;
 
-#[allow(clippy::new_ret_no_self, reason = "that it is another type is the test")]
+#[allow(
+    clippy::new_ret_no_self,
+    reason = "that it is another type is the test"
+)]
 trait Fallback: Sized {
     fn new(_: ObjectHeader) -> Absent {
         Absent
@@ -38,9 +41,15 @@ impl Fallback for Function {}
 #[test]
 fn no_panicking_constructor() {
     assert_eq!(ObjectArc::<ObjectHeader>::new(ObjectHeader::new()), Absent);
-    assert_eq!(UniqueObject::<ObjectHeader>::new(ObjectHeader::new()), Absent);
+    assert_eq!(
+        UniqueObject::<ObjectHeader>::new(ObjectHeader::new()),
+        Absent
+    );
     let head = WithItems::new(ObjectHeader::new());
-    assert_eq!(ObjectArc::<WithItems<ObjectHeader, u8>>::with_items(head, 1, |_| 0), Absent);
+    assert_eq!(
+        ObjectArc::<WithItems<ObjectHeader, u8>>::with_items(head, 1, |_| 0),
+        Absent
+    );
     assert_eq!(Function::from_packed(()), Absent);
 }
 
@@ -67,7 +76,10 @@ impl<T, F> NotThere for Collection<T, F> {}
 #[test]
 fn no_panicking_conversion() {
     const {
-        assert!(Conversion::<Any, i64>::THERE, "the probe sees what is there");
+        assert!(
+            Conversion::<Any, i64>::THERE,
+            "the probe sees what is there"
+        );
         assert!(!Conversion::<Str, &str>::THERE);
         assert!(!Conversion::<Bytes, &[u8]>::THERE);
         assert!(!Conversion::<Any, &str>::THERE);

@@ -15,7 +15,10 @@ fn collect(root: &Path, folder: &Path, tree: &mut Tree) {
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         if path.is_dir() {
-            let skipped = name.starts_with(['.', '_']) || name.starts_with("target");
+            // fuzz/src is test code in a workspace of its own: clippy and fmt look at it, its
+            // programs are laid out as suits each target.
+            let fuzz = name == "fuzz" && folder == root;
+            let skipped = name.starts_with(['.', '_']) || name.starts_with("target") || fuzz;
             if !skipped && !path.join("pyvenv.cfg").exists() {
                 collect(root, &path, tree);
             }

@@ -19,20 +19,41 @@ static STEPS: AtomicUsize = AtomicUsize::new(0);
 static SHARED: AtomicPtr<Node> = AtomicPtr::new(null_mut());
 static UNSAFE_COUNTER: AtomicUsize = AtomicUsize::new(0);
 
-/// The trap's handler: every count operation on the object in SHARED.
+/// References that the handler has taken and not given back, a strong and a weak one each.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The trap's handler: every count operation on the object in SHARED. It leaves the counts changed,
+/// now higher, now lower: an update that it falls into and that was not atomic would be lost.
 fn count() {
-    STEPS.fetch_add(1, Ordering::Relaxed);
-    if let Some(shared) = NonNull::new(SHARED.load(Ordering::Relaxed)) {
-        // SAFETY: `counting` holds a reference while SHARED names the object.
-        let shared = ManuallyDrop::new(unsafe { ObjectArc::from_raw(shared) });
-        let second = (*shared).clone();
-        let weak = ObjectArc::downgrade(&second);
-        assert!(
-            weak.upgrade()
-                .is_some_and(|third| ObjectArc::ptr_eq(&third, &second))
-        );
-    }
+    let step = STEPS.fetch_add(1, Ordering::Relaxed);
     add_one();
+    let Some(object) = NonNull::new(SHARED.load(Ordering::Relaxed)) else {
+        return;
+    };
+    // SAFETY: `counting` holds a reference while SHARED names the object.
+    let shared = ManuallyDrop::new(unsafe { ObjectArc::from_raw(object) });
+    // Not by turns, or a compare-and-exchange might never find the count that it read.
+    match step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 62 {
+        0 => {
+            let second = (*shared).clone();
+            let weak = ObjectArc::downgrade(&second);
+            let third = weak.upgrade();
+            assert!(third.is_some_and(|third| ObjectArc::ptr_eq(&third, &second)));
+            let _ = (ObjectArc::into_raw(second), WeakObjectArc::into_raw(weak));
+            HELD.fetch_add(1, Ordering::Relaxed);
+        }
+        1 if HELD.load(Ordering::Relaxed) > 0 => give_back(object),
+        _ => {}
+    }
+}
+
+fn give_back(object: NonNull<Node>) {
+    HELD.fetch_sub(1, Ordering::Relaxed);
+    // SAFETY: a strong and a weak reference were taken, and leaked, when HELD was counted up.
+    unsafe {
+        drop(ObjectArc::from_raw(object));
+        drop(WeakObjectArc::from_raw(object.as_ptr()));
+    }
 }
 
 /// Load, add, store: three instructions, and whoever comes in between is lost.
@@ -63,6 +84,9 @@ pub(crate) fn counting() -> Result<(), NewError> {
         }
     });
     SHARED.store(null_mut(), Ordering::Relaxed);
+    let held = HELD.load(Ordering::Relaxed);
+    assert!(ObjectArc::strong_count(&shared) as usize == held + 1);
+    (0..held).for_each(|_| give_back(ObjectArc::as_ptr(&shared)));
     assert!(
         (
             ObjectArc::strong_count(&shared),

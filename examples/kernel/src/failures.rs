@@ -3,6 +3,7 @@
 use object_core::{DropScope, NewError, ObjectArc};
 
 use crate::arena::ARENA;
+use crate::heap;
 use crate::objects::{Node, dropped};
 use crate::print::say;
 use crate::report::in_use;
@@ -57,6 +58,8 @@ pub(crate) fn all_of_it() {
     }
     let full = in_use();
     {
+        // The drop list gets no memory either.
+        let _rest = heap::fill();
         let _scope = DropScope::open();
         drop(chain);
     }

@@ -28,3 +28,46 @@ unsafe impl GlobalAlloc for Heap {
 pub(crate) fn counts() -> (usize, usize) {
     HEAP.0.counts()
 }
+
+/// All of the heap's memory, until it is dropped: every small size, so that nothing is left.
+pub(crate) struct Full(*mut Taken);
+
+/// A block that was taken to fill the heap.
+struct Taken {
+    next: *mut Self,
+    layout: Layout,
+}
+
+/// Takes what the heap still can give.
+pub(crate) fn fill() -> Full {
+    let mut full = Full(null_mut());
+    for size in [4096, 1024, 512, 256, 128, 64, 32] {
+        let Ok(layout) = Layout::from_size_align(size, 8) else {
+            continue;
+        };
+        while let Some(block) = HEAP.0.take(layout) {
+            // SAFETY: fresh, and large enough for a `Taken`.
+            unsafe {
+                block.cast::<Taken>().write(Taken {
+                    next: full.0,
+                    layout,
+                })
+            };
+            full.0 = block.as_ptr().cast();
+        }
+    }
+    full
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        while let Some(taken) = NonNull::new(self.0) {
+            // SAFETY: `fill` took the block for this layout and wrote it; the list is ours.
+            unsafe {
+                let Taken { next, layout } = taken.read();
+                self.0 = next;
+                HEAP.0.give(taken.cast(), layout);
+            }
+        }
+    }
+}

@@ -4,34 +4,33 @@
 //! set once at import: making a class for a type that has none (`classes::set_maker`), and the entry
 //! point of Python callables (`carrier::set_entry`).
 
-mod allocator;
-mod array;
-mod attached;
-mod call;
-mod callback;
-mod carrier;
-mod classes;
-mod construct;
+mod raise;
 mod counts;
-mod error_type;
+mod refs;
+mod wrapper;
+mod hold;
+mod attached;
+mod plan;
+mod classes;
+mod allocator;
+mod host;
+mod moved;
+mod carrier;
 mod errors;
+mod out;
+mod into;
+mod callback;
+mod call;
+mod store;
 mod fields;
 mod fill;
-mod hold;
-mod host;
-mod into;
 mod long_way;
-mod module;
-mod moved;
-mod out;
-#[allow(unsafe_code)]
-mod plan;
-mod pyclass;
-mod raise;
-mod reflect;
-mod refs;
-mod registry;
+mod construct;
 mod slots;
-mod store;
+mod reflect;
+mod array;
+mod error_type;
+mod pyclass;
+mod registry;
 mod testing;
-mod wrapper;
+mod module;

@@ -364,7 +364,11 @@ unsafe fn named(raised: Raised, field: &Field, context: Context) -> Raised {
         if let Some(error) = PyErr::take(py) {
             if !error.value(py).to_string().starts_with(&at) {
                 // User code's own exception keeps its text; a note says where it was raised.
-                drop(error.value(py).call_method1("add_note", (format!("in {at}"),)));
+                drop(
+                    error
+                        .value(py)
+                        .call_method1("add_note", (format!("in {at}"),)),
+                );
             }
             error.restore(py);
         }

@@ -71,20 +71,20 @@
 //! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
 //! | the gate | one atomic: closed bit and readers |
 
-#[allow(unsafe_code)]
-pub mod deferred;
+pub mod word;
+pub mod step;
 pub mod gate;
 #[allow(unsafe_code)]
-pub mod host;
+pub mod deferred;
 pub mod lock;
 #[allow(unsafe_code)]
-mod rebind;
-pub mod step;
-#[allow(unsafe_code)]
-mod teardown;
-pub mod word;
+pub mod host;
 #[allow(unsafe_code)]
 mod wrap;
+#[allow(unsafe_code)]
+mod teardown;
+#[allow(unsafe_code)]
+mod rebind;
 
 pub use host::{Host, Object};
 pub use rebind::{Adopted, adopt, release};
