@@ -283,7 +283,17 @@ pub mod field_flags {
     pub const OPTIONAL: u32 = 1 << 1;
 }
 
-/// One field of a type.
+/// One field of a type. Rust code gets infos from the table, and cannot make its own, for
+/// [`name`](Self::name) reads where they point:
+///
+/// ```compile_fail,E0616
+/// use object_core::abi::{ByteSlice, FieldInfo};
+///
+/// fn forge(mut info: FieldInfo) -> &'static str {
+///     info.name = ByteSlice { data: 8 as *const u8, len: 8 };
+///     info.name()
+/// }
+/// ```
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct FieldInfo {

@@ -241,13 +241,11 @@ impl<T: Object, F: FieldType> FieldOf<T, F> {
 #[macro_export]
 macro_rules! field {
     ($object:ty, $field:ident) => {{
+        let offset = core::mem::offset_of!($object, $field);
+        let select: fn(&$object) -> &_ = |object| &object.$field;
         // SAFETY: the offset and the type are those of the same field.
         #[allow(unsafe_code)]
-        let field = unsafe {
-            $crate::FieldOf::at(core::mem::offset_of!($object, $field), |object: &$object| {
-                &object.$field
-            })
-        };
+        let field = unsafe { $crate::FieldOf::at(offset, select) };
         field
     }};
 }

@@ -151,6 +151,9 @@ impl Function {
     ///
     /// What the function raised; a panic inside a Rust function is an error of kind `PanicError`.
     pub fn call_packed(&self, args: &[AnyView<'_>]) -> Result<Any, Error> {
+        let Ok(count) = i32::try_from(args.len()) else {
+            return Err(Error::new("ValueError", "more arguments than a call can have"));
+        };
         let mut result = MaybeUninit::new(RawAny::NONE);
         // SAFETY: the object keeps SafeCall's contract; views have RawAny's layout, and live for
         // the call.
@@ -158,7 +161,7 @@ impl Function {
             (self.0.safe_call)(
                 ObjectArc::as_ptr(&self.0).as_ptr().cast(),
                 args.as_ptr().cast::<RawAny>(),
-                args.len() as i32,
+                count,
                 result.as_mut_ptr(),
             )
         };

@@ -125,7 +125,15 @@ impl ObjectHeader {
         }
     }
 
-    /// The counts.
+    /// The counts. Reading them is safe; changing them says that a reference appeared or went:
+    ///
+    /// ```compile_fail,E0133
+    /// use object_core::{ObjectArc, ObjectHeader, ObjectRef};
+    ///
+    /// fn steal(object: &ObjectRef) {
+    ///     let _ = ObjectArc::header(object).counts().dec_strong();
+    /// }
+    /// ```
     #[inline]
     #[must_use]
     pub fn counts(&self) -> &Counts {
@@ -156,6 +164,14 @@ impl ObjectHeader {
     }
 
     /// Sets bits that the caller owns by the table in [`flags`].
+    ///
+    /// ```compile_fail,E0133
+    /// use object_core::header::{ObjectHeader, flags};
+    ///
+    /// fn forge(header: &ObjectHeader) {
+    ///     header.set_flags(flags::HEADED);
+    /// }
+    /// ```
     ///
     /// # Safety
     ///

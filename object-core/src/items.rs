@@ -154,7 +154,7 @@ impl<H: ItemsHead> ObjectArc<H> {
         }
     }
 
-    /// Makes an object of `head` and a copy of `items`, by one copy of bytes.
+    /// Makes an object of `head` and a copy of `items`.
     ///
     /// # Errors
     ///

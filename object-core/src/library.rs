@@ -1,6 +1,5 @@
 //! Loading a library into this process's runtime.
 
-use std::format;
 use std::path::Path;
 
 use crate::abi::{RawAny};
@@ -25,20 +24,19 @@ use crate::runtime::runtime;
 pub unsafe fn load_library(path: &Path) -> Result<(), Error> {
     let shown = path.display();
     if !path.exists() {
-        return Err(Error::new("OSError", &format!("library '{shown}' does not exist")));
+        return Err(Error::format("OSError", format_args!("library '{shown}' does not exist")));
     }
     // SAFETY: the caller trusts the library.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| {
-        Error::new("OSError", &format!("'{shown}' cannot be loaded as a library: {error}"))
+        Error::format("OSError", format_args!("'{shown}' cannot be loaded as a library: {error}"))
     })?;
     // SAFETY: a library that exports this name promises this signature.
     let init = unsafe { library.get::<LibraryInit>(LIBRARY_INIT_SYMBOL) }.map(|init| *init);
     let Ok(init) = init else {
-        let text = format!(
+        return Err(Error::format("ImportError", format_args!(
             "'{shown}' is no Tieback library: it does not export 'tieback_library_init' (use \
              export_library! in Rust, or TB_EXPORT_LIBRARY in C)"
-        );
-        return Err(Error::new("ImportError", &text));
+        )));
     };
     let mut reply = LibraryReply {
         size: size_of::<LibraryReply>() as u32,
@@ -56,9 +54,7 @@ pub unsafe fn load_library(path: &Path) -> Result<(), Error> {
             // SAFETY: the library hands over an owned value of this major version.
             Err(unsafe { Any::from_raw(reply.error) }.into_error())
         }
-        library_status::REFUSED => Err(Error::new(
-            "ImportError",
-            &format!(
+        library_status::REFUSED => Err(Error::format("ImportError", format_args!(
                 "'{shown}' speaks ABI {}.{}, this runtime {ABI_MAJOR}.{ABI_MINOR}; {}",
                 reply.major,
                 reply.minor,
@@ -69,16 +65,12 @@ pub unsafe fn load_library(path: &Path) -> Result<(), Error> {
                 }
             ),
         )),
-        library_status::OWN_RUNTIME => Err(Error::new(
-            "ImportError",
-            &format!(
+        library_status::OWN_RUNTIME => Err(Error::format("ImportError", format_args!(
                 "'{shown}' already runs its own runtime; load it before anything else uses its \
                  objects in this process"
             ),
         )),
-        other => Err(Error::new(
-            "ImportError",
-            &format!("'{shown}' answered the handshake with {other}, which no version defines"),
+        other => Err(Error::format("ImportError", format_args!("'{shown}' answered the handshake with {other}, which no version defines"),
         )),
     }
 }

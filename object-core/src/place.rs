@@ -104,12 +104,19 @@ pub(crate) fn guarded(drop_body: impl FnOnce()) {
     drop_body(); // a panic leaves through a C frame: the process aborts
 }
 
-/// Drops a caught panic's payload, whose own destructor may panic too. That one's is leaked: it
-/// could go on for ever.
+/// Drops a caught panic's payload, whose own destructor may panic too, and so on. What still panics
+/// after a while is leaked.
 #[cfg(feature = "std")]
 pub(crate) fn discard(payload: std::boxed::Box<dyn core::any::Any + Send>) {
-    let outcome = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| drop(payload)));
-    core::mem::forget(outcome);
+    let mut left = Some(payload);
+    for _ in 0..8 {
+        let drop_it = core::panic::AssertUnwindSafe(|| drop(left.take()));
+        match std::panic::catch_unwind(drop_it) {
+            Ok(()) => return,
+            Err(payload) => left = Some(payload),
+        }
+    }
+    core::mem::forget(left);
 }
 
 /// Tells the frontend of an error that nobody can catch.

@@ -46,12 +46,12 @@ pub fn register_reflected(
     parent: i32,
     fields: &[FieldSpec<'_>],
 ) -> Result<i32, RegisterError> {
-    let parent_info = type_info(parent).ok_or(RegisterError::UnknownParent)?;
-    let is_root = parent == crate::type_index::OBJECT;
-    if !is_root && parent_info.flags & type_flags::REFLECTED == 0 {
-        return Err(RegisterError::UnknownParent);
-    }
-    let start = if is_root { size_of::<ObjectHeader>() as u32 } else { parent_info.size };
+    let start = if parent == crate::type_index::OBJECT {
+        size_of::<ObjectHeader>() as u32
+    } else {
+        let info = type_info(parent).filter(|info| info.flags & type_flags::REFLECTED != 0);
+        info.ok_or(RegisterError::UnknownParent)?.size
+    };
     let mut end = start;
     let mut infos = with_room(fields.len()).map_err(|_| RegisterError::OutOfMemory)?;
     for field in fields {

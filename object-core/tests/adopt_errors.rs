@@ -3,6 +3,8 @@
 #![cfg(not(loom))]
 #![allow(unsafe_code)]
 
+use std::sync::OnceLock;
+
 use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
 use object_core::{
     AdoptError, RuntimeState, adopt, check_table, runtime, runtime_state, type_info,
@@ -30,6 +32,8 @@ fn refusal(major: u16, minor: u16, size: usize) -> AdoptError {
         error
     }
 }
+
+static OTHER: OnceLock<RuntimeTable> = OnceLock::new();
 
 #[test]
 fn a_table_is_refused_for_its_version_its_size_and_for_coming_late() {
@@ -63,8 +67,8 @@ fn a_table_is_refused_for_its_version_its_size_and_for_coming_late() {
     let own: *const RuntimeTable = runtime();
     // A table that would do, was it not for the one in force.
     // SAFETY: a table is plain data; the copy is as good as the original.
-    let other = Box::leak(Box::new(unsafe { own.read() }));
-    // SAFETY: whole, and leaked.
+    let other = OTHER.get_or_init(|| unsafe { own.read() });
+    // SAFETY: whole, and static.
     unsafe {
         assert_eq!(check_table(other), Ok(()));
         assert_eq!(adopt(other), Err(AdoptError::Settled));

@@ -146,10 +146,17 @@ fn the_block_is_freed_though_an_item_panics_when_it_is_dropped() {
 #[test]
 fn no_memory_and_impossible_lengths_give_the_head_back() {
     let before = baseline();
-    for len in [4, usize::MAX, usize::MAX / 8, isize::MAX as usize / 8] {
+    for len in [
+        4,
+        usize::MAX,
+        usize::MAX / 8,
+        usize::MAX / 8 + 1,
+        isize::MAX as usize / 8,
+    ] {
         let called = std::cell::Cell::new(false);
         let value = WithItems::new(Point::at(6, 7));
-        let (made, _) = failing(1, || {
+        let refused = usize::from(len == 4); // the others are refused before anybody is asked
+        let (made, _) = failing(refused, || {
             ObjectArc::try_with_items(value, len, |_| {
                 called.set(true);
                 0u64

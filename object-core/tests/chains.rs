@@ -231,29 +231,30 @@ fn chains_that_hang_on_a_threads_locals() {
 /// What other threads drop while a scope is open is deleted, at the latest when the last one closes.
 #[test]
 fn scopes_that_overlap_leave_nothing_behind() {
-    const THREADS: usize = 4;
-    let (drops, rounds) = (Drops::new(), (length() / 10_000).max(10));
+    const THREADS: usize = 3;
+    let (drops, rounds) = (Drops::new(), (length() / 2_000).max(20));
+    let barrier = std::sync::Barrier::new(THREADS);
     on_a_small_stack(|| {
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
-                let drops = &drops;
+                let (drops, barrier) = (&drops, &barrier);
                 scope.spawn(move || {
-                    for round in 0..rounds {
-                        let open = (thread + round) % 3 > 0;
-                        let _scope = open.then(DropScope::open);
-                        let mut last = None;
-                        for _ in 0..50 {
-                            let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-                            last = Some(UniqueObject::new(Owner {
-                                header,
-                                told,
-                                next: last,
-                            }));
-                        }
+                    for round in 1..=rounds {
+                        barrier.wait();
+                        let open = (thread + round) % THREADS > 0;
+                        let scope = open.then(DropScope::open);
+                        let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
+                        drop(UniqueObject::new(Owner {
+                            header,
+                            told,
+                            next: None,
+                        }));
+                        drop(scope);
+                        barrier.wait();
+                        assert_eq!(drops.count(), THREADS * round);
                     }
                 });
             }
         });
-        assert_eq!(drops.count(), THREADS * rounds * 50);
     });
 }

@@ -230,8 +230,9 @@ fn objects_of_foreign_code_are_counted_deleted_and_never_unique() {
     // SAFETY: its one reference; the place outlives it.
     let handle = unsafe { ObjectRef::from_raw(object.cast()) };
     assert!(!ObjectArc::header(&handle).is_headed());
+    let handle = ObjectArc::try_unique(handle).expect_err("nothing is known of its block");
     let weak = ObjectArc::downgrade(&handle);
-    drop(ObjectArc::try_unique(handle).unwrap_err());
+    drop(handle);
     let bits = || {
         // SAFETY: on the stack, alive.
         let place = unsafe { object.as_ref() };

@@ -122,22 +122,23 @@ fn fields_take_a_moved_object_that_fits_and_leave_another() {
 
 #[test]
 fn of_many_threads_one_takes_it() {
-    const THREADS: usize = 4;
-    let drops = Drops::new();
-    for round in 0..200 {
-        let variable = Variable::of(Noisy::place(&drops));
-        let (view, barrier) = (variable.view(), Barrier::new(THREADS));
-        let takers = std::thread::scope(|scope| {
-            let take = || {
-                barrier.wait();
-                usize::from(ObjectArc::<Noisy>::try_from(view).is_ok())
-            };
-            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(take)).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum::<usize>()
-        });
-        assert_eq!((takers, drops.count()), (1, round + 1));
-    }
+    const THREADS: usize = 3;
+    let (drops, many) = (Drops::new(), 100_000);
+    let variables: Vec<Variable> = (0..many)
+        .map(|_| Variable::of(Noisy::place(&drops)))
+        .collect();
+    let barrier = Barrier::new(THREADS);
+    let taken = std::thread::scope(|scope| {
+        let take = || {
+            barrier.wait();
+            let taken = variables
+                .iter()
+                .filter_map(|variable| ObjectArc::<Noisy>::try_from(variable.view()).ok());
+            taken.collect::<Vec<_>>().len()
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(take)).collect();
+        let counts = threads.into_iter().map(|thread| thread.join().unwrap());
+        counts.sum::<usize>()
+    });
+    assert_eq!((taken, drops.count()), (many, many));
 }

@@ -19,7 +19,7 @@ use object_core::{Any, ObjectArc, ObjectHeader, ObjectRef, Str, WeakObjectArc, r
 
 /// `TIEBACK_ROUNDS` changes how often each thread does its part.
 fn rounds() -> usize {
-    std::env::var("TIEBACK_ROUNDS").map_or(5_000, |text| text.parse().unwrap())
+    std::env::var("TIEBACK_ROUNDS").map_or(50_000, |text| text.parse().unwrap())
 }
 
 /// An object and a slot that is treated as one of its fields.
@@ -57,20 +57,23 @@ fn race(write: impl Fn(usize) + Sync, read: impl Fn() + Sync) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (write, read, done) = (&write, &read, &done);
-        let writers: Vec<_> = (0..2)
-            .map(|thread| scope.spawn(move || (0..rounds()).for_each(|i| write(2 * i + thread))))
-            .collect();
-        for _ in 0..2 {
+        let writers = [0, 1]
+            .map(|thread| scope.spawn(move || (0..rounds()).for_each(|i| write(2 * i + thread))));
+        let readers = [(); 2].map(|()| {
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
                     read();
                 }
-            });
-        }
-        for writer in writers {
-            writer.join().unwrap();
-        }
+            })
+        });
+        // Joined by hand, which thread checkers understand.
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
         done.store(true, Ordering::Relaxed);
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
 }
 
@@ -91,6 +94,7 @@ fn object_slots() {
             // SAFETY: a reference of our own, to a Noisy.
             let seen = unsafe { ObjectArc::<Noisy>::from_raw(seen.cast()) };
             assert!(ObjectArc::strong_count(&seen) >= 1);
+            assert!(seen.count() < 2 * rounds());
             assert!(ObjectArc::check::<Noisy>(&seen).is_ok());
         },
     );

@@ -153,6 +153,11 @@ impl Noisy {
         }
     }
 
+    /// How many were dropped; reads the body.
+    pub(crate) fn count(&self) -> usize {
+        self.told.0.count()
+    }
+
     pub(crate) fn place(drops: &Drops) -> ObjectArc<Self> {
         ObjectArc::try_new(Self::new(drops)).unwrap()
     }
