@@ -29,15 +29,11 @@ def find_library(folder: str | None) -> Path:
     name = names.get(sys.platform, "libcrate_graph.so")
     if folder is not None:
         return Path(folder) / name
-    target = Path(
-        os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target")
-    )
+    target = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target"))
     for profile in ("release", "debug"):
         if (target / profile / name).exists():
             return target / profile / name
-    raise SystemExit(
-        "crate_graph: build the library first: cargo build --release -p crate-graph"
-    )
+    raise SystemExit("crate_graph: build the library first: cargo build --release -p crate-graph")
 
 
 def load(library: Path):
@@ -83,9 +79,7 @@ class Report:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lock", nargs="?", default="Cargo.lock", help="a Cargo.lock")
-    parser.add_argument(
-        "--library", help="the folder that holds the crate-graph library"
-    )
+    parser.add_argument("--library", help="the folder that holds the crate-graph library")
     options = parser.parse_args()
 
     package_class, load_graph = load(find_library(options.library))
@@ -98,9 +92,7 @@ def main() -> int:
     report = Report()
     # A workspace has several packages that nobody needs: the one that reaches the most is the root.
     root = max(graph.roots, key=lambda package: sum(1 for _ in package.walk()))
-    print(
-        f"\n{options.lock}: {len(graph.packages)} packages, {graph.edges()} edges, root {root!r}"
-    )
+    print(f"\n{options.lock}: {len(graph.packages)} packages, {graph.edges()} edges, root {root!r}")
 
     print("\nThe graph, walked from the root")
     reached = list(root.walk())
@@ -108,9 +100,7 @@ def main() -> int:
     report.fact("the root depends on", shorten(depth_one))
     report.fact("packages reached", len(reached))
     popular = max(graph.packages, key=lambda package: len(package.dependents()))
-    report.fact(
-        "most shared package", f"{popular!r}, needed by {len(popular.dependents())}"
-    )
+    report.fact("most shared package", f"{popular!r}, needed by {len(popular.dependents())}")
     up = list(popular.walk("dependents"))
     report.fact("packages that lead to it, walked upward", len(up) - 1)
     levels = {root: 0}  # packages as dict keys
@@ -129,9 +119,7 @@ def main() -> int:
     parents = [p for p in graph.packages if shared in list(p.dependencies)]
     paths = [next(d for d in p.dependencies if d == shared) for p in parents]
     one = all(path is shared for path in paths)
-    report.promise(
-        "one object however reached", one, f"{shared!r} through {len(paths)} parents"
-    )
+    report.promise("one object however reached", one, f"{shared!r} through {len(paths)} parents")
     report.promise(
         "packages are dict keys",
         levels[root] == 0 and root in levels,
@@ -139,9 +127,7 @@ def main() -> int:
     )
     identity = tieback.get_global_func("crate_graph.identity")
     report.promise("f(x) is x", identity(root) is root, "through a Rust function")
-    report.promise(
-        "its class is ours", type(root) is package_class, type(root).__name__
-    )
+    report.promise("its class is ours", type(root) is package_class, type(root).__name__)
 
     del (
         first,
@@ -161,9 +147,7 @@ def main() -> int:
     moved, states = drop_and_refetch(graph, at)
     seen = f"{ROUNDS} rounds, {NOISE} wrappers made between: {moved} moves"
     report.promise("id is stable over drop and refetch", moved == 0, seen)
-    report.promise(
-        "... its wrapper was really gone", states == {"inactive"}, f"tie state {states}"
-    )
+    report.promise("... its wrapper was really gone", states == {"inactive"}, f"tie state {states}")
 
     print("\nWhat is alive")
     gc.collect()
@@ -187,9 +171,7 @@ def main() -> int:
         tieback.stats()["deferred"],
     )
 
-    print(
-        f"\n{'Every promise kept.' if not report.broken else f'{report.broken} broken.'}"
-    )
+    print(f"\n{'Every promise kept.' if not report.broken else f'{report.broken} broken.'}")
     return 0 if not report.broken else 1
 
 

@@ -30,7 +30,7 @@ struct ExportedType {
 }
 
 impl Exports {
-    /// Exports a typed function: [`typed`] under its global name.
+    /// Exports a typed function: [`typed`](crate::typed()) under its global name.
     pub fn function<Args, F>(
         &mut self,
         name: impl Into<Cow<'static, str>>,

@@ -240,7 +240,9 @@ def _evaluate(text: str, cls: type) -> Any:
     try:
         return eval(text, {"__builtins__": {}}, _Names(cls, _scopes(cls)))
     except Exception as error:
-        raise TypeError(f"{cls.__name__}: the annotation {text!r} cannot be read: {error}") from None
+        raise TypeError(
+            f"{cls.__name__}: the annotation {text!r} cannot be read: {error}"
+        ) from None
 
 
 def _text(annotation: Any) -> str:
@@ -335,9 +337,7 @@ def _index(cls: type) -> int:
     return index
 
 
-def _union(
-    members: tuple[Any, ...], text: str, cls: type, name: str
-) -> Kind:
+def _union(members: tuple[Any, ...], text: str, cls: type, name: str) -> Kind:
     none = any(member is type(None) or member is None for member in members)
     kinds = [
         _kind(member, cls, name)
@@ -363,5 +363,7 @@ def _union(
             mask |= kind.mask
             objects.extend(kind.objects)
         else:
-            mask |= {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": BYTES}[kind.kind]
+            mask |= {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": BYTES}[
+                kind.kind
+            ]
     return Kind("any", text, optional=none, mask=mask, objects=objects)

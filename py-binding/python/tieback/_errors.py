@@ -59,7 +59,9 @@ def _str(self: Error) -> str:
     return f"{kind}: {message}"
 
 
-Error.__doc__ = "Error(kind, message='', traceback='', cause=None): an error as native code holds it."
+Error.__doc__ = (
+    "Error(kind, message='', traceback='', cause=None): an error as native code holds it."
+)
 Error.__new__ = staticmethod(_new)  # type: ignore[assignment]
 Error.__init__ = _init  # type: ignore[assignment]
 Error.kind = _part(0, "The name of the exception's type.")

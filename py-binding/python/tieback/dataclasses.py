@@ -81,9 +81,7 @@ def field(
     if default is not MISSING and default_factory is not MISSING:
         raise ValueError("cannot specify both default and default_factory")
     if default_factory is not MISSING and not callable(default_factory):
-        raise TypeError(
-            f"default_factory must be a callable, got {type(default_factory).__name__}"
-        )
+        raise TypeError(f"default_factory must be a callable, got {type(default_factory).__name__}")
     kw_only = MISSING if kw_only is None else kw_only
     made = _std.field(
         default=default,
