@@ -9,6 +9,7 @@ if command -v valgrind >/dev/null; then
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="$CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
     TIEBACK_SMALL=1 cargo test --quiet --locked "${crates[@]}" --lib --tests
     TIEBACK_SMALL=1 cargo test --quiet --locked -p py-binding --no-default-features --lib --tests
+    TIEBACK_SMALL=1 cargo test --quiet --locked --manifest-path fuzz/Cargo.toml
     unset CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER
 else
     skip valgrind "not installed (Debian: apt install valgrind)"

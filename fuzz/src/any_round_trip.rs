@@ -264,11 +264,13 @@ fn slice(bytes: &[u8], fail: usize) {
 
 /// An object behind an rvalue view: taken once, by whoever can use it.
 fn moved(any: &Any, value: &V, how: u8) {
-    let Ok(object) = any.get::<ObjectRef>() else {
+    let Some(object) = any.view().raw().as_object() else {
         return;
     };
+    // SAFETY: alive by the value's reference.
+    let object = unsafe { ObjectRef::from_borrowed(object) };
     let before = ObjectArc::strong_count(&object);
-    let mut variable = ObjectArc::into_raw(object).as_ptr();
+    let mut variable = ObjectArc::into_raw(object.clone()).as_ptr();
     let mut raw = RawAny {
         type_index: index::RVALUE_REF,
         ..RawAny::NONE
@@ -287,6 +289,7 @@ fn moved(any: &Any, value: &V, how: u8) {
     let fits = match how % 4 {
         1 => value.is_object_of(Point::number()),
         2 => value.is_object_of(index::ARRAY),
+        0 => value.is_object_of(index::OBJECT),
         _ => true,
     };
     assert_eq!(taken.is_some(), fits);
@@ -309,8 +312,5 @@ fn moved(any: &Any, value: &V, how: u8) {
         // SAFETY: the variable's reference is still ours.
         None => drop(unsafe { ObjectRef::from_raw(std::ptr::NonNull::new(left).unwrap()) }),
     }
-    assert_eq!(
-        ObjectArc::strong_count(&any.get::<ObjectRef>().unwrap()),
-        before
-    );
+    assert_eq!(ObjectArc::strong_count(&object), before);
 }

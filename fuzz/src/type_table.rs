@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use object_core::abi::{ByteSlice, FieldKind, MethodInfo, TypeDesc, field_flags, type_flags};
+use object_core::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, type_flags};
 use object_core::table::register_status as status;
 use object_core::{
     Object, TypeName, is_instance, runtime, type_index as index, type_index_of, type_info,
@@ -58,6 +58,18 @@ struct Slot {
     offset: u32,
     flags: u32,
     of: i32,
+}
+
+impl Slot {
+    fn of(field: &FieldInfo) -> Self {
+        Self {
+            name: field.name().as_bytes().to_vec(),
+            kind: field.kind().expect("of this version"),
+            offset: field.offset,
+            flags: field.flags,
+            of: field.type_index,
+        }
+    }
 }
 
 /// A type that is in the table.
@@ -388,20 +400,15 @@ impl World {
                 slot.of = number;
             }
         }
-        let mut all = self
-            .find(parent)
-            .map_or(Vec::new(), |parent| parent.all.clone());
-        if parent == Point::type_index().expect("registered") {
-            let x = b"x".to_vec();
-            let (kind, flags) = (FieldKind::I64, field_flags::FROZEN);
-            all.push(Slot {
-                name: x,
-                kind,
-                offset: 24,
-                flags,
-                of: index::OBJECT,
-            });
-        }
+        let mut all = match self.find(parent) {
+            Some(parent) => parent.all.clone(),
+            // A fixed type, or a Rust one.
+            None => type_info(parent)
+                .expect("registered")
+                .all_fields()
+                .map(Slot::of)
+                .collect(),
+        };
         all.extend(fields.iter().cloned());
         let (reflected, size, align) = (from.reflected, from.size, from.align);
         // By number: what is picked is another one when there are more.

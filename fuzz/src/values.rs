@@ -36,9 +36,6 @@ pub enum V {
     Function(u8),
 }
 
-/// A string or bytes past 7 bytes is an object to who asks for any object.
-const TEXT_IS_OBJECT: bool = true;
-
 /// What the functions of [`V::Function`] raise.
 pub const RAISED: (&str, &str) = ("LookupError", "raised by a function");
 
@@ -143,7 +140,7 @@ impl V {
         let point = || <Point as object_core::Object>::type_index().ok();
         let text = matches!(self, Self::Str(_) | Self::Bytes(_)) && wanted == index::OBJECT;
         self.number() >= index::OBJECT
-            && (TEXT_IS_OBJECT || !text)
+            && !text
             && (wanted == index::OBJECT
                 || wanted == self.number()
                 || (matches!(self, Self::Named(..)) && Some(wanted) == point()))

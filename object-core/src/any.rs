@@ -89,7 +89,7 @@ impl Any {
     /// It is no object of that type: the value comes back.
     pub fn into_object<T: Object>(self) -> Result<ObjectArc<T>, Self> {
         match T::type_index() {
-            Ok(wanted) if is_instance(self.0.type_index, wanted) && T::DISTINCT => {
+            Ok(wanted) if is_object_of(self.0.type_index, wanted) && T::DISTINCT => {
                 match Self::into_raw(self).as_object() {
                     // SAFETY: the type table says that it is a T; the reference moves over.
                     Some(object) => Ok(unsafe { ObjectArc::from_raw(object.cast()) }),
@@ -222,9 +222,7 @@ impl AnyView<'_> {
     pub(crate) fn object_of(self, wanted: i32) -> Result<ObjectRef, i32> {
         let got = self.type_index();
         if let Some(object) = self.0.as_object() {
-            // A string is a value, not "any object": whether it is one inside depends on its length.
-            let text = wanted == index::OBJECT && (got == index::STR || got == index::BYTES);
-            if !text && is_instance(got, wanted) {
+            if is_object_of(got, wanted) {
                 // SAFETY: alive for the view.
                 return Ok(unsafe { ObjectRef::from_borrowed(object) });
             }
@@ -234,12 +232,19 @@ impl AnyView<'_> {
             return Err(self.moved().map_or(got, |_| index::NONE));
         };
         let got = ObjectArc::header(&object).type_index();
-        if is_instance(got, wanted) {
+        if is_object_of(got, wanted) {
             return Ok(object);
         }
         self.give_back(object);
         Err(got)
     }
+}
+
+/// Whether a value of type `got` is taken as an object of type `wanted`. A string is a value, not "any
+/// object": whether it is one inside depends on its length.
+fn is_object_of(got: i32, wanted: i32) -> bool {
+    let is_text = wanted == index::OBJECT && (got == index::STR || got == index::BYTES);
+    !is_text && is_instance(got, wanted)
 }
 
 impl Clone for Any {

@@ -6,8 +6,8 @@
 use object_core::abi::{AnyValue, ByteSlice, FieldKind, RawAny, TypeDesc, type_flags};
 use object_core::table::register_status::BAD_DESCRIPTION;
 use object_core::{
-    AnyView, Bytes, FieldSpec, Str, register_reflected, runtime, type_index as index,
-    type_index_of, type_info,
+    Any, AnyView, Bytes, FieldSpec, ObjectHeader, ObjectRef, Str, register_reflected, runtime,
+    type_index as index, type_index_of, type_info,
 };
 
 #[test]
@@ -32,6 +32,37 @@ fn text_at_null_is_no_text() {
         assert_eq!(Bytes::try_from(view).unwrap_err().got(), number);
         drop(view.try_to_owned().unwrap());
         assert!(!format!("{view:?}").is_empty());
+    }
+}
+
+/// Short or long, by view, moved or taken out.
+#[test]
+fn a_string_is_no_object_whichever_way_it_comes() {
+    for text in ["short", "longer than seven bytes"] {
+        let any = Any::from(text);
+        assert!(any.get::<ObjectRef>().is_err());
+        let any = any.into_object::<ObjectHeader>().unwrap_err();
+        assert_eq!(any.view().as_str(), Some(text));
+        let Some(object) = any.view().raw().as_object() else {
+            continue;
+        };
+        let mut variable = object.as_ptr();
+        let mut raw = RawAny {
+            type_index: index::RVALUE_REF,
+            ..RawAny::NONE
+        };
+        raw.value = AnyValue {
+            pointer: (&raw mut variable).cast(),
+        };
+        // SAFETY: the variable outlives the view, which takes nothing out of it, or all.
+        let view = unsafe { AnyView::from_raw(raw) };
+        assert_eq!(ObjectRef::try_from(view).unwrap_err().got(), index::STR);
+        assert!(
+            Str::try_from(view).is_err(),
+            "a string is not moved as one either"
+        );
+        std::mem::forget(any); // the variable's reference, which an Any takes over
+        assert_eq!(view.try_to_owned().unwrap().view().as_str(), Some(text));
     }
 }
 
