@@ -9,7 +9,7 @@ use common::heap::{Heap, live};
 use common::{Point, Point3, baseline};
 use object_core::abi::{FieldInfo, FieldKind, field_flags};
 use object_core::{
-    Any, AnyView, Bytes, Error, FieldSpec, Object, ObjectArc, ObjectRef, Str, convert_for,
+    Any, AnyView, Bytes, Error, FieldSpec, Object, ObjectArc, ObjectRef, Str, StrObj, convert_for,
     holds_references, read_field, register_reflected, try_new_reflected, type_index as index,
     type_info, write_field,
 };
@@ -247,7 +247,7 @@ fn replaced_values_are_dropped_and_read_ones_shared() {
     let any = Any::from(text.clone());
     write(&object, field(FieldKind::Str), any.view()).unwrap();
     write(&object, field(FieldKind::Str), Any::from("x").view()).unwrap();
-    let shared = any.get::<ObjectRef>().unwrap();
+    let shared = any.get::<ObjectArc<StrObj>>().unwrap();
     assert_eq!(ObjectArc::strong_count(&shared), 3, "text, any, and this");
 
     let point = ObjectArc::new(Point::at(1, 2));
