@@ -308,14 +308,15 @@ fn fields_keep_what_they_have() {
         }
     }
     // Nothing to ask for: what is stored was made before.
-    let (text, before) = (Str::from(LONG), live());
+    let text = Str::from(LONG);
+    let point: ObjectRef = ObjectArc::upcast(ObjectArc::new(Point::at(1, 2)));
+    let before = live();
     let set = || {
         boxed.text.set(&boxed, text.clone())?;
-        boxed.any.set(&boxed, text.clone())?;
+        boxed.any.set(&boxed, point.clone())?;
         boxed
             .held
-            .set(&boxed, boxed.any.get::<_, Any>(&boxed)?)
-            .or_else(|_| Ok::<(), Error>(()))
+            .set(&boxed, boxed.any.get::<_, ObjectRef>(&boxed)?)
     };
     assert_eq!(sweep(set, no_memory), 0);
     assert_eq!(live(), before);
