@@ -23,6 +23,8 @@ else
 fi
 say "cargo doc"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
+say "include/tieback.h is in step with the Rust definitions and with docs/abi.md"
+cargo test --quiet --locked -p header
 say "house rules (ci/tidy)"
 cargo test --quiet --locked -p tidy
 say "ruff"

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/common.sh"
 source ci/trixie.sh
 trixie amd64 "oldest Rust" || exit 0
-inside cargo test --quiet --locked --workspace --exclude py-binding --exclude tidy
+inside cargo test --quiet --locked --workspace --exclude py-binding --exclude tidy --exclude header
 say "py-binding, and its tie without an interpreter"
 inside cargo build --quiet --locked -p py-binding
 inside cargo test --quiet --locked -p py-binding --no-default-features

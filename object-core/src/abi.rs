@@ -283,8 +283,10 @@ pub mod field_flags {
     pub const OPTIONAL: u32 = 1 << 1;
 }
 
-/// One field of a type. Rust code gets infos from the table, and cannot make its own, for
-/// [`name`](Self::name) reads where they point:
+/// One field of a type.
+///
+/// Rust code gets infos from the table, and cannot make its own, for [`name`](Self::name) reads where
+/// they point:
 ///
 /// ```compile_fail,E0616
 /// use object_core::abi::{ByteSlice, FieldInfo};

@@ -78,7 +78,7 @@ pub struct RuntimeTable {
     pub slot_store: unsafe extern "C" fn(
         owner: *mut ObjectHeader,
         slot: *mut *mut ObjectHeader,
-        new: *mut ObjectHeader,
+        value: *mut ObjectHeader,
     ) -> *mut ObjectHeader,
     /// An owned copy of a mutable `Any` field, written to `out`.
     pub any_slot_load:
