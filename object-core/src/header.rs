@@ -199,6 +199,13 @@ impl ObjectHeader {
         self.flags() & flags::HEADED != 0
     }
 
+    /// Takes the proof away, of an object that nobody else can see: `&mut` may carry this header to
+    /// where no allocation header stands.
+    pub(crate) fn disprove(&self) {
+        // Relaxed: nobody else looks.
+        self.flags.store(self.flags() & !flags::HEADED, Ordering::Relaxed);
+    }
+
     /// Takes the slot lock: a spin lock of a few instructions' length. Nothing that can run foreign
     /// code, allocate or free happens under it.
     #[inline]

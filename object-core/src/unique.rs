@@ -15,13 +15,15 @@ use crate::refs::dec_ref;
 
 /// The only reference, of any kind, to an object; so it can be changed freely, and moved out of.
 ///
-/// `&mut T` lets safe code overwrite the value's header with another one, so the header's facts are
-/// kept here, and written anew when the object is shared.
+/// `&mut T` lets safe code overwrite the value's header with another one, or take it elsewhere, so the
+/// header's facts are kept here, and written anew when the object is shared; until then the header in
+/// the body proves nothing.
 ///
 /// # Invariants
 ///
 /// The object is exactly a `T` (no heir), in a headed block; nobody else has a reference of any
-/// kind; `type_index`, `extra_flags` and `deleter` are those it was placed with.
+/// kind; `type_index`, `extra_flags` and `deleter` are those it was placed with. The body's header has
+/// no HEADED bit.
 pub struct UniqueObject<T: Object> {
     object: NonNull<T>,
     type_index: i32,
@@ -65,8 +67,10 @@ impl<T: Object> UniqueObject<T> {
         let header = ObjectArc::header(&object);
         let (type_index, deleter) = (header.type_index(), header.deleter());
         let extra_flags = header.flags() & !(flags::HEADED | flags::SLOT_LOCK);
+        header.disprove();
         let object = ObjectArc::into_raw(object);
-        // INVARIANT: the caller's contract; the facts were read from the placed header.
+        // INVARIANT: the caller's contract; the facts were read from the placed header, which proves
+        // nothing from here on.
         Self { object, type_index, extra_flags, deleter, _owns: PhantomData }
     }
 

@@ -175,6 +175,28 @@ fn a_value_moved_out_proves_nothing_and_its_block_is_freed() {
     assert_eq!((drops.count(), live()), (1, before));
 }
 
+/// `&mut` lets a value leave as well: the proof is its block's, and stays there.
+#[test]
+fn a_value_exchanged_while_unique_proves_nothing() {
+    let before = baseline();
+    let proof = |point: Point| point.header.is_headed();
+    let mut unique = UniqueObject::new(Point::at(1, 2));
+    assert!(!proof(std::mem::replace(&mut *unique, Point::at(3, 4))));
+    let mut unique = ObjectArc::try_unique(UniqueObject::share(unique)).unwrap();
+    assert!(!proof(std::mem::replace(&mut *unique, Point::at(5, 6))));
+    assert!(ObjectArc::header(&UniqueObject::share(unique)).is_headed());
+
+    let items = ObjectArc::with_items(WithItems::new(Point::at(7, 8)), 3, |i| i as u8);
+    let mut items = ObjectArc::try_unique(items).unwrap();
+    let head = UniqueObject::head_mut(&mut items);
+    assert!(!proof(std::mem::replace(head, Point::at(9, 10))));
+    let items = UniqueObject::share(items);
+    assert!(ObjectArc::header(&items).is_headed());
+    assert_eq!((ObjectArc::items(&items), items.x), (&[0, 1, 2][..], 9));
+    drop(items);
+    assert_eq!(live(), before);
+}
+
 /// Refused, and given back whole.
 fn refuses_unique<T: Object + std::fmt::Debug>(object: ObjectArc<T>) {
     let header = ObjectArc::header(&object);
