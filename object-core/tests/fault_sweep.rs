@@ -1,5 +1,6 @@
-//! What `faults.rs` leaves open: every constructor over every kind of backing, near and far, and what
-//! else asks for memory: conversions, fields, slots, calls, messages, deletions that are put off.
+//! Every public constructor of alloc-header and object-core with its n-th allocation refused, for
+//! every n: over the default backing and an arena, with and without a frontend's word. The last test
+//! reads both crates' sources: a constructor that is added must be added here.
 //!
 //! The counts in the assertions are refusals: the constructors' allocations, one by one.
 
@@ -22,52 +23,25 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::LazyLock;
 
-use common::heap::{Heap, failing, live};
+use common::heap::Heap;
+use common::public::fallible;
+use common::sweep::{no_block, sweep};
 use common::{Drops, Noisy, Point, Told, baseline, object};
-use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
+use object_core::abi::{ByteSlice, FieldKind, RawAny, TypeInfo};
 use object_core::alloc_header::allocator_api2::alloc::Global;
 use object_core::alloc_header::{
     AllocError, AllocatorBacking, AllocatorEntry, DEFAULT_BACKING, REGISTRY, Registry, delete,
     layer_allocate, layer_release_far, layer_release_near,
 };
 use object_core::{
-    Any, AnyView, Array, Bytes, Error, FieldSpec, Function, MutField, NewError, Object, ObjectArc,
-    ObjectHeader, ObjectRef, RegisterError, Str, TypeBuilder, UniqueObject, WithItems, field,
-    read_field, register_reflected, try_new_reflected, type_index as index, type_info, write_field,
+    Any, AnyView, Array, Bytes, Error, FieldSpec, Function, Object, ObjectArc, ObjectHeader, Str,
+    UniqueObject, WithItems, register_reflected, try_new_reflected, type_index as index, type_info,
 };
 
 #[global_allocator]
 static HEAP: Heap = Heap;
 
 const LONG: &str = "longer than seven bytes";
-
-/// Calls `make` with ever later failures until it succeeds; nothing is live after each failure that
-/// was not before. Answers how often it failed.
-fn sweep<T, E>(make: impl Fn() -> Result<T, E>, failed: impl Fn(E)) -> usize {
-    for nth in 1..100 {
-        let before = live();
-        let (made, came_to_it) = failing(nth, &make);
-        match made {
-            Ok(value) => {
-                assert!(!came_to_it, "number {nth} was refused, and nobody noticed");
-                drop(value);
-                assert_eq!(live(), before, "after the success");
-                return nth - 1;
-            }
-            Err(error) => failed(error),
-        }
-        assert_eq!(live(), before, "after the refusal of number {nth}");
-    }
-    panic!("it never succeeds");
-}
-
-fn no_block(error: NewError) {
-    assert!(matches!(error, NewError::Alloc(_)), "{error}");
-}
-
-fn no_memory(error: Error) {
-    assert_eq!(error.kind(), "MemoryError", "{error}");
-}
 
 /// A body that is far.
 #[repr(C, align(64))]
@@ -77,17 +51,6 @@ struct Far {
 }
 
 object!(Far, "sweep.Far");
-
-/// Fields that change.
-#[repr(C)]
-struct Box3 {
-    header: ObjectHeader,
-    text: MutField<Str>,
-    any: MutField<Any>,
-    held: MutField<Option<ObjectRef>>,
-}
-
-object!(Box3, "sweep.Box3");
 
 thread_local! {
     static TIED: Cell<bool> = const { Cell::new(false) };
@@ -127,87 +90,201 @@ static FRONTEND: LazyLock<AllocatorEntry> = LazyLock::new(|| {
     unsafe { AllocatorEntry::new(allocate, null_mut()) }
 });
 
-/// The ten public ways to an object, swept once each; how often each was refused.
-fn constructors() -> [usize; 10] {
+/// A constructor, and how often it was refused.
+type Swept = (&'static str, usize);
+
+/// Every way to an object that a value comes in by: it comes back, not dropped.
+fn of_values() -> Vec<Swept> {
     let drops = Drops::new();
     let told = || Told(drops.clone());
-    let kept = |before: usize| assert_eq!(drops.count(), before, "handed in, dropped");
-    [
-        sweep(
-            || ObjectArc::try_new(Noisy::new(&drops)),
-            |error| {
-                let before = drops.count();
-                no_block(error.cause);
-                kept(before);
-                drop(error.value);
-                kept(before + 1);
-            },
+    let before = Cell::new(0);
+    let kept = || assert_eq!(drops.count(), before.replace(drops.count() + 1), "dropped");
+    let near = sweep(
+        || ObjectArc::try_new(Noisy::new(&drops)),
+        |error| {
+            no_block(error.cause);
+            kept();
+            drop(error.value);
+        },
+    );
+    let far = sweep(
+        || {
+            ObjectArc::try_new(Far {
+                header: ObjectHeader::new(),
+                told: told(),
+            })
+        },
+        |error| {
+            no_block(error.cause);
+            assert_eq!(error.value.told.0.count(), drops.count());
+        },
+    );
+    let unique = sweep(
+        || UniqueObject::try_new(Point::at(3, 4)),
+        |error| assert_eq!((error.value.x, error.value.y), (3, 4)),
+    );
+    let items = sweep(
+        || ObjectArc::try_with_items(WithItems::new(Point::at(5, 6)), 9, |_| told()),
+        |error| assert_eq!(error.value.x, 5),
+    );
+    // The block; then, the head being placed, the items' own objects.
+    let texts = sweep(
+        || {
+            let head = WithItems::<Noisy, Str>::new(Noisy::new(&drops));
+            ObjectArc::try_with_items_fallible(head, 3, |_| Str::try_new(LONG))
+                .map_err(|error| error.cause)?
+        },
+        no_block,
+    );
+    let copied = sweep(
+        || ObjectArc::try_copy_items(WithItems::new(Point::at(7, 8)), &[1u64, 2, 3]),
+        |error| assert_eq!(error.value.y, 8),
+    );
+    // Asks for nothing, so it cannot be refused.
+    let shared = Cell::new(Some(ObjectArc::new(Point::at(1, 2))));
+    let unshared = sweep(
+        || {
+            ObjectArc::try_unique(shared.take().unwrap())
+                .map(|unique| shared.set(Some(UniqueObject::share(unique))))
+        },
+        drop,
+    );
+    vec![
+        ("ObjectArc::try_new", near + far),
+        ("UniqueObject::try_new", unique),
+        ("ObjectArc::try_with_items", items),
+        ("ObjectArc::try_with_items_fallible", texts),
+        ("ObjectArc::try_copy_items", copied),
+        ("ObjectArc::try_unique", unshared),
+    ]
+}
+
+/// Values that are objects inside.
+fn of_texts_and_calls(class: &'static TypeInfo) -> Vec<Swept> {
+    let drops = Drops::new();
+    let cause = Error::new("OSError", LONG);
+    let slice = ByteSlice::new(LONG.as_bytes());
+    let view = |type_index, pointer: *const c_void| {
+        let mut raw = RawAny {
+            type_index,
+            ..RawAny::NONE
+        };
+        raw.value.pointer = pointer.cast_mut();
+        // SAFETY: what it points to outlives the view, below.
+        unsafe { AnyView::from_raw(raw) }
+    };
+    let text = view(index::RAW_STR, c"longer than seven bytes".as_ptr().cast());
+    let bytes = view(index::BYTE_SLICE_PTR, (&raw const slice).cast());
+    let owned = sweep(|| text.try_to_owned(), no_block) + sweep(|| bytes.try_to_owned(), no_block);
+    let function = sweep(
+        || {
+            let told = Told(drops.clone());
+            Function::try_from_packed(move |_| {
+                let _captured = &told;
+                Ok(Any::NONE)
+            })
+        },
+        no_block,
+    );
+    let error = sweep(
+        || Error::try_with(LONG, LONG, Some(cause.clone()), None),
+        no_block,
+    );
+    assert_eq!(ObjectArc::strong_count(cause.as_object()), 1);
+    vec![
+        (
+            "Array::try_from_values",
+            sweep(|| Array::try_from_values([1i64, 2]), no_block),
         ),
-        sweep(
-            || {
-                ObjectArc::try_new(Far {
-                    header: ObjectHeader::new(),
-                    told: told(),
-                })
-            },
-            |error| {
-                no_block(error.cause);
-                assert_eq!(error.value.told.0.count(), drops.count());
-            },
+        (
+            "Array::try_from_fn",
+            sweep(
+                || Array::try_from_fn(2, |_| Str::try_new(LONG).map(Any::from))?,
+                no_block,
+            ),
         ),
-        sweep(
-            || UniqueObject::try_new(Point::at(3, 4)),
-            |error| assert_eq!((error.value.x, error.value.y), (3, 4)),
+        ("Str::try_new", sweep(|| Str::try_new(LONG), no_block)),
+        (
+            "Bytes::try_new",
+            sweep(|| Bytes::try_new(LONG.as_bytes()), no_block),
         ),
-        sweep(
-            || ObjectArc::try_with_items(WithItems::new(Point::at(5, 6)), 9, |_| told()),
-            |error| assert_eq!(error.value.x, 5),
-        ),
-        sweep(
-            || ObjectArc::try_copy_items(WithItems::new(Point::at(7, 8)), &[1u64, 2, 3]),
-            |error| assert_eq!(error.value.y, 8),
-        ),
-        sweep(|| Array::try_from_values([1i64, 2]), no_block),
-        sweep(
-            || Array::try_from_fn(2, |_| Str::try_new(LONG).map(Any::from))?,
-            no_block,
-        ),
-        sweep(|| Str::try_new(LONG), no_block),
-        sweep(|| Bytes::try_new(LONG.as_bytes()), no_block),
-        sweep(
-            || {
-                let told = told();
-                Function::try_from_packed(move |_| {
-                    let _captured = &told;
-                    Ok(Any::NONE)
-                })
-            },
-            no_block,
+        ("AnyView::try_to_owned", owned),
+        ("Function::try_from_packed", function),
+        ("Error::try_with", error),
+        (
+            "try_new_reflected",
+            sweep(|| try_new_reflected(class, false), no_block),
         ),
     ]
+}
+
+fn class() -> &'static TypeInfo {
+    let spec = FieldSpec {
+        name: "any",
+        doc: "",
+        kind: FieldKind::Any,
+        flags: 0,
+        type_index: index::OBJECT,
+    };
+    type_info(register_reflected("sweep.class", "", index::OBJECT, &[spec]).unwrap()).unwrap()
 }
 
 #[test]
 fn every_constructor_over_every_backing() {
     baseline();
     Far::type_index().unwrap();
+    let class = class();
     REGISTRY.register_frontend(&FRONTEND).unwrap();
     let (mut swept, mut refused) = (0, 0);
+    let mut names = Vec::new();
     for backing in [&DEFAULT_BACKING, ARENA.entry()] {
         for tied in [false, true] {
             REGISTRY.set_backing(backing);
             TIED.set(tied);
-            let refusals = constructors();
-            assert_eq!(refusals, [1, 1, 1, 1, 1, 1, 3, 1, 1, 1]);
-            swept += refusals.len();
-            refused += refusals.iter().sum::<usize>();
+            let all = [of_values(), of_texts_and_calls(class)].concat();
+            let counts: Vec<usize> = all.iter().map(|(_, refusals)| *refusals).collect();
+            assert_eq!(counts, [2, 1, 1, 4, 1, 0, 1, 3, 1, 1, 2, 1, 3, 1]);
+            swept += all.len();
+            refused += counts.iter().sum::<usize>();
+            names = all.iter().map(|(name, _)| *name).collect();
         }
     }
     TIED.set(false);
     REGISTRY.set_backing(&DEFAULT_BACKING);
-    println!("{swept} constructors, {refused} refusals");
-    assert_eq!((swept, refused), (40, 48));
+    println!(
+        "{swept} sweeps of {} constructors, {refused} refusals",
+        names.len()
+    );
+    assert_eq!((names.len(), swept, refused), (14, 56, 88));
+    names.extend(ELSEWHERE.map(|(name, _)| name));
+    names.sort_unstable();
+    assert_eq!(
+        fallible(),
+        names,
+        "left: the public functions that can fail, right: those in a sweep of this file"
+    );
+    let tests = [
+        include_str!("fault_sweep.rs"),
+        include_str!("fault_others.rs"),
+        include_str!("faults.rs"),
+    ];
+    for (_, test) in ELSEWHERE {
+        assert!(tests.concat().contains(&format!("fn {test}()")), "{test}");
+    }
 }
+
+/// Public and fallible too, but swept by a test of their own.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("AllocatorEntry::allocate", "every_way_to_a_block"),
+    ("Registry::allocate", "every_way_to_a_block"),
+    ("layer_allocate", "every_way_to_a_block"),
+    ("TypeBuilder::register", "types_of_every_shape"),
+    ("TypeSlot::get_or_register", "types_of_every_shape"),
+    (
+        "register_reflected",
+        "a_refused_registration_leaves_nothing_behind",
+    ),
+];
 
 /// The doors of alloc-header: an error names what was asked for.
 #[test]
@@ -238,212 +315,5 @@ impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: from an entry, and nobody else has it.
         unsafe { delete(self.0) };
-    }
-}
-
-#[test]
-fn conversions_of_borrowed_text() {
-    baseline();
-    let slice = ByteSlice::new(LONG.as_bytes());
-    let mut raw = RawAny {
-        type_index: index::BYTE_SLICE_PTR,
-        ..RawAny::NONE
-    };
-    raw.value.pointer = (&raw const slice).cast_mut().cast();
-    // SAFETY: the slice outlives the view.
-    let view = unsafe { AnyView::from_raw(raw) };
-    let expects = |error: object_core::CastError| assert_eq!(error.got(), index::BYTE_SLICE_PTR);
-    assert_eq!(sweep(|| view.try_to_owned(), no_block), 1);
-    assert_eq!(sweep(|| Bytes::try_from(view), expects), 1);
-    assert_eq!(sweep(|| Option::<Bytes>::try_from(view), expects), 1);
-    assert_eq!(sweep(|| Any::try_from(view), expects), 1);
-}
-
-/// A field keeps the old value when there is no memory for the new one.
-#[test]
-fn fields_keep_what_they_have() {
-    baseline();
-    let boxed = ObjectArc::new(Box3 {
-        header: ObjectHeader::new(),
-        text: MutField::new(Str::from("short")),
-        any: MutField::new(Any::from(1)),
-        held: MutField::new(None),
-    });
-    let mut raw = RawAny {
-        type_index: index::RAW_STR,
-        ..RawAny::NONE
-    };
-    raw.value.pointer = c"longer than seven bytes".as_ptr().cast_mut().cast();
-    // SAFETY: the literal outlives the view.
-    let view = unsafe { AnyView::from_raw(raw) };
-    let spec = |kind| FieldSpec {
-        name: "f",
-        doc: "",
-        kind,
-        flags: field_flags::OPTIONAL,
-        type_index: index::OBJECT,
-    };
-    let specs = [spec(FieldKind::Str), spec(FieldKind::Any)];
-    let info = type_info(register_reflected("sweep.fields", "", index::OBJECT, &specs).unwrap());
-    let info = info.unwrap();
-    let object = try_new_reflected(info, false).unwrap();
-    for field in info.all_fields() {
-        let at = ObjectArc::as_ptr(&object);
-        for nth in 1.. {
-            let before = live();
-            // SAFETY: a live object of the field's type, which nobody else reads.
-            let (written, refused) = failing(nth, || unsafe { write_field(at, field, view) });
-            // SAFETY: as above.
-            let value = unsafe { read_field(at, field) };
-            if !refused {
-                written.unwrap();
-                assert_eq!(value.view().as_str(), Some(LONG));
-                assert_eq!(nth, 2);
-                break;
-            }
-            // A conversion's own message may find memory again.
-            assert!(["MemoryError", "TypeError"].contains(&written.unwrap_err().kind()));
-            assert!(value.is_none());
-            assert_eq!(live(), before);
-        }
-    }
-    // Nothing to ask for: what is stored was made before.
-    let text = Str::from(LONG);
-    let point: ObjectRef = ObjectArc::upcast(ObjectArc::new(Point::at(1, 2)));
-    let before = live();
-    let set = || {
-        boxed.text.set(&boxed, text.clone())?;
-        boxed.any.set(&boxed, point.clone())?;
-        boxed
-            .held
-            .set(&boxed, boxed.any.get::<_, ObjectRef>(&boxed)?)
-    };
-    assert_eq!(sweep(set, no_memory), 0);
-    assert_eq!(live(), before);
-}
-
-/// Messages fail to be made, errors never.
-#[test]
-fn calls_answer_an_error_whatever_happens() {
-    baseline();
-    let strict = Function::from_packed(|args| Ok(i64::try_from(args[0])?.into()));
-    let (text, name) = (Any::from(LONG), "sweep.a function of that name");
-    for nth in 1.. {
-        let before = live();
-        let (answer, refused) = failing(nth, || strict.call_packed(&[text.view()]));
-        let error = answer.unwrap_err();
-        assert_eq!(
-            error.kind(),
-            if refused { "MemoryError" } else { "TypeError" }
-        );
-        drop(error);
-        assert_eq!(live(), before, "after the refusal of number {nth}");
-        if !refused {
-            break;
-        }
-    }
-    strict.register_global(name, false).unwrap();
-    for nth in 1.. {
-        let before = live();
-        let (again, refused) = failing(nth, || strict.register_global(name, false));
-        assert_eq!(
-            again.unwrap_err().kind(),
-            if refused { "MemoryError" } else { "ValueError" }
-        );
-        assert!(Function::get_global(name).is_some());
-        assert_eq!(live(), before, "after the refusal of number {nth}");
-        if !refused {
-            break;
-        }
-    }
-    assert!(Function::remove_global(name));
-    assert_eq!(ObjectArc::strong_count(strict.as_object()), 1);
-    for nth in 1.. {
-        let (error, refused) = failing(nth, || Any::from(3).into_error());
-        assert_eq!(
-            error.kind(),
-            if refused {
-                "MemoryError"
-            } else {
-                "RuntimeError"
-            }
-        );
-        if !refused {
-            break;
-        }
-    }
-}
-
-/// A type with a parent and heirs of its own as fields: refused, it is not there, nor half of it.
-#[test]
-fn types_of_every_shape() {
-    #[repr(C)]
-    struct Holder {
-        base: Point,
-        held: Option<ObjectArc<Holder>>,
-        other: ObjectRef,
-    }
-    // SAFETY: repr(C), begins with a Point, which begins with a header; never made.
-    unsafe impl Object for Holder {
-        fn type_index() -> Result<i32, RegisterError> {
-            TypeBuilder::<Self>::new("sweep.Holder")
-                .doc("Holds.")
-                .parent::<Point>()
-                .field("held", "Another.", field!(Holder, held))
-                .field("other", "Any.", field!(Holder, other))
-                .register()
-        }
-    }
-    // SAFETY: repr(C), the first field is a Point, which is the registered parent.
-    unsafe impl object_core::Extends<Point> for Holder {}
-
-    baseline();
-    let mut refusals = 0;
-    for nth in 1.. {
-        let before = live();
-        let (number, refused) = failing(nth, Holder::type_index);
-        if !refused {
-            assert_eq!(type_info(number.unwrap()).unwrap().all_fields().count(), 4);
-            break;
-        }
-        refusals += 1;
-        assert_eq!(number, Err(RegisterError::OutOfMemory));
-        assert!(object_core::type_index_of("sweep.Holder").is_none());
-        assert!(live() <= before + 1, "more than room for names");
-    }
-    assert!(refusals >= 5, "{refusals}");
-    // Again it is there already, and asks for its description's memory alone.
-    assert!(
-        sweep(Holder::type_index, |error| assert_eq!(
-            error,
-            RegisterError::OutOfMemory
-        )) <= 3
-    );
-}
-
-/// A chain too long to nest, without memory for the list: it nests, and all of it goes.
-#[test]
-fn deletions_that_cannot_be_put_off() {
-    #[repr(C)]
-    struct Link {
-        header: ObjectHeader,
-        told: Told,
-        next: Option<ObjectArc<Link>>,
-    }
-    object!(Link, "sweep.Link");
-    let drops = Drops::new();
-    for nth in 0..6 {
-        let mut chain = None;
-        for _ in 0..200 {
-            let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
-            chain = Some(ObjectArc::new(Link {
-                header,
-                told,
-                next: chain.take(),
-            }));
-        }
-        let before = drops.count();
-        failing(nth, || drop(chain));
-        assert_eq!(drops.count(), before + 200);
     }
 }

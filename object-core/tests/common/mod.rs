@@ -4,6 +4,8 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod heap;
+pub(crate) mod public;
+pub(crate) mod sweep;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,244 @@
+//! What asks for memory besides the constructors (`fault_sweep.rs`): conversions, fields, slots, calls,
+//! messages, deletions that are put off. Each with its n-th allocation refused.
+
+#![cfg(all(not(loom), feature = "infallible", feature = "std"))]
+#![allow(unsafe_code)]
+
+mod common;
+
+use common::heap::{Heap, failing, live};
+use common::sweep::{no_block, sweep};
+use common::{Drops, Point, Told, baseline, object};
+use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
+use object_core::{
+    Any, AnyView, Bytes, Error, FieldSpec, Function, MutField, Object, ObjectArc, ObjectHeader,
+    ObjectRef, RegisterError, Str, TypeBuilder, field, read_field, register_reflected,
+    try_new_reflected, type_index as index, type_info, write_field,
+};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+const LONG: &str = "longer than seven bytes";
+
+fn no_memory(error: Error) {
+    assert_eq!(error.kind(), "MemoryError", "{error}");
+}
+
+/// Fields that change.
+#[repr(C)]
+struct Box3 {
+    header: ObjectHeader,
+    text: MutField<Str>,
+    any: MutField<Any>,
+    held: MutField<Option<ObjectRef>>,
+}
+
+object!(Box3, "sweep.Box3");
+
+#[test]
+fn conversions_of_borrowed_text() {
+    baseline();
+    let slice = ByteSlice::new(LONG.as_bytes());
+    let mut raw = RawAny {
+        type_index: index::BYTE_SLICE_PTR,
+        ..RawAny::NONE
+    };
+    raw.value.pointer = (&raw const slice).cast_mut().cast();
+    // SAFETY: the slice outlives the view.
+    let view = unsafe { AnyView::from_raw(raw) };
+    let expects = |error: object_core::CastError| assert_eq!(error.got(), index::BYTE_SLICE_PTR);
+    assert_eq!(sweep(|| view.try_to_owned(), no_block), 1);
+    assert_eq!(sweep(|| Bytes::try_from(view), expects), 1);
+    assert_eq!(sweep(|| Option::<Bytes>::try_from(view), expects), 1);
+    assert_eq!(sweep(|| Any::try_from(view), expects), 1);
+}
+
+/// A field keeps the old value when there is no memory for the new one.
+#[test]
+fn fields_keep_what_they_have() {
+    baseline();
+    let boxed = ObjectArc::new(Box3 {
+        header: ObjectHeader::new(),
+        text: MutField::new(Str::from("short")),
+        any: MutField::new(Any::from(1)),
+        held: MutField::new(None),
+    });
+    let mut raw = RawAny {
+        type_index: index::RAW_STR,
+        ..RawAny::NONE
+    };
+    raw.value.pointer = c"longer than seven bytes".as_ptr().cast_mut().cast();
+    // SAFETY: the literal outlives the view.
+    let view = unsafe { AnyView::from_raw(raw) };
+    let spec = |kind| FieldSpec {
+        name: "f",
+        doc: "",
+        kind,
+        flags: field_flags::OPTIONAL,
+        type_index: index::OBJECT,
+    };
+    let specs = [spec(FieldKind::Str), spec(FieldKind::Any)];
+    let info = type_info(register_reflected("sweep.fields", "", index::OBJECT, &specs).unwrap());
+    let info = info.unwrap();
+    let object = try_new_reflected(info, false).unwrap();
+    for field in info.all_fields() {
+        let at = ObjectArc::as_ptr(&object);
+        for nth in 1.. {
+            let before = live();
+            // SAFETY: a live object of the field's type, which nobody else reads.
+            let (written, refused) = failing(nth, || unsafe { write_field(at, field, view) });
+            // SAFETY: as above.
+            let value = unsafe { read_field(at, field) };
+            if !refused {
+                written.unwrap();
+                assert_eq!(value.view().as_str(), Some(LONG));
+                assert_eq!(nth, 2);
+                break;
+            }
+            // A conversion's own message may find memory again.
+            assert!(["MemoryError", "TypeError"].contains(&written.unwrap_err().kind()));
+            assert!(value.is_none());
+            assert_eq!(live(), before);
+        }
+    }
+    // Nothing to ask for: what is stored was made before.
+    let text = Str::from(LONG);
+    let point: ObjectRef = ObjectArc::upcast(ObjectArc::new(Point::at(1, 2)));
+    let before = live();
+    let set = || {
+        boxed.text.set(&boxed, text.clone())?;
+        boxed.any.set(&boxed, point.clone())?;
+        boxed
+            .held
+            .set(&boxed, boxed.any.get::<_, ObjectRef>(&boxed)?)
+    };
+    assert_eq!(sweep(set, no_memory), 0);
+    assert_eq!(live(), before);
+}
+
+/// Messages fail to be made, errors never.
+#[test]
+fn calls_answer_an_error_whatever_happens() {
+    baseline();
+    let strict = Function::from_packed(|args| Ok(i64::try_from(args[0])?.into()));
+    let (text, name) = (Any::from(LONG), "sweep.a function of that name");
+    for nth in 1.. {
+        let before = live();
+        let (answer, refused) = failing(nth, || strict.call_packed(&[text.view()]));
+        let error = answer.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            if refused { "MemoryError" } else { "TypeError" }
+        );
+        drop(error);
+        assert_eq!(live(), before, "after the refusal of number {nth}");
+        if !refused {
+            break;
+        }
+    }
+    strict.register_global(name, false).unwrap();
+    for nth in 1.. {
+        let before = live();
+        let (again, refused) = failing(nth, || strict.register_global(name, false));
+        assert_eq!(
+            again.unwrap_err().kind(),
+            if refused { "MemoryError" } else { "ValueError" }
+        );
+        assert!(Function::get_global(name).is_some());
+        assert_eq!(live(), before, "after the refusal of number {nth}");
+        if !refused {
+            break;
+        }
+    }
+    assert!(Function::remove_global(name));
+    assert_eq!(ObjectArc::strong_count(strict.as_object()), 1);
+    for nth in 1.. {
+        let (error, refused) = failing(nth, || Any::from(3).into_error());
+        assert_eq!(
+            error.kind(),
+            if refused {
+                "MemoryError"
+            } else {
+                "RuntimeError"
+            }
+        );
+        if !refused {
+            break;
+        }
+    }
+}
+
+/// A type with a parent and heirs of its own as fields: refused, it is not there, nor half of it.
+#[test]
+fn types_of_every_shape() {
+    #[repr(C)]
+    struct Holder {
+        base: Point,
+        held: Option<ObjectArc<Holder>>,
+        other: ObjectRef,
+    }
+    // SAFETY: repr(C), begins with a Point, which begins with a header; never made.
+    unsafe impl Object for Holder {
+        fn type_index() -> Result<i32, RegisterError> {
+            TypeBuilder::<Self>::new("sweep.Holder")
+                .doc("Holds.")
+                .parent::<Point>()
+                .field("held", "Another.", field!(Holder, held))
+                .field("other", "Any.", field!(Holder, other))
+                .register()
+        }
+    }
+    // SAFETY: repr(C), the first field is a Point, which is the registered parent.
+    unsafe impl object_core::Extends<Point> for Holder {}
+
+    baseline();
+    let mut refusals = 0;
+    for nth in 1.. {
+        let before = live();
+        let (number, refused) = failing(nth, Holder::type_index);
+        if !refused {
+            assert_eq!(type_info(number.unwrap()).unwrap().all_fields().count(), 4);
+            break;
+        }
+        refusals += 1;
+        assert_eq!(number, Err(RegisterError::OutOfMemory));
+        assert!(object_core::type_index_of("sweep.Holder").is_none());
+        assert!(live() <= before + 1, "more than room for names");
+    }
+    assert!(refusals >= 5, "{refusals}");
+    // Again it is there already, and asks for its description's memory alone.
+    assert!(
+        sweep(Holder::type_index, |error| assert_eq!(
+            error,
+            RegisterError::OutOfMemory
+        )) <= 3
+    );
+}
+
+/// A chain too long to nest, without memory for the list: it nests, and all of it goes.
+#[test]
+fn deletions_that_cannot_be_put_off() {
+    #[repr(C)]
+    struct Link {
+        header: ObjectHeader,
+        told: Told,
+        next: Option<ObjectArc<Link>>,
+    }
+    object!(Link, "sweep.Link");
+    let drops = Drops::new();
+    for nth in 0..6 {
+        let mut chain = None;
+        for _ in 0..200 {
+            let (header, told) = (ObjectHeader::new(), Told(drops.clone()));
+            chain = Some(ObjectArc::new(Link {
+                header,
+                told,
+                next: chain.take(),
+            }));
+        }
+        let before = drops.count();
+        failing(nth, || drop(chain));
+        assert_eq!(drops.count(), before + 200);
+    }
+}
