@@ -27,7 +27,7 @@ trixie() {
     mkdir -p "$root/src/.cargo"
     git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -C "$root/src"
     rm "$root/src/rust-toolchain.toml" # its channel is rustup's
-    cargo vendor --locked --quiet "$root/vendor" >/dev/null
+    cargo vendor --locked --quiet --sync fuzz/Cargo.toml "$root/vendor" >/dev/null
     printf '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "/vendor"\n' \
         >"$root/src/.cargo/config.toml"
     mount -t proc proc "$root/proc"

@@ -16,6 +16,7 @@ use core::ffi::c_void;
 use static_assertions::const_assert_eq;
 
 use crate::primitive::sync::atomic::AtomicUsize;
+use crate::width::pad;
 
 /// Returns the whole block that `body` lies in.
 ///
@@ -24,8 +25,8 @@ use crate::primitive::sync::atomic::AtomicUsize;
 pub type DeleteSpace = unsafe extern "C" fn(body: *mut c_void);
 
 /// Fills a word up to 8 bytes; nothing on 64-bit targets.
-pub(crate) type Pad = [u8; 8 - size_of::<usize>()];
-pub(crate) const PAD: Pad = [0; 8 - size_of::<usize>()];
+pub(crate) type Pad = [u8; pad(size_of::<usize>())];
+pub(crate) const PAD: Pad = [0; pad(size_of::<usize>())];
 
 /// The 8 bytes in front of every headed body.
 ///

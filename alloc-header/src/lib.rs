@@ -22,8 +22,8 @@
 //! # Modules, lowest first
 //!
 //! - [`error`]: no memory, no such layout, a taken slot.
-//! - [`header`]: the two headers; [`offset`]: block layouts, over [`width`]'s sums for every
-//!   pointer width.
+//! - [`width`]: the sums for every pointer width; over them [`header`]: the two headers, and
+//!   [`offset`]: block layouts.
 //! - [`locate`]: from a body to its header, the only pointer arithmetic. Unsafe, like all that
 //!   touches blocks: the `#[allow(unsafe_code)]` lines below are the list.
 //! - [`entry`]: what an allocator promises; `builtin`: the default one; [`registry`]: which one is
@@ -45,9 +45,9 @@
 pub mod primitive;
 
 pub mod error;
-pub mod header;
 pub mod width;
 
+pub mod header;
 pub mod offset;
 
 #[allow(unsafe_code)]

@@ -4,7 +4,7 @@ use crate::error::LayoutError;
 use crate::width;
 
 /// Bodies up to this alignment lie at one fixed offset per allocator: they are *near*. Bytes.
-pub const NEAR_ALIGN: usize = 16;
+pub const NEAR_ALIGN: usize = width::NEAR_ALIGN as usize;
 /// Every body is aligned to this at least, so that the header in front of it is. Bytes.
 pub const MIN_ALIGN: usize = 8;
 /// The alignment that is promised everywhere; a larger one is served until the sums overflow.

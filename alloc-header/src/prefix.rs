@@ -24,7 +24,8 @@ use core::ptr::NonNull;
 use crate::error::LayoutError;
 use crate::header::DeleteSpace;
 use crate::locate::{before, block_of, body_in};
-use crate::offset::{BlockLayout, NEAR_ALIGN};
+use crate::offset::{BlockLayout, MIN_ALIGN, NEAR_ALIGN};
+use crate::width;
 
 /// A far block's words; `offset` is at one place in front of the header, whatever the alignment.
 #[repr(C)]
@@ -38,20 +39,24 @@ const fn is_far(align: usize) -> bool {
     align > NEAR_ALIGN
 }
 
+/// The bytes that [`BlockLayout`] is asked to keep in front of the body.
+const fn prefix_for<N>(align: usize) -> usize {
+    // No loss: a type's size and 16 bytes more are a `usize`.
+    width::prefix(size_of::<N>() as u64, align as u64) as usize
+}
+
 /// The offset of every near body: a multiple of each near alignment, with room for `N`.
 const fn near_offset<N>() -> usize {
-    size_of::<N>().next_multiple_of(NEAR_ALIGN)
+    prefix_for::<N>(MIN_ALIGN)
 }
 
 /// The block for a body of `size` bytes at alignment `align` behind words `N`.
 pub(crate) fn block_for<N>(size: usize, align: usize) -> Result<BlockLayout, LayoutError> {
-    const { assert!(size_of::<N>() % 8 == 0 && align_of::<N>() <= 8) };
-    let prefix = if is_far(align) {
-        size_of::<Far<N>>()
-    } else {
-        near_offset::<N>()
+    const {
+        assert!(size_of::<N>() % 8 == 0 && align_of::<N>() <= 8);
+        assert!(size_of::<Far<N>>() == prefix_for::<N>(NEAR_ALIGN + 1));
     };
-    BlockLayout::new(prefix, size, align)
+    BlockLayout::new(prefix_for::<N>(align), size, align)
 }
 
 /// Which of an allocator's two functions frees a body of alignment `align`.

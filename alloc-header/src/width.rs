@@ -1,7 +1,9 @@
-//! The sums of a block, in `u64` against the largest object of a pointer width.
+//! The sums of a block, in `u64` against the largest object of a pointer width, and what in its
+//! prefix depends on the width.
 //!
 //! Asking for the limit makes one piece of code serve 16-, 32- and 64-bit targets, and lets one
-//! host check all three. [`BlockLayout`](crate::BlockLayout) is the same for the target at hand.
+//! host check all three. [`BlockLayout`](crate::BlockLayout) is the same for the target at hand;
+//! headers and prefixes are laid out by [`pad`] and [`prefix`].
 
 use crate::error::LayoutError;
 
@@ -21,6 +23,31 @@ pub struct Sums {
     pub align: u64,
     /// From the block's start to the body.
     pub body_offset: u64,
+}
+
+/// Bodies up to this alignment lie at one fixed offset per allocator: they are *near*. Bytes.
+pub const NEAR_ALIGN: u64 = 16;
+
+/// Bytes beside a pointer of `pointer` bytes in a word of the header, which has 8 on every width.
+///
+/// A target whose pointers are wider than 8 bytes stops the build here.
+pub const fn pad(pointer: usize) -> usize {
+    8 - pointer
+}
+
+/// Bytes in front of a body at alignment `align` for an allocator whose words take `words` bytes, a
+/// multiple of 8 (`words` is some type's size, so the sum is far from overflowing).
+///
+/// ```text
+///   near:  [ padding to 16 | words | body     the same for every near alignment
+///   far:   [ offset, 8     | words | body     the offset is at one place in front of the body
+/// ```
+pub const fn prefix(words: u64, align: u64) -> u64 {
+    if align > NEAR_ALIGN {
+        8 + words
+    } else {
+        words.next_multiple_of(NEAR_ALIGN)
+    }
 }
 
 /// Where the body begins: the first multiple of `align` with `prefix` bytes in front of it.

@@ -5,9 +5,12 @@
 #![cfg(not(loom))]
 
 use std::alloc::Layout;
+use std::mem::offset_of;
 
 use alloc_header::width::{self, MAX_16, MAX_32, MAX_64};
-use alloc_header::{BlockLayout, MAX_ALIGN, MIN_ALIGN, NEAR_ALIGN, body_offset};
+use alloc_header::{
+    AllocHeader, BlockLayout, MAX_ALIGN, MIN_ALIGN, NEAR_ALIGN, TiedHeader, body_offset,
+};
 
 const PREFIXES: [u64; 6] = [8, 16, 24, 32, 40, 48];
 
@@ -130,3 +133,85 @@ fn near_bodies_lie_at_one_offset_and_far_ones_leave_room_for_it() {
         }
     }
 }
+
+/// A block of `size` bytes in it, for words of `words` bytes; the places of what lies in it, in bytes
+/// from its start.
+fn placed(words: u64, size: u64, align: u64, max: u64) -> Option<(u64, u64, u64)> {
+    let sums = width::block(width::prefix(words, align), size, align, max).ok()?;
+    Some((sums.body_offset - words, sums.body_offset, sums.size))
+}
+
+/// 8: a header; 16: one with a word, or the default backing's; 24: an arena's; 32: no padding hides the
+/// offset's room.
+#[test]
+fn headers_are_placed_alike_at_every_width() {
+    let near = u64::try_from(NEAR_ALIGN).unwrap();
+    for max in [MAX_16, MAX_32, MAX_64] {
+        for words in [8, 16, 24, 32] {
+            let fixed = placed(words, 0, 8, max).unwrap().1;
+            let mut served = 0;
+            for align in aligns().filter(|&align| align >= 8) {
+                for size in sizes(max) {
+                    let Some((at, body, end)) = placed(words, size, align, max) else {
+                        continue;
+                    };
+                    served += 1;
+                    assert!(at % 8 == 0 && body % align == 0 && end <= max);
+                    if align <= near {
+                        assert_eq!(body, fixed, "one offset for all near bodies");
+                    } else {
+                        assert!(at >= 8, "room for the offset in front of the words");
+                    }
+                    // A frontend's word over it: its near and far bodies have room, too.
+                    let prefix = width::prefix(16, align);
+                    if let Ok(over) = width::block(prefix, size, align, max) {
+                        assert!(over.body_offset >= 16 + 8 * u64::from(align > near));
+                        assert!(
+                            placed(words, over.size, over.align, max)
+                                .is_none_or(|(_, inner, end)| (inner + over.body_offset) % align
+                                    == 0
+                                    && end == inner + over.size)
+                        );
+                    }
+                }
+            }
+            assert!(served > 400, "{served} layouts at {max}");
+        }
+    }
+}
+
+/// The two headers as a target whose pointers are `P`s lays them out.
+#[repr(C)]
+struct Header<P, const PAD: usize> {
+    pad: [u8; PAD],
+    delete_space: P,
+}
+
+#[repr(C)]
+struct Tied<P, const PAD: usize> {
+    word: P,
+    pad: [u8; PAD],
+    base: Header<P, PAD>,
+}
+
+/// The same bytes on every width, `delete_space` in the last ones, the word in the first.
+const fn laid_out<P, const PAD: usize>() -> bool {
+    let pointer = size_of::<P>();
+    PAD == width::pad(pointer)
+        && size_of::<Header<P, PAD>>() == AllocHeader::SIZE
+        && offset_of!(Header<P, PAD>, delete_space) + pointer == AllocHeader::SIZE
+        && size_of::<Tied<P, PAD>>() == TiedHeader::SIZE
+        && offset_of!(Tied<P, PAD>, word) == 0
+        && offset_of!(Tied<P, PAD>, base) == TiedHeader::SIZE - AllocHeader::SIZE
+}
+
+const _: () = {
+    assert!(laid_out::<u16, { width::pad(2) }>());
+    assert!(laid_out::<u32, { width::pad(4) }>());
+    assert!(laid_out::<u64, { width::pad(8) }>());
+    // And so does the target at hand.
+    const HERE: usize = size_of::<usize>();
+    assert!(laid_out::<usize, { width::pad(HERE) }>());
+    assert!(offset_of!(AllocHeader, delete_space) == width::pad(HERE));
+    assert!(offset_of!(TiedHeader, word) == 0);
+};

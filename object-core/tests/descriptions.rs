@@ -6,8 +6,8 @@
 use object_core::abi::{ByteSlice, FieldKind, TypeDesc, field_flags, type_flags};
 use object_core::table::register_status::{BAD_DESCRIPTION, UNKNOWN_PARENT};
 use object_core::{
-    FieldSpec, Object, ObjectHeader, RegisterError, TypeBuilder, TypeSlot, field,
-    register_reflected, runtime, type_index as index, type_index_of, type_info,
+    FieldSpec, RegisterError, register_reflected, runtime, type_index as index, type_index_of,
+    type_info,
 };
 
 const KEY: &str = "descriptions.refused";
@@ -169,6 +169,8 @@ fn the_safe_doors_refuse_the_same() {
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn a_struct_too_large_to_describe_is_refused() {
+    use object_core::{Object, ObjectHeader, TypeBuilder, TypeSlot, field};
+
     #[repr(C)]
     struct Vast {
         header: ObjectHeader,
