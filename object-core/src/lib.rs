@@ -39,7 +39,7 @@
 //!   which takes the owner's slot lock. The interrupted code may hold either, and would not go on.
 //!
 //! `tests/interrupt.rs`, and `examples/kernel` in the repository, interrupt count operations after each
-//! of their instructions.
+//! of their instructions; `tests/interrupt_locked.rs` interrupts registrations that hold a lock.
 //!
 //! # Features
 //!
