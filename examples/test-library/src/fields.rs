@@ -4,6 +4,7 @@ use rust_binding::{FunctionObj, prelude::*};
 
 use crate::points::Point;
 use crate::tally::Tally;
+use crate::threads::start;
 
 /// What a frozen field is: the value itself.
 type Frozen<T> = T;
@@ -133,10 +134,72 @@ every_kind!(
     frozen
 );
 
+/// Replaces and reads `Fields`, as many times as said; false as soon as a value comes out that nobody
+/// can have put in. Scalars are written as one byte repeated, so that a torn one shows; points as
+/// `(n, -n)`; text as one letter repeated.
+fn race(this: &ObjectArc<Fields>, rounds: u32) -> Result<bool, Error> {
+    const LETTERS: [&str; 4] = ["", "a", "bbbbbbb", "cccccccccccccccccccccccccccc"];
+    for round in 0..i64::from(rounds) {
+        let byte = round.rem_euclid(3) + 0x41; // 0x41..0x43, as Python's side does
+        let point = || Point::make(round, -round);
+        this.i64.set(this, byte * 0x0101_0101_0101_0101)?;
+        this.i32.set(this, byte * 0x0101_0101)?;
+        this.u16.set(this, byte * 0x0101)?;
+        this.f64
+            .set(this, f64::from_bits((byte * 0x0101_0101_0101_0101) as u64))?;
+        this.text.set(this, LETTERS[(round % 4) as usize])?;
+        this.point.set(this, (round % 5 > 0).then(point))?;
+        this.required.set(this, point())?;
+        if round % 2 == 0 {
+            this.any.set(this, point())?;
+            this.object.set(this, point())?;
+        } else {
+            this.any.set(this, LETTERS[3])?;
+            this.object.set(this, Any::NONE)?;
+        }
+        let repeated = |value: i64, size: u32| {
+            let low = value & 0xff;
+            (0..size).all(|at| value >> (8 * at) & 0xff == low)
+                && (low == 0x41 || low == 0x42 || low == 0x43)
+        };
+        let whole = |point: &ObjectArc<Point>| point.x == -point.y;
+        let text: Str = this.text.get(this)?;
+        let float: f64 = this.f64.get(this)?;
+        let fine = repeated(this.i64.get(this)?, 8)
+            && repeated(this.i32.get(this)?, 4)
+            && repeated(this.u16.get(this)?, 2)
+            && repeated(float.to_bits() as i64, 8)
+            && LETTERS.contains(&&*text)
+            && this
+                .point
+                .get::<_, Option<ObjectArc<Point>>>(this)?
+                .is_none_or(|p| whole(&p))
+            && whole(&this.required.get::<_, ObjectArc<Point>>(this)?)
+            && this
+                .any
+                .get::<_, ObjectArc<Point>>(this)
+                .map_or(true, |p| whole(&p))
+            && this
+                .object
+                .get::<_, Option<ObjectArc<Point>>>(this)?
+                .is_none_or(|p| whole(&p));
+        if !fine {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 pub(crate) fn export(exports: &mut Exports) {
     exports
         .object_type::<Fields>()
         .object_type::<FrozenFields>()
         .function("test_library.fields", Fields::make)
+        .function(
+            "test_library.race_fields",
+            |fields: ObjectArc<Fields>, rounds: u32| {
+                start(move || assert!(race(&fields, rounds).unwrap_or(false), "a torn field"));
+            },
+        )
         .function("test_library.frozen_fields", FrozenFields::make);
 }

@@ -8,6 +8,8 @@ use std::thread;
 
 use rust_binding::prelude::*;
 
+use crate::threads::start;
+
 static NEXT: AtomicI64 = AtomicI64::new(1);
 static HELD: Mutex<Option<HashMap<i64, Any>>> = Mutex::new(None);
 static WEAK: Mutex<Option<HashMap<i64, WeakObjectArc<ObjectHeader>>>> = Mutex::new(None);
@@ -42,7 +44,7 @@ fn held(id: i64) -> Result<Any, Error> {
 }
 
 /// What was held; the caller drops it, outside of the lock.
-pub(crate) fn take(id: i64) -> Result<Any, Error> {
+fn take(id: i64) -> Result<Any, Error> {
     let value = lock(&HELD).get_or_insert_default().remove(&id);
     value.ok_or_else(|| unknown(id))
 }
@@ -53,6 +55,29 @@ fn release_on_thread(id: i64) -> Result<(), Error> {
     let value = take(id)?;
     let _ = thread::spawn(move || drop(value)).join(); // a drop does not panic
     Ok(())
+}
+
+/// In one native call: drops what is held under `ids` on threads of their own, one after the other, and
+/// waits for each; then calls each of `steps`, `[function, argument...]`, and returns what they did. The
+/// caller's interpreter is not released, and builtins as steps run no byte code: nothing happens in
+/// between but what the steps do.
+fn drop_then(ids: Array, steps: Array) -> Result<Vec<Any>, Error> {
+    for id in &ids {
+        release_on_thread(id.get::<i64>()?)?;
+    }
+    let mut answers = Vec::new();
+    for step in &steps {
+        let step = step.get::<Array>()?;
+        let values: Vec<AnyView<'_>> = step.iter().map(|value| value.view()).collect();
+        let Some((function, arguments)) = values.split_first() else {
+            return Err(Error::new(
+                "ValueError",
+                "a step is [function, argument...]",
+            ));
+        };
+        answers.push(Function::try_from(*function)?.call_packed(arguments)?);
+    }
+    Ok(answers)
 }
 
 fn weak_hold(object: ObjectRef) -> i64 {
@@ -108,6 +133,12 @@ pub(crate) fn export(exports: &mut Exports) {
         .function("test_library.held", held)
         .function("test_library.release", |id: i64| take(id).map(drop))
         .function("test_library.release_on_thread", release_on_thread)
+        .function("test_library.release_in_background", |id: i64| {
+            let value = take(id)?;
+            start(move || drop(value));
+            Ok::<(), Error>(())
+        })
+        .function("test_library.drop_then", drop_then)
         .function("test_library.held_count", || {
             lock(&HELD).as_ref().map_or(0, HashMap::len)
         })

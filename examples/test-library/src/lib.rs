@@ -10,9 +10,12 @@
 //! - `odd`: `Loud` (its destructor panics), `OnDrop` (its destructor calls back), `Foreign` (no
 //!   allocation header).
 //! - `echoes`: every kind of argument and result. `callbacks`: calling functions that came in.
-//! - `holds`: references kept in Rust statics. `threads`: references and calls on Rust threads.
+//! - `holds`: references kept in Rust statics. `threads`: calls on Rust threads.
+//! - `faults`: a backing whose n-th allocation fails.
 
 mod tally;
+
+mod threads;
 
 #[allow(unsafe_code)]
 mod points;
@@ -36,7 +39,8 @@ mod callbacks;
 #[allow(unsafe_code)]
 mod holds;
 
-mod threads;
+#[allow(unsafe_code)]
+mod faults;
 
 rust_binding::export_library!(|exports| {
     exports.function("test_library.live", tally::live);
@@ -49,5 +53,6 @@ rust_binding::export_library!(|exports| {
     callbacks::export(exports);
     holds::export(exports);
     threads::export(exports);
+    faults::export(exports);
     Ok(())
 });

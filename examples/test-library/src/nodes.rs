@@ -2,7 +2,9 @@
 
 use rust_binding::prelude::*;
 
+use crate::points::Point;
 use crate::tally::Tally;
+use crate::threads::start;
 
 /// A link of a chain.
 #[repr(C)]
@@ -11,7 +13,7 @@ pub(crate) struct Node {
     name: Str,
     next: MutField<Option<ObjectArc<Node>>>,
     parent: MutField<WeakObjectArc<Node>>,
-    pub(crate) payload: MutField<Any>,
+    payload: MutField<Any>,
     tally: Tally,
 }
 
@@ -104,7 +106,18 @@ impl Node {
     }
 }
 
+/// On a thread: replaces a node's payload with new points, again and again.
+fn race_payload(node: ObjectArc<Node>, rounds: u32) {
+    start(move || {
+        for round in 0..i64::from(rounds) {
+            // Any value fits an Any field.
+            let _ = node.payload.set(&node, Point::make(round, -round));
+        }
+    });
+}
+
 pub(crate) fn export(exports: &mut Exports) {
     exports.object_type::<Node>();
     exports.function("test_library.chain", Node::chain);
+    exports.function("test_library.race_payload", race_payload);
 }

@@ -11,7 +11,7 @@ use crate::tally::Tally;
 pub(crate) struct Point {
     header: ObjectHeader,
     pub(crate) x: i64,
-    y: i64,
+    pub(crate) y: i64,
     tally: Tally,
 }
 

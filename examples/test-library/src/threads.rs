@@ -7,10 +7,6 @@ use std::time::Duration;
 
 use rust_binding::prelude::*;
 
-use crate::holds::take;
-use crate::nodes::Node;
-use crate::points::Point;
-
 static THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 static STOP: AtomicBool = AtomicBool::new(false);
 static GATE: Mutex<bool> = Mutex::new(false);
@@ -21,7 +17,7 @@ fn panicked() -> Error {
 }
 
 /// Starts a thread that `join_threads` waits for.
-fn start(work: impl FnOnce() + Send + 'static) {
+pub(crate) fn start(work: impl FnOnce() + Send + 'static) {
     THREADS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -80,16 +76,6 @@ fn move_gate(open: bool) {
     GATE_MOVED.notify_all();
 }
 
-/// On a thread: replaces a node's payload with new points, again and again.
-fn race_payload(node: ObjectArc<Node>, rounds: u32) {
-    start(move || {
-        for round in 0..i64::from(rounds) {
-            // Any value fits an Any field.
-            let _ = node.payload.set(&node, Point::make(round, -round));
-        }
-    });
-}
-
 /// On a detached thread: calls `f()` until it fails or `stop` is called.
 fn call_until_stopped(function: Function) {
     STOP.store(false, Ordering::Relaxed);
@@ -102,12 +88,6 @@ fn call_until_stopped(function: Function) {
 
 pub(crate) fn export(exports: &mut Exports) {
     exports
-        .function("test_library.release_in_background", |id: i64| {
-            let value = take(id)?;
-            start(move || drop(value));
-            Ok::<(), Error>(())
-        })
-        .function("test_library.race_payload", race_payload)
         .function_releasing_interpreter("test_library.join_threads", join_threads)
         .function_releasing_interpreter("test_library.call_on_thread", call_on_thread)
         .function_releasing_interpreter("test_library.call_on_threads", call_on_threads)

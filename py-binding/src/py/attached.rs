@@ -20,8 +20,6 @@ static DEFERRED: DeferredList = DeferredList::new();
 static SCHEDULED: AtomicBool = AtomicBool::new(false);
 /// The interpreter that was there at import: the only one whose objects there are.
 static HOME: AtomicPtr<ffi::PyInterpreterState> = AtomicPtr::new(null_mut());
-/// Who closed the gate, by its thread state: it finalizes, so it alone knows how far that is.
-static CLOSER: AtomicPtr<ffi::PyThreadState> = AtomicPtr::new(null_mut());
 
 /// What the gate says.
 enum Standing {
@@ -33,7 +31,7 @@ enum Standing {
 /// Asks, and does what an unattached thread does, inside the gate.
 fn standing(unattached: impl FnOnce()) -> Standing {
     let Some(_inside) = GATE.enter() else {
-        return if finalizes() {
+        return if holds_closed() {
             Standing::Attached
         } else {
             Standing::Closed
@@ -64,19 +62,22 @@ unsafe fn holds_home() -> bool {
     }
 }
 
-/// Whether this thread closed the gate and the interpreter is still whole: it runs what others have
-/// registered with atexit.
+/// Behind the closed gate: whether this thread holds the interpreter, which is still whole. It runs
+/// what others have registered with atexit, or it is a daemon thread that got a last turn while the
+/// closer waited.
+///
+/// # Why this may be asked
+///
+/// Finalization stops being reversible where CPython clears "initialized" (right after it names the
+/// thread that finalizes), and the thread that does so holds the interpreter then; without a GIL, it
+/// stops every attached thread first. So if we hold it and see "initialized", it stays so until we let
+/// go. If we do not hold it, the answer is no whatever happens meanwhile: `holds_home` compares the
+/// state that holds the interpreter with this thread's own, looks into it only when they are one, and
+/// reads nothing but CPython's statics and this thread's storage, which finalization does not unmap.
 #[cold]
-fn finalizes() -> bool {
-    let closer = CLOSER.load(Ordering::Acquire);
-    // SAFETY: callable at any time; and the interpreter is there if this says so, because only the
-    // closer's own thread ends it. (A null closer is nobody's state.)
-    unsafe {
-        !closer.is_null()
-            && ffi::Py_IsInitialized() != 0
-            && ffi::PyGILState_GetThisThreadState() == closer
-            && holds_home()
-    }
+fn holds_closed() -> bool {
+    // SAFETY: callable at any time; see above.
+    unsafe { ffi::Py_IsInitialized() != 0 && holds_home() }
 }
 
 /// Says that this is the interpreter whose objects are shown; once, at import.
@@ -103,10 +104,10 @@ pub(crate) struct Attachment(ffi::PyGILState_STATE);
 /// to one that is gone.
 pub(crate) fn attach() -> Option<Attachment> {
     let inside = GATE.enter();
-    if inside.is_none() && !finalizes() {
+    if inside.is_none() && !holds_closed() {
         return None;
     }
-    // SAFETY: the interpreter is there: the gate says so, or we are who ends it.
+    // SAFETY: the interpreter is there: the gate says so, or we hold it.
     let state = unsafe { ffi::PyGILState_Ensure() };
     drop(inside);
     Some(Attachment(state))
@@ -235,10 +236,7 @@ pub(crate) fn deferred_len() -> usize {
 /// Attached, at the start of finalization.
 pub(crate) unsafe fn close_gate() {
     // SAFETY: attached.
-    unsafe {
-        drain();
-        CLOSER.store(ffi::PyGILState_GetThisThreadState(), Ordering::Release);
-    }
+    unsafe { drain() };
     if GATE.close() {
         return;
     }
@@ -254,7 +252,6 @@ pub(crate) unsafe fn close_gate() {
 
 /// In a forked child: nobody else is inside, and what was on the list belongs to the parent.
 pub(crate) fn reset_after_fork() {
-    CLOSER.store(null_mut(), Ordering::Release);
     GATE.reset();
     SCHEDULED.store(false, Ordering::Release);
 }

@@ -10,6 +10,7 @@ use pyo3::{PyErr, Python, ffi};
 use crate::py::attached::{attach, detach};
 use crate::py::carrier::callable_of;
 use crate::py::errors::take_raised;
+use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::out::{object_into_python, value_to_python};
 use crate::py::raise::{Raised, name_place};
@@ -79,7 +80,7 @@ unsafe fn call(
         let answer = if complete {
             let first = places.as_ptr().add(1);
             let counted = count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-            ffi::PyObject_Vectorcall(callable, first, counted, null_mut())
+            hang::vectorcall(callable, first, counted, null_mut())
         } else {
             null_mut()
         };
@@ -114,10 +115,10 @@ unsafe fn let_go(
     // SAFETY: the caller's contract; the first place is the callee's.
     unsafe {
         for &place in &places[1..] {
-            ffi::Py_XDECREF(place);
+            hang::decref(place);
         }
-        ffi::Py_XDECREF(answer);
-        ffi::Py_DECREF(callable);
+        hang::decref(answer);
+        hang::decref(callable);
     }
 }
 

@@ -7,6 +7,7 @@ use core::cell::Cell;
 
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::raise::{Raised, no_memory};
 
 /// One owned Python object.
@@ -63,6 +64,6 @@ pub(crate) unsafe fn free(hold: *mut Hold) {
     unsafe {
         let object = (*hold).object;
         ffi::PyMem_RawFree(hold.cast());
-        ffi::Py_DECREF(object);
+        hang::decref(object);
     }
 }

@@ -5,6 +5,7 @@
 //! point of Python callables (`carrier::set_entry`).
 
 mod raise;
+mod hang;
 mod counts;
 mod refs;
 mod wrapper;

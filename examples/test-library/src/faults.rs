@@ -1,0 +1,48 @@
+//! A backing whose n-th allocation fails, in front of the one that is there.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rust_binding::object_core::alloc_header::AllocatorEntry;
+use rust_binding::object_core::runtime;
+use rust_binding::prelude::*;
+
+/// Allocations until the one that fails; negative: none fails.
+static LEFT: AtomicI64 = AtomicI64::new(-1);
+/// What was there before.
+static BEHIND: OnceLock<&'static AllocatorEntry> = OnceLock::new();
+
+extern "C" fn allocate(size: usize, align: usize, type_index: i32, _: *mut c_void) -> *mut c_void {
+    if LEFT.load(Ordering::Relaxed) >= 0 && LEFT.fetch_sub(1, Ordering::Relaxed) == 0 {
+        return null_mut();
+    }
+    let body = BEHIND
+        .get()
+        .and_then(|behind| behind.allocate(size, align, type_index).ok());
+    body.map_or(null_mut(), |body| body.as_ptr())
+}
+
+/// The `n`-th native allocation from now on fails, once; negative: none does. Answers whether the one
+/// asked for before has happened.
+fn fail_allocation(n: i64) -> bool {
+    // SAFETY: a table's registry lives as long as the process.
+    let registry = unsafe { &*runtime().registry };
+    let mut first = false;
+    BEHIND.get_or_init(|| {
+        first = true;
+        registry.backing()
+    });
+    if first {
+        // SAFETY: `allocate` hands on what the entry behind it made, which keeps the contract; it
+        // does not look at its context.
+        let entry = unsafe { AllocatorEntry::new(allocate, null_mut()) };
+        registry.set_backing(Box::leak(Box::new(entry)));
+    }
+    LEFT.swap(n, Ordering::Relaxed) < 0
+}
+
+pub(crate) fn export(exports: &mut Exports) {
+    exports.function("test_library.fail_allocation", fail_allocation);
+}
