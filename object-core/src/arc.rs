@@ -1,6 +1,7 @@
 //! [`ObjectArc`]: a strong reference.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -199,6 +200,22 @@ impl<T: Object> Drop for ObjectArc<T> {
     fn drop(&mut self) {
         // SAFETY: the reference is ours by the type invariant, and this is its last use.
         unsafe { dec_ref(self.object.cast()) };
+    }
+}
+
+/// The same object, as [`ptr_eq`](ObjectArc::ptr_eq): two objects with equal fields are two objects.
+impl<T: Object> PartialEq for ObjectArc<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Self::ptr_eq(self, other)
+    }
+}
+
+impl<T: Object> Eq for ObjectArc<T> {}
+
+/// By identity, as `==`.
+impl<T: Object> Hash for ObjectArc<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.object.hash(state);
     }
 }
 

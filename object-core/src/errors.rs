@@ -34,7 +34,8 @@ pub struct ErrorObj {
     pub kind: ByteSlice,
     /// For C: the message's bytes.
     pub message: ByteSlice,
-    cause: *mut ObjectHeader,
+    /// Null, or the error that caused this one.
+    cause: Option<Error>,
     context: *mut ObjectHeader,
     traceback: UnsafeCell<RawAny>,
     kind_text: Str,
@@ -58,9 +59,8 @@ unsafe impl Object for ErrorObj {
 
 impl Drop for ErrorObj {
     fn drop(&mut self) {
-        // SAFETY: null or references this error owns; nobody else looks any more.
+        // SAFETY: null or a reference this error owns; nobody else looks any more.
         unsafe {
-            drop_strong(self.cause);
             drop_strong(self.context);
             raw_dec(self.traceback.get_mut());
         }
@@ -77,7 +77,7 @@ static OUT_OF_MEMORY: ErrorObj = ErrorObj {
     header: ObjectHeader::immortal(type_index::ERROR),
     kind: ByteSlice::new(b"MemoryError"),
     message: ByteSlice::new(b"no memory for a native object"),
-    cause: null_mut(),
+    cause: None,
     context: null_mut(),
     traceback: UnsafeCell::new(RawAny::NONE),
     kind_text: Str::EMPTY,
@@ -116,15 +116,13 @@ impl Error {
         context: Option<ObjectRef>,
     ) -> Result<Self, NewError> {
         let (kind_text, message_text) = (Str::try_new(kind)?, Str::try_new(message)?);
-        let owned = |object: Option<ObjectRef>| {
-            object.map_or(null_mut(), |object| ObjectArc::into_raw(object).as_ptr())
-        };
+        let context = context.map_or(null_mut(), |object| ObjectArc::into_raw(object).as_ptr());
         let value = ErrorObj {
             header: ObjectHeader::new(),
             kind: ByteSlice::EMPTY,
             message: ByteSlice::EMPTY,
-            cause: owned(cause.map(|error| ObjectArc::upcast(error.0))),
-            context: owned(context),
+            cause,
+            context,
             traceback: UnsafeCell::new(RawAny::NONE),
             kind_text,
             message_text,
@@ -165,9 +163,7 @@ impl Error {
     /// The error that caused this one.
     #[must_use]
     pub fn cause(&self) -> Option<Error> {
-        let cause = NonNull::new(self.0.cause)?;
-        // SAFETY: a live error, owned by this one.
-        Some(Self(unsafe { ObjectArc::from_borrowed(cause.cast()) }))
+        self.0.cause.clone()
     }
 
     /// What the frontend that made the error keeps with it.
@@ -256,7 +252,12 @@ impl fmt::Debug for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for Error {
+    /// The [`cause`](Self::cause).
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.0.cause.as_ref().map(|cause| cause as _)
+    }
+}
 
 impl From<CastError> for Error {
     fn from(error: CastError) -> Self {

@@ -2,11 +2,10 @@
 //! by reflection.
 //!
 //! A plain Rust field (`i64`, `Str`, `ObjectArc<T>`) is *frozen*: safe code reads it through `&T`
-//! without a lock, so nobody may ever write it. A field that can change is a [`MutField`]: scalars
-//! are read and written as relaxed atomics, references under the owner's slot lock.
+//! without a lock, so nobody may ever write it. A field that can change is a
+//! [`MutField`](crate::MutField).
 
 use core::any::TypeId;
-use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -19,6 +18,7 @@ use crate::error_kinds::RegisterError;
 use crate::errors::Error;
 use crate::function::Function;
 use crate::header::ObjectHeader;
+use crate::items::ItemsLen;
 use crate::object::Object;
 
 use crate::refs::inc_weak;
@@ -33,9 +33,20 @@ use crate::weak::WeakObjectArc;
 
 /// A Rust type that can be a reflected field.
 ///
+/// Integers up to 64 bits, `f32`, `f64`, `bool`, [`Str`], [`Bytes`], [`Any`], [`ObjectArc<T>`] and
+/// [`WeakObjectArc<T>`], [`Array`], [`Function`] and [`Error`], the handles also as an `Option`; each
+/// of these in a [`MutField`](crate::MutField) if it can change.
+///
 /// # Safety
 ///
 /// Its layout is `KIND`'s, and any thread may copy it by reference counting as `KIND` says.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field that frontends see",
+    label = "no kind of field",
+    note = "fields are integers up to 64 bits, `f32`, `f64`, `bool`, `Str`, `Bytes`, `Any`, `Array`, \
+            `Function`, `Error`, `ObjectArc<T>`, `Option<ObjectArc<T>>`, `WeakObjectArc<T>`, and \
+            `MutField` of these if they can change"
+)]
 pub unsafe trait FieldType: Sized {
     /// How it is stored.
     const KIND: FieldKind;
@@ -125,93 +136,24 @@ macro_rules! handle_fields {
 }
 handle_fields!(Array => ARRAY, Function => FUNCTION, Error => ERROR);
 
-/// A field of type `F` that can change while others read it.
-///
-/// # Invariants
-///
-/// After the owner was placed, the value is reached through [`read_field`] and [`write_field`] only.
-#[repr(transparent)]
-#[derive(Debug)]
-pub struct MutField<F: FieldType>(UnsafeCell<F>);
+macro_rules! optional_handle_fields {
+    ($($handle:ty => $number:ident),*) => {$(
+        // SAFETY: transparent over an ObjectArc; `None` is null as for that.
+        unsafe impl FieldType for Option<$handle> {
+            const KIND: FieldKind = FieldKind::Object;
+            const FLAGS: u32 = field_flags::FROZEN | field_flags::OPTIONAL;
 
-// SAFETY: by the type invariant every access is atomic or under the owner's slot lock.
-unsafe impl<F: FieldType + Send> Sync for MutField<F> {}
-
-// SAFETY: transparent over F.
-unsafe impl<F: FieldType> FieldType for MutField<F> {
-    const KIND: FieldKind = F::KIND;
-    const FLAGS: u32 = F::FLAGS & !field_flags::FROZEN;
-
-    fn object_type() -> Result<i32, RegisterError> {
-        F::object_type()
-    }
-
-    fn is_object_of(rust_type: TypeId) -> bool {
-        F::is_object_of(rust_type)
-    }
-}
-
-impl<F: FieldType> MutField<F> {
-    /// A field with its first value.
-    #[must_use]
-    pub const fn new(value: F) -> Self {
-        Self(UnsafeCell::new(value))
-    }
-
-    /// The field as reflection knows it. The name is for messages only.
-    fn info<O: Object>(&self, owner: &ObjectArc<O>) -> FieldInfo {
-        let start = ObjectArc::as_ptr(owner).as_ptr().addr();
-        let offset = core::ptr::from_ref(self).addr().wrapping_sub(start);
-        let end = offset.checked_add(size_of::<F>());
-        assert!(
-            offset >= size_of::<ObjectHeader>() && end.is_some_and(|end| end <= size_of::<O>()),
-            "the field is not one of this object's: pass the object that the field is in"
-        );
-        // Where an i64 is aligned to 4 its atomic is not; the type table refuses such a field too.
-        assert!(offset % F::KIND.align() == 0, "the field must be aligned as its kind asks");
-        FieldInfo {
-            name: crate::abi::ByteSlice::EMPTY,
-            doc: crate::abi::ByteSlice::EMPTY,
-            offset: offset as u32,
-            kind: F::KIND as u8,
-            reserved: [0; 3],
-            flags: Self::FLAGS,
-            type_index: F::object_type().unwrap_or(index::OBJECT),
+            fn object_type() -> Result<i32, RegisterError> {
+                Ok(index::$number)
+            }
         }
-    }
+    )*};
+}
+optional_handle_fields!(Array => ARRAY, Function => FUNCTION, Error => ERROR);
 
-    /// A copy of the value: the old one or the new one while another thread replaces it, alive.
-    ///
-    /// # Errors
-    ///
-    /// The stored value is no `V`.
-    ///
-    /// # Panics
-    ///
-    /// `owner` is not the object that the field is in.
-    pub fn get<O: Object, V>(&self, owner: &ObjectArc<O>) -> Result<V, Error>
-    where
-        V: for<'a> TryFrom<AnyView<'a>, Error = crate::error_kinds::CastError>,
-    {
-        // SAFETY: the info was made of this field's own place and type.
-        let value = unsafe { read_field(ObjectArc::as_ptr(owner).cast(), &self.info(owner)) };
-        value.get::<V>().map_err(Error::from)
-    }
-
-    /// Replaces the value; the old one is dropped outside of any lock.
-    ///
-    /// # Errors
-    ///
-    /// The value does not fit the field; it keeps the old one.
-    ///
-    /// # Panics
-    ///
-    /// `owner` is not the object that the field is in.
-    pub fn set<O: Object>(&self, owner: &ObjectArc<O>, value: impl Into<Any>) -> Result<(), Error> {
-        let value = value.into();
-        // SAFETY: the info was made of this field's own place and type, and it is a mutable field.
-        unsafe { write_field(ObjectArc::as_ptr(owner).cast(), &self.info(owner), value.view()) }
-    }
+// SAFETY: one u64, aligned to 8, that does not change once the object is shared.
+unsafe impl FieldType for ItemsLen {
+    const KIND: FieldKind = FieldKind::U64;
 }
 
 /// A field's place in a Rust struct, made by [`field!`](crate::field!).

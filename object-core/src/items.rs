@@ -45,6 +45,43 @@ pub unsafe trait ItemsHead: Object {
     }
 }
 
+/// How many items lie behind a body: the field of a head that [`ItemsHead::len`] answers.
+///
+/// It cannot be copied, and is written by the constructor only. A head that has one is not
+/// [`EXACT`](Object::EXACT), so that nobody gets a `&mut` to trade it for another one.
+///
+/// # Invariants
+///
+/// 0 until the constructor has laid the items; what it laid from then on.
+#[repr(C, align(8))]
+#[derive(Debug, Default)]
+pub struct ItemsLen(u64);
+
+impl ItemsLen {
+    /// Of a head that waits for its items.
+    #[must_use]
+    pub const fn new() -> Self {
+        // INVARIANT: no items yet.
+        Self(0)
+    }
+
+    /// How many.
+    #[inline]
+    #[must_use]
+    pub const fn get(&self) -> usize {
+        self.0 as usize
+    }
+
+    /// # Safety
+    ///
+    /// For [`ItemsHead::set_items`] alone, with what that was told.
+    #[doc(hidden)]
+    pub unsafe fn set(&mut self, len: usize) {
+        // INVARIANT: the caller's contract.
+        self.0 = len as u64;
+    }
+}
+
 /// Bytes from the body to the first item.
 pub(crate) const fn items_offset<H: ItemsHead>() -> usize {
     size_of::<H>().next_multiple_of(align_of::<H::Item>())

@@ -19,7 +19,7 @@
 //!
 //! `count`, `header`, `abi` and `table` are the frozen layouts; `refs` and `slots` count and lock by address;
 //! `type_table`, `functions` and `runtime` are the process-wide state behind one table; `place`,
-//! then the handles stand on those; `field`, `builder`, `reflected` describe types; `library` loads
+//! then the handles stand on those; `field`, `mut_field`, `builder`, `reflected` describe types; `library` loads
 //! others. A file uses only files named above it.
 //!
 //! # Interrupt handlers
@@ -125,6 +125,8 @@ rooms! {
     #[allow(unsafe_code)]
     mod field;
     #[allow(unsafe_code)]
+    mod mut_field;
+    #[allow(unsafe_code)]
     mod builder;
     #[allow(unsafe_code)]
     mod reflected;
@@ -142,12 +144,13 @@ mod surface {
     pub use crate::drops::DropScope;
     pub use crate::error_kinds::{AllocError, CastError, NewError, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
-    pub use crate::field::{FieldOf, FieldType, MutField, convert_for, read_field, write_field};
+    pub use crate::field::{FieldOf, FieldType, convert_for, read_field, write_field};
     pub use crate::function::{Function, FunctionObj, catch, return_packed};
     pub use crate::header::ObjectHeader;
-    pub use crate::items::{ItemsHead, WithItems};
+    pub use crate::items::{ItemsHead, ItemsLen, WithItems};
     #[cfg(feature = "std")]
     pub use crate::library::load_library;
+    pub use crate::mut_field::{MutField, field_value};
     pub use crate::object::{Extends, Object};
     pub use crate::opaque::OpaqueObj;
     #[cfg(feature = "std")]

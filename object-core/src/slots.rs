@@ -117,6 +117,27 @@ pub unsafe fn weak_slot_load(
     alive.then_some(object)
 }
 
+/// A weak reference to what a weak slot points to, dead or alive; null for null.
+///
+/// # Safety
+///
+/// As [`weak_slot_load`].
+#[inline]
+#[must_use]
+pub unsafe fn weak_slot_copy(
+    owner: &ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+) -> *mut ObjectHeader {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let object = unsafe { *slot };
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: the slot owns a weak reference, and cannot lose it while we hold the lock.
+        unsafe { inc_weak(object) };
+    }
+    object
+}
+
 /// An owned copy of what the slot holds.
 ///
 /// # Safety

@@ -59,7 +59,7 @@ macro_rules! narrower {
         }
     )*};
 }
-narrower!(i8, i16, i32, u8, u16, u32);
+narrower!(i8, i16, i32, u8, u16, u32, u64, usize, isize);
 
 impl TryFrom<AnyView<'_>> for f64 {
     type Error = CastError;
@@ -72,6 +72,15 @@ impl TryFrom<AnyView<'_>> for f64 {
             index::INT | index::BOOL => Ok(unsafe { view.raw().value.int } as f64),
             got => Err(CastError::new("float", got)),
         }
+    }
+}
+
+impl TryFrom<AnyView<'_>> for f32 {
+    type Error = CastError;
+
+    /// Rounded to the nearest.
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        f64::try_from(view).map(|wide| wide as Self)
     }
 }
 
@@ -148,7 +157,7 @@ macro_rules! optional {
         }
     )*};
 }
-optional!(bool, i64, f64, Str, Bytes);
+optional!(bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, Bytes);
 
 impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
     type Error = CastError;

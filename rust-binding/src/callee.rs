@@ -11,7 +11,7 @@ use object_core::{
 /// converts to.
 ///
 /// Implemented by `TryFrom<AnyView<'_>, Error = CastError>` and in no other way: `()`, `bool`, the
-/// integers up to 64 bits signed, `f64`, [`Str`](object_core::Str), [`Bytes`](object_core::Bytes),
+/// integers up to 64 bits, `f32`, `f64`, [`Str`](object_core::Str), [`Bytes`](object_core::Bytes),
 /// [`Any`](object_core::Any), [`Array`](object_core::Array), [`Function`](object_core::Function),
 /// [`ObjectArc<T>`], and most of these as an `Option`.
 #[diagnostic::on_unimplemented(
@@ -156,6 +156,9 @@ impl fmt::Display for TooWide<'_> {
 /// Whether that is what is wrong.
 pub(crate) fn too_wide(view: AnyView<'_>, error: CastError) -> Option<TooWide<'_>> {
     let (expected, got) = (error.expected(), view);
-    let narrow = ["i8", "i16", "i32", "u8", "u16", "u32"].contains(&expected);
+    const NARROW: [&str; 9] = [
+        "i8", "i16", "i32", "u8", "u16", "u32", "u64", "usize", "isize",
+    ];
+    let narrow = NARROW.contains(&expected);
     (narrow && view.type_index() == type_index::INT).then_some(TooWide { expected, got })
 }

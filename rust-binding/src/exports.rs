@@ -81,6 +81,13 @@ impl Exports {
         self
     }
 
+    /// Exports a function that [`#[function]`](crate::function) stands on, by its path:
+    /// `exports.free_function::<total>()`.
+    pub fn free_function<F: FreeFunction>(&mut self) -> &mut Self {
+        F::export(self);
+        self
+    }
+
     /// Exports an object type, so that frontends know it before the first object is made.
     pub fn object_type<T: Object>(&mut self) -> &mut Self {
         if self.types.try_reserve(1).is_ok() {
@@ -189,6 +196,18 @@ impl Exports {
             }
         }
     }
+}
+
+/// A free function with [`#[function]`](crate::function) on it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no free function to export",
+    note = "put `#[function]` on the function, and name it by its path: \
+            `exports.free_function::<total>()`"
+)]
+pub trait FreeFunction {
+    /// Adds it.
+    #[doc(hidden)]
+    fn export(exports: &mut Exports);
 }
 
 /// The name, and another for the function's messages.

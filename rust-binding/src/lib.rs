@@ -14,8 +14,60 @@
 //! ```
 //!
 //! Build it with `crate-type = ["cdylib"]`. It exports one C symbol, needs no Python, and is loaded by
-//! `tieback.load_library(path)` in Python or [`load_library`] in Rust. Object types with fields and
-//! methods: see [`TypedMethods`].
+//! `tieback.load_library(path)` in Python or [`load_library`] in Rust.
+//!
+//! # Object types
+//!
+//! ```
+//! use rust_binding::prelude::*;
+//!
+//! /// Something to sell.
+//! #[derive(Object)]
+//! #[object(key = "shop.Item", constructor)]
+//! #[repr(C)]
+//! struct Item {
+//!     header: ObjectHeader,
+//!     /// What it is.
+//!     name: Str,
+//!     /// In cents.
+//!     #[object(default = 100)]
+//!     price: MutField<i64>,
+//!     /// What lies beside it.
+//!     #[object(default)]
+//!     next: MutField<Option<ObjectArc<Item>>>,
+//! }
+//!
+//! #[methods]
+//! impl Item {
+//!     /// Of so many.
+//!     fn cost(this: &ObjectArc<Self>, count: i64) -> i64 {
+//!         this.price.load(this) * count
+//!     }
+//!
+//!     /// The name, loud.
+//!     fn shout(&self) -> String {
+//!         self.name.to_uppercase()
+//!     }
+//! }
+//!
+//! /// The cheaper one.
+//! #[function(name = "shop.cheaper")]
+//! fn cheaper(a: ObjectArc<Item>, b: ObjectArc<Item>) -> ObjectArc<Item> {
+//!     if b.price.load(&b) < a.price.load(&a) { b } else { a }
+//! }
+//!
+//! rust_binding::export_library!(|exports| {
+//!     exports.object_type::<Item>().free_function::<cheaper>();
+//!     Ok(())
+//! });
+//! # fn main() {}
+//! ```
+//!
+//! In Python: `Item("pen").cost(3)`, `pen.price = 5`, `pen.next = pen`, `Item.__doc__`; an int where a text
+//! belongs is a `TypeError` that names the argument. [`Object`](derive@Object) and
+//! [`methods`](macro@methods) list all options. A plain type of field is frozen; a [`MutField`] can be set
+//! by every language, on every thread: `MutField`'s page says why that is no data race. What a type cannot
+//! say by the derive, [`TypeBuilder`] with [`TypedMethods`] says by hand.
 //!
 //! # An application
 //!
@@ -40,8 +92,9 @@
 //! # Rooms, lowest first
 //!
 //! `callee` and `into_any` are values on their way in and out; `typed`, `methods` and `call` build on
-//! those; `exports` collects and commits; `init` is the handshake behind [`export_library!`]; `load` is
-//! the other side of it. A file uses only files named above it.
+//! those; `exports` collects and commits; `construct` makes objects of their fields; `init` is the handshake
+//! behind [`export_library!`]; `load` is the other side of it; `support` is what macros expand to. A file
+//! uses only files named above it.
 
 #![cfg_attr(not(doctest), deny(unsafe_code))]
 
@@ -60,18 +113,26 @@ mod call;
 
 mod exports;
 
+mod construct;
+
 #[allow(unsafe_code)]
 mod init;
 
 #[allow(unsafe_code)]
 mod load;
 
+#[doc(hidden)]
+pub mod support;
+
 pub use object_core::{
     AllocError, Any, AnyView, Array, ArrayObj, Bytes, BytesObj, CastError, Error, ErrorObj,
-    Extends, FieldType, Function, FunctionObj, ItemsHead, MutField, NewError, Object, ObjectArc,
-    ObjectHeader, ObjectRef, PlaceError, RegisterError, Str, StrObj, TypeBuilder, TypeSlot,
-    UniqueObject, WeakObjectArc, WithItems, field, report_unraisable, type_index_of, type_info,
+    Extends, FieldType, Function, FunctionObj, ItemsHead, ItemsLen, MutField, NewError, Object,
+    ObjectArc, ObjectHeader, ObjectRef, PlaceError, RegisterError, Str, StrObj, TypeBuilder,
+    TypeSlot, UniqueObject, WeakObjectArc, WithItems, field, report_unraisable, type_index_of,
+    type_info,
 };
+
+pub use rust_binding_derive::{Object, function, methods};
 
 pub use crate::call::{CallArgs, CallTyped};
 pub use crate::callee::FromAny;
@@ -87,19 +148,12 @@ pub mod prelude {
         Any, AnyView, Array, Bytes, Error, Function, MutField, Object, ObjectArc, ObjectHeader,
         ObjectRef, RegisterError, Str, TypeBuilder, TypeSlot, WeakObjectArc, field,
     };
+    pub use rust_binding_derive::{Object, function, methods};
 
     pub use crate::call::CallTyped;
     pub use crate::exports::Exports;
     pub use crate::methods::TypedMethods;
     pub use crate::typed::typed;
-}
-
-/// What [`export_library!`] expands to; no promises.
-#[doc(hidden)]
-pub mod support {
-    pub use object_core::table::{LibraryReply, RuntimeTable};
-
-    pub use crate::init::{Registration, init};
 }
 
 #[cfg(doctest)]

@@ -1,0 +1,552 @@
+//! The derive: every kind of field, constructors, parents, items, methods, free functions.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rust_binding::object_core::abi::FieldKind;
+use rust_binding::object_core::{read_field, write_field};
+use rust_binding::prelude::*;
+use rust_binding::{FunctionObj, ItemsLen, register, type_info};
+
+/// Something with a price.
+///
+/// In any currency.
+#[derive(Object, Debug)]
+#[object(key = "derive.Item", constructor)]
+#[repr(C)]
+struct Item {
+    header: ObjectHeader,
+    /// What it is.
+    name: Str,
+    /// In cents.
+    #[object(default = 100)]
+    price: MutField<i64>,
+    #[object(rename = "next", default)]
+    after: MutField<Option<ObjectArc<Item>>>,
+    #[object(skip, default)]
+    cache: OnceLock<String>,
+}
+
+#[methods]
+impl Item {
+    /// Of so many.
+    fn cost(&self, count: i64) -> i64 {
+        self.cache.get_or_init(|| self.name.to_uppercase());
+        i64::from(self.name.len() as u32) * count
+    }
+
+    /// Puts another one behind it.
+    fn link(this: &ObjectArc<Self>, next: ObjectArc<Self>) -> ObjectArc<Self> {
+        this.after.store(this, Some(next.clone()));
+        next
+    }
+
+    fn me(this: ObjectArc<Self>) -> ObjectArc<Self> {
+        this
+    }
+
+    fn label<'a>(&'a self, suffix: &'a str) -> String {
+        format!("{}{suffix}", self.name)
+    }
+
+    fn borrowed(&self) -> &str {
+        &self.name
+    }
+
+    fn currency() -> &'static str {
+        "cents"
+    }
+
+    #[object(rename = "type")]
+    fn kind(&self, of: &[u8], other: &ObjectArc<Item>) -> Result<u32, Error> {
+        if of.is_empty() {
+            return Err(Error::new("ValueError", "nothing"));
+        }
+        Ok(of.len() as u32 + other.name.len() as u32)
+    }
+
+    #[object(skip)]
+    fn hidden(&self) -> bool {
+        self.cache.get().is_some()
+    }
+
+    const LIMIT: i64 = 3;
+}
+
+/// An heir.
+#[derive(Object, Debug)]
+#[object(key = "derive.Book", parent = Item, constructor)]
+#[repr(C)]
+struct Book {
+    item: Item,
+    #[object(default = "nobody")]
+    author: Str,
+}
+
+fn made<T: Object>(key: &str, args: &[Any]) -> Result<ObjectArc<T>, Error> {
+    let info = type_info(T::type_index()?).unwrap();
+    assert_eq!(info.key(), key);
+    let method = info
+        .own_methods()
+        .iter()
+        .find(|method| method.name() == "__new__")
+        .unwrap();
+    let function = std::ptr::NonNull::new(method.function).unwrap();
+    // SAFETY: the table's own function, kept for ever.
+    #[allow(unsafe_code)]
+    let function = unsafe { ObjectArc::<FunctionObj>::from_borrowed(function.cast()) };
+    let views: Vec<AnyView<'_>> = args.iter().map(Any::view).collect();
+    Ok(Function::from_object(function).call_packed(&views)?.get()?)
+}
+
+fn method(of: &ObjectRef, name: &str, args: &[Any]) -> Result<Any, Error> {
+    let info = type_info(ObjectArc::header(of).type_index()).unwrap();
+    let chain = info.ancestors().iter().copied().chain([info]);
+    let method = chain
+        .flat_map(|info| info.own_methods())
+        .find(|method| method.name() == name)
+        .unwrap();
+    let function = std::ptr::NonNull::new(method.function).unwrap();
+    // SAFETY: the table's own function, kept for ever.
+    #[allow(unsafe_code)]
+    let function = unsafe { ObjectArc::<FunctionObj>::from_borrowed(function.cast()) };
+    let this = (!method.is_static()).then(|| Any::from(of.clone()));
+    let views: Vec<AnyView<'_>> = this.iter().chain(args).map(Any::view).collect();
+    Function::from_object(function).call_packed(&views)
+}
+
+#[test]
+fn what_is_written_is_described() {
+    let info = type_info(Item::type_index().unwrap()).unwrap();
+    assert_eq!(info.key(), "derive.Item");
+    assert_eq!(info.doc(), "Something with a price.\n\nIn any currency.");
+    let fields: Vec<(&str, &str, bool)> = info
+        .own_fields()
+        .iter()
+        .map(|field| (field.name(), field.doc(), field.is_frozen()))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("name", "What it is.", true),
+            ("price", "In cents.", false),
+            ("next", "", false)
+        ]
+    );
+    // A field of its own type names the type that was being made.
+    assert_eq!(
+        info.field("next").unwrap().type_index,
+        Item::type_index().unwrap()
+    );
+    let methods: Vec<(&str, &str, bool)> = info
+        .own_methods()
+        .iter()
+        .map(|method| (method.name(), method.doc(), method.is_static()))
+        .collect();
+    assert_eq!(
+        methods,
+        [
+            ("__new__", "Takes the fields in their order.", true),
+            ("cost", "Of so many.", false),
+            ("link", "Puts another one behind it.", false),
+            ("me", "", false),
+            ("label", "", false),
+            ("borrowed", "", false),
+            ("currency", "", true),
+            ("type", "", false),
+        ]
+    );
+    assert_eq!(Item::LIMIT, 3);
+    let heir = type_info(Book::type_index().unwrap()).unwrap();
+    assert_eq!(heir.parent().unwrap().key(), "derive.Item");
+    assert_eq!(heir.all_fields().count(), 4);
+}
+
+#[test]
+fn constructors_take_fields_and_defaults() {
+    let pen = made::<Item>("derive.Item", &["pen".into()]).unwrap();
+    assert_eq!((pen.name.as_str(), pen.price.load(&pen)), ("pen", 100));
+    assert!(pen.after.load(&pen).is_none() && !pen.hidden());
+    let ink = made::<Item>(
+        "derive.Item",
+        &["ink".into(), 5i64.into(), pen.clone().into()],
+    )
+    .unwrap();
+    assert_eq!(ink.price.load(&ink), 5);
+    assert_eq!(ink.after.load(&ink).unwrap(), pen);
+
+    let book = made::<Book>("derive.Book", &["b".into(), 1i64.into(), Any::NONE]).unwrap();
+    assert_eq!(
+        (book.item.price.load(&book), book.author.as_str()),
+        (1, "nobody")
+    );
+    let all = ["b".into(), 1i64.into(), Any::NONE, "somebody".into()];
+    assert_eq!(
+        made::<Book>("derive.Book", &all).unwrap().author.as_str(),
+        "somebody"
+    );
+
+    let says = |args: &[Any]| made::<Item>("derive.Item", args).unwrap_err().to_string();
+    assert_eq!(
+        says(&[]),
+        "TypeError: derive.Item() takes 1 to 3 arguments, got 0"
+    );
+    assert_eq!(
+        says(&[1i64.into()]),
+        "TypeError: derive.Item() argument 1 ('name'): expected str, got int"
+    );
+    assert_eq!(
+        says(&["a".into(), 1i64.into(), Any::NONE, Any::NONE]),
+        "TypeError: derive.Item() takes 1 to 3 arguments, got 4"
+    );
+    assert_eq!(
+        says(&["a".into(), 1i64.into(), 3i64.into()]),
+        "TypeError: derive.Item() argument 3 ('next'): expected derive.Item, got int"
+    );
+}
+
+#[test]
+fn methods_are_called_on_the_object_and_its_heirs() {
+    let pen = made::<Item>("derive.Item", &["pen".into()]).unwrap();
+    let book = made::<Book>("derive.Book", &["book".into()]).unwrap();
+    let pen_ref: ObjectRef = ObjectArc::upcast(pen.clone());
+    let book_ref: ObjectRef = ObjectArc::upcast(book);
+    assert_eq!(
+        method(&pen_ref, "cost", &[3i64.into()])
+            .unwrap()
+            .get::<i64>()
+            .unwrap(),
+        9
+    );
+    assert!(pen.hidden());
+    assert_eq!(
+        method(&book_ref, "cost", &[2i64.into()])
+            .unwrap()
+            .get::<i64>()
+            .unwrap(),
+        8
+    );
+    let linked = method(&pen_ref, "link", &[book_ref.clone().into()]).unwrap();
+    assert!(ObjectArc::ptr_eq(
+        &linked.get::<ObjectRef>().unwrap(),
+        &book_ref
+    ));
+    assert!(ObjectArc::ptr_eq(&pen.after.load(&pen).unwrap(), &book_ref));
+    pen.after.store(&pen, None);
+    assert_eq!(
+        method(&pen_ref, "me", &[])
+            .unwrap()
+            .get::<ObjectRef>()
+            .unwrap(),
+        pen_ref
+    );
+    assert_eq!(
+        &*method(&pen_ref, "label", &["!".into()])
+            .unwrap()
+            .get::<Str>()
+            .unwrap(),
+        "pen!"
+    );
+    assert_eq!(
+        &*method(&pen_ref, "borrowed", &[])
+            .unwrap()
+            .get::<Str>()
+            .unwrap(),
+        "pen"
+    );
+    assert_eq!(
+        &*method(&pen_ref, "currency", &[])
+            .unwrap()
+            .get::<Str>()
+            .unwrap(),
+        "cents"
+    );
+    let bytes = Any::from(Bytes::from(&b"abc"[..]));
+    let sum = method(&pen_ref, "type", &[bytes, pen_ref.clone().into()]).unwrap();
+    assert_eq!(sum.get::<i64>().unwrap(), 6);
+    let error = method(
+        &pen_ref,
+        "type",
+        &[Any::from(Bytes::EMPTY), pen_ref.clone().into()],
+    );
+    assert_eq!(error.unwrap_err().to_string(), "ValueError: nothing");
+    let error = method(&pen_ref, "type", &["abc".into(), pen_ref.clone().into()]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "TypeError: derive.Item.type() argument 1: expected bytes, got str"
+    );
+}
+
+/// Numbers behind the body.
+#[derive(Object, Debug)]
+#[object(key = "derive.Numbers", items = i64)]
+#[repr(C)]
+struct Numbers {
+    header: ObjectHeader,
+    /// How many.
+    length: ItemsLen,
+}
+
+#[methods]
+impl Numbers {
+    #[object(constructor)]
+    fn new(length: u32) -> ObjectArc<Self> {
+        let head = Self {
+            header: ObjectHeader::new(),
+            length: ItemsLen::new(),
+        };
+        ObjectArc::with_items(head, length as usize, |at| at as i64)
+    }
+
+    fn sum(this: &ObjectArc<Self>) -> i64 {
+        ObjectArc::items(this).iter().sum()
+    }
+}
+
+#[test]
+fn items_lie_behind_the_body() {
+    let numbers = made::<Numbers>("derive.Numbers", &[5i64.into()]).unwrap();
+    assert_eq!(ObjectArc::items(&numbers), [0, 1, 2, 3, 4]);
+    let any: ObjectRef = ObjectArc::upcast(numbers.clone());
+    assert_eq!(method(&any, "sum", &[]).unwrap().get::<i64>().unwrap(), 10);
+    let info = type_info(Numbers::type_index().unwrap()).unwrap();
+    let field = info.field("length").unwrap();
+    // SAFETY: the object is of that type.
+    #[allow(unsafe_code)]
+    let length = unsafe { read_field(ObjectArc::as_ptr(&any), field) };
+    assert_eq!(length.get::<i64>().unwrap(), 5);
+    // The length cannot be traded: there is no unique handle to a head.
+    drop(any);
+    assert!(ObjectArc::try_unique(numbers).is_err());
+}
+
+static DROPS: AtomicI64 = AtomicI64::new(0);
+
+#[derive(Debug)]
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        DROPS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One mutable field of every kind, each with a default.
+#[derive(Object, Debug)]
+#[object(key = "derive.Every", constructor)]
+#[repr(C, align(64))]
+struct Every {
+    header: ObjectHeader,
+    #[object(default = -8)]
+    i8: MutField<i8>,
+    #[object(default = -16)]
+    i16: MutField<i16>,
+    #[object(default = -32)]
+    i32: MutField<i32>,
+    #[object(default = -64)]
+    i64: MutField<i64>,
+    #[object(default = 8)]
+    u8: MutField<u8>,
+    #[object(default = 16)]
+    u16: MutField<u16>,
+    #[object(default = 32)]
+    u32: MutField<u32>,
+    #[object(default = 64)]
+    u64: MutField<u64>,
+    #[object(default = 0.5)]
+    f32: MutField<f32>,
+    #[object(default = 0.25)]
+    f64: MutField<f64>,
+    #[object(default = true, mut)]
+    flag: MutField<bool>,
+    #[object(default = "a text in an object")]
+    text: MutField<Str>,
+    #[object(default = Bytes::from(&b"blob"[..]))]
+    blob: MutField<Bytes>,
+    #[object(default)]
+    any: MutField<Any>,
+    #[object(default = ObjectArc::upcast(Numbers::new(2)))]
+    object: MutField<ObjectRef>,
+    #[object(default)]
+    maybe: MutField<Option<ObjectArc<Item>>>,
+    #[object(default)]
+    weak: MutField<WeakObjectArc<Every>>,
+    #[object(default = Array::from_iter([1i64, 2]))]
+    array: MutField<Array>,
+    #[object(default)]
+    maybe_array: MutField<Option<Array>>,
+    #[object(default = typed("two", || 2))]
+    function: MutField<Function>,
+    #[object(default)]
+    maybe_function: MutField<Option<Function>>,
+    #[object(default = Error::new("KindOf", "message"))]
+    error: MutField<Error>,
+    #[object(default, frozen)]
+    frozen: u16,
+    #[object(skip, default = Counted)]
+    _counted: Counted,
+}
+
+/// A row of the table: what fits the field, what reads back, and what does not fit.
+struct Row {
+    name: &'static str,
+    default: fn(&Any) -> bool,
+    good: fn() -> Any,
+    kept: fn(&Any) -> bool,
+    none: bool,
+    bad: fn() -> Any,
+    says: &'static str,
+}
+
+fn is_int(value: &Any, wanted: i64) -> bool {
+    value.get::<i64>().ok() == Some(wanted)
+}
+
+fn is_float(value: &Any, wanted: f64) -> bool {
+    value.get::<f64>().ok() == Some(wanted)
+}
+
+fn is_text(value: &Any, wanted: &str) -> bool {
+    value.view().as_str() == Some(wanted)
+}
+
+fn is_a(value: &Any, key: &str) -> bool {
+    type_info(value.type_index()).is_some_and(|info| info.key() == key)
+}
+
+const LARGE: &str = "OverflowError";
+const TYPE: &str = "TypeError";
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    Row { name: "i8", default: |v| is_int(v, -8), good: || 127i64.into(), kept: |v| is_int(v, 127), none: false, bad: || 128i64.into(), says: LARGE },
+    Row { name: "i16", default: |v| is_int(v, -16), good: || (-32768i64).into(), kept: |v| is_int(v, -32768), none: false, bad: || (-32769i64).into(), says: LARGE },
+    Row { name: "i32", default: |v| is_int(v, -32), good: || 7i64.into(), kept: |v| is_int(v, 7), none: false, bad: || (1i64 << 31).into(), says: LARGE },
+    Row { name: "i64", default: |v| is_int(v, -64), good: || i64::MIN.into(), kept: |v| is_int(v, i64::MIN), none: false, bad: || 1.5.into(), says: TYPE },
+    Row { name: "u8", default: |v| is_int(v, 8), good: || 255i64.into(), kept: |v| is_int(v, 255), none: false, bad: || (-1i64).into(), says: LARGE },
+    Row { name: "u16", default: |v| is_int(v, 16), good: || 65535i64.into(), kept: |v| is_int(v, 65535), none: false, bad: || 65536i64.into(), says: LARGE },
+    Row { name: "u32", default: |v| is_int(v, 32), good: || 0xffff_ffffi64.into(), kept: |v| is_int(v, 0xffff_ffff), none: false, bad: || "1".into(), says: TYPE },
+    Row { name: "u64", default: |v| is_int(v, 64), good: || i64::MAX.into(), kept: |v| is_int(v, i64::MAX), none: false, bad: || (-1i64).into(), says: LARGE },
+    Row { name: "f32", default: |v| is_float(v, 0.5), good: || 2i64.into(), kept: |v| is_float(v, 2.0), none: false, bad: || "1".into(), says: TYPE },
+    Row { name: "f64", default: |v| is_float(v, 0.25), good: || 1e300.into(), kept: |v| is_float(v, 1e300), none: false, bad: || Bytes::EMPTY.into(), says: TYPE },
+    Row { name: "flag", default: |v| v.get::<bool>().ok() == Some(true), good: || false.into(), kept: |v| v.get::<bool>().ok() == Some(false), none: false, bad: || 1i64.into(), says: TYPE },
+    Row { name: "text", default: |v| is_text(v, "a text in an object"), good: || "new".into(), kept: |v| is_text(v, "new"), none: false, bad: || Bytes::EMPTY.into(), says: TYPE },
+    Row { name: "blob", default: |v| v.view().as_bytes() == Some(b"blob"), good: || Bytes::from(&b"much longer than it was"[..]).into(), kept: |v| v.view().as_bytes() == Some(b"much longer than it was"), none: false, bad: || "text".into(), says: TYPE },
+    Row { name: "any", default: Any::is_none, good: || 1.5.into(), kept: |v| is_float(v, 1.5), none: true, bad: || Any::NONE, says: "" },
+    Row { name: "object", default: |v| is_a(v, "derive.Numbers"), good: || Array::from_iter([1i64]).into(), kept: |v| is_a(v, "tieback.Array"), none: false, bad: || 1i64.into(), says: TYPE },
+    Row { name: "maybe", default: Any::is_none, good: || made::<Book>("derive.Book", &["b".into()]).unwrap().into(), kept: |v| is_a(v, "derive.Book"), none: true, bad: || Numbers::new(1).into(), says: TYPE },
+    Row { name: "array", default: |v| v.get::<Array>().is_ok_and(|a| a.len() == 2), good: || Array::from_iter([1i64]).into(), kept: |v| v.get::<Array>().is_ok_and(|a| a.len() == 1), none: false, bad: || Numbers::new(1).into(), says: TYPE },
+    Row { name: "maybe_array", default: Any::is_none, good: || Array::from_iter([1i64]).into(), kept: |v| is_a(v, "tieback.Array"), none: true, bad: || "ab".into(), says: TYPE },
+    Row { name: "function", default: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 2), good: || typed("three", || 3).into_object().into(), kept: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 3), none: false, bad: || 3i64.into(), says: TYPE },
+    Row { name: "maybe_function", default: Any::is_none, good: || typed("three", || 3).into_object().into(), kept: |v| is_a(v, "tieback.Function"), none: true, bad: || 3i64.into(), says: TYPE },
+    Row { name: "error", default: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "KindOf"), good: || Error::new("E", "m").into(), kept: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "E"), none: false, bad: || "E".into(), says: TYPE },
+];
+
+#[test]
+#[allow(unsafe_code)]
+fn every_kind_is_got_set_defaulted_and_refused() {
+    let drops = DROPS.load(Ordering::Relaxed);
+    let every = made::<Every>("derive.Every", &[]).unwrap();
+    assert!(ObjectArc::as_ptr(&every).as_ptr().is_aligned());
+    let any: ObjectRef = ObjectArc::upcast(every.clone());
+    let info = type_info(Every::type_index().unwrap()).unwrap();
+    // SAFETY: the object is of that type; `write_field` is for its mutable fields.
+    let get =
+        |name: &str| unsafe { read_field(ObjectArc::as_ptr(&any), info.field(name).unwrap()) };
+    let set = |name: &str, value: Any| {
+        let field = info.field(name).unwrap();
+        assert!(!field.is_frozen(), "{name}");
+        // SAFETY: as above.
+        unsafe { write_field(ObjectArc::as_ptr(&any), field, value.view()) }
+    };
+    for row in TABLE {
+        let name = row.name;
+        assert!(
+            (row.default)(&get(name)),
+            "default of {name}: {:?}",
+            get(name)
+        );
+        set(name, (row.good)()).unwrap();
+        assert!((row.kept)(&get(name)), "{name}: {:?}", get(name));
+        if !row.says.is_empty() {
+            let error = set(name, (row.bad)()).unwrap_err();
+            assert_eq!(error.kind(), row.says, "{name}: {error}");
+            assert!((row.kept)(&get(name)), "{name} after what was refused");
+        }
+        match set(name, Any::NONE) {
+            Ok(()) => assert!(row.none && get(name).is_none(), "{name} took None"),
+            Err(error) => assert!(!row.none && error.kind() == TYPE, "{name}: {error}"),
+        }
+    }
+    // A weak field is its own case: it keeps nothing alive.
+    assert!(get("weak").is_none());
+    let other = made::<Every>("derive.Every", &[]).unwrap();
+    set("weak", other.clone().into()).unwrap();
+    assert_eq!(get("weak").get::<ObjectArc<Every>>().unwrap(), other);
+    assert_eq!(
+        set("weak", Numbers::new(1).into()).unwrap_err().kind(),
+        TYPE
+    );
+    drop(other);
+    assert_eq!(DROPS.load(Ordering::Relaxed), drops + 1);
+    assert!(get("weak").is_none() && every.weak.load(&every).upgrade().is_none());
+    assert_eq!(get("frozen").get::<i64>().unwrap(), 0);
+    assert_eq!(
+        TABLE.len() + 2,
+        info.own_fields().len(),
+        "a field without a row"
+    );
+    drop((every, any));
+    assert_eq!(DROPS.load(Ordering::Relaxed), drops + 2);
+}
+
+#[test]
+fn each_kind_is_found_from_its_type() {
+    let info = type_info(Every::type_index().unwrap()).unwrap();
+    let kinds: Vec<FieldKind> = info
+        .own_fields()
+        .iter()
+        .map(|field| field.kind().unwrap())
+        .collect();
+    use FieldKind::{
+        Any, Bool, Bytes, F32, F64, I8, I16, I32, I64, Object, Str, U8, U16, U32, U64, Weak,
+    };
+    let wanted = [
+        I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Bool, Str, Bytes, Any, Object, Object,
+        Weak, Object, Object, Object, Object, Object, U16,
+    ];
+    assert_eq!(kinds, wanted);
+}
+
+mod inner {
+    use rust_binding::prelude::*;
+
+    /// Free, in a module of its own.
+    #[function]
+    pub(crate) fn doubled(of: i64) -> i64 {
+        of * 2
+    }
+}
+
+#[function(name = "derive_functions.shout", releases_interpreter)]
+fn shout(text: &str) -> String {
+    text.to_uppercase()
+}
+
+#[test]
+fn free_functions_are_exported_by_their_path() {
+    use inner::doubled;
+
+    register(|exports| {
+        exports.free_function::<doubled>().free_function::<shout>();
+        Ok(())
+    })
+    .unwrap();
+    let double = Function::get_global("derive.doubled").unwrap();
+    assert_eq!(double.call::<i64>((doubled(2),)).unwrap(), 8);
+    let shout = Function::get_global("derive_functions.shout").unwrap();
+    assert_eq!(&*shout.call::<Str>(("loud",)).unwrap(), "LOUD");
+    let error = shout.call::<Str>((1,)).unwrap_err();
+    let text = "TypeError: derive_functions.shout() argument 1: expected str, got int";
+    assert_eq!(error.to_string(), text);
+}
