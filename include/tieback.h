@@ -415,6 +415,7 @@ typedef struct tb_ErrorObj {
     struct tb_ByteSlice kind;
     // For C: the message's bytes.
     struct tb_ByteSlice message;
+    // Null, or the error that caused this one.
     struct tb_ObjectHeader *cause;
     struct tb_ObjectHeader *context;
     struct tb_RawAny traceback;

@@ -35,7 +35,7 @@ pub struct ErrorObj {
     /// For C: the message's bytes.
     pub message: ByteSlice,
     /// Null, or the error that caused this one.
-    cause: Option<Error>,
+    cause: *mut ObjectHeader,
     context: *mut ObjectHeader,
     traceback: UnsafeCell<RawAny>,
     kind_text: Str,
@@ -59,8 +59,9 @@ unsafe impl Object for ErrorObj {
 
 impl Drop for ErrorObj {
     fn drop(&mut self) {
-        // SAFETY: null or a reference this error owns; nobody else looks any more.
+        // SAFETY: null or references this error owns; nobody else looks any more.
         unsafe {
+            drop_strong(self.cause);
             drop_strong(self.context);
             raw_dec(self.traceback.get_mut());
         }
@@ -77,7 +78,7 @@ static OUT_OF_MEMORY: ErrorObj = ErrorObj {
     header: ObjectHeader::immortal(type_index::ERROR),
     kind: ByteSlice::new(b"MemoryError"),
     message: ByteSlice::new(b"no memory for a native object"),
-    cause: None,
+    cause: null_mut(),
     context: null_mut(),
     traceback: UnsafeCell::new(RawAny::NONE),
     kind_text: Str::EMPTY,
@@ -116,13 +117,15 @@ impl Error {
         context: Option<ObjectRef>,
     ) -> Result<Self, NewError> {
         let (kind_text, message_text) = (Str::try_new(kind)?, Str::try_new(message)?);
-        let context = context.map_or(null_mut(), |object| ObjectArc::into_raw(object).as_ptr());
+        let owned = |object: Option<ObjectRef>| {
+            object.map_or(null_mut(), |object| ObjectArc::into_raw(object).as_ptr())
+        };
         let value = ErrorObj {
             header: ObjectHeader::new(),
             kind: ByteSlice::EMPTY,
             message: ByteSlice::EMPTY,
-            cause,
-            context,
+            cause: owned(cause.map(|error| ObjectArc::upcast(error.0))),
+            context: owned(context),
             traceback: UnsafeCell::new(RawAny::NONE),
             kind_text,
             message_text,
@@ -163,7 +166,14 @@ impl Error {
     /// The error that caused this one.
     #[must_use]
     pub fn cause(&self) -> Option<Error> {
-        self.0.cause.clone()
+        self.caused_by().cloned()
+    }
+
+    fn caused_by(&self) -> Option<&Error> {
+        let cause: *const *mut ObjectHeader = &raw const self.0.cause;
+        // SAFETY: null or an owned live error, and so the layout of an `Option` of the transparent
+        // handle, whose null is `None`; immutable as long as this error lives.
+        unsafe { (*cause.cast::<Option<Self>>()).as_ref() }
     }
 
     /// What the frontend that made the error keeps with it.
@@ -255,7 +265,7 @@ impl fmt::Debug for Error {
 impl core::error::Error for Error {
     /// The [`cause`](Self::cause).
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.0.cause.as_ref().map(|cause| cause as _)
+        self.caused_by().map(|cause| cause as _)
     }
 }
 
