@@ -13,6 +13,8 @@ mod kinds;
 
 mod model;
 
+// What it expands to is unsafe; it argues for that where it writes it.
+#[allow(unsafe_code)]
 mod object;
 
 mod signature;

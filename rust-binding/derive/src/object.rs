@@ -54,6 +54,10 @@ fn object(model: &Model) -> TokenStream {
         )
     });
     quote! {
+        // SAFETY: repr(C), or the model was refused; the first field is a header or the parent, or
+        // `checks` stops the build; Send and Sync by the trait's own bounds; the one type registered
+        // here is this struct's. What changes is a `MutField`, which keeps the rules of `slots`. With
+        // items it is an ItemsHead, below.
         unsafe impl ::rust_binding::support::Object for #ident {
             #items
 
@@ -98,6 +102,8 @@ fn described(model: &Model) -> TokenStream {
 fn parent(model: &Model) -> Option<TokenStream> {
     let (ident, parent) = (&model.ident, model.parent.as_ref()?);
     Some(quote! {
+        // SAFETY: repr(C), the first field is a `parent`, or `checks` stops the build, and it is the
+        // parent registered above.
         unsafe impl ::rust_binding::support::Extends<#parent> for #ident {}
     })
 }
@@ -106,6 +112,8 @@ fn items(model: &Model) -> Option<TokenStream> {
     let (ident, item) = (&model.ident, model.items.as_ref()?);
     let counted = &model.fields.iter().find(|member| is_counted(member))?.ident;
     Some(quote! {
+        // SAFETY: HAS_ITEMS is set above; an `ItemsLen` is written by `set_items` only, and neither
+        // copied nor, for a head that is not EXACT, traded.
         unsafe impl ::rust_binding::support::ItemsHead for #ident {
             type Item = #item;
 
@@ -114,6 +122,7 @@ fn items(model: &Model) -> Option<TokenStream> {
             }
 
             unsafe fn set_items(&mut self, _: ::core::ptr::NonNull<#item>, len: usize) {
+                // SAFETY: told by the constructor, and handed on.
                 unsafe { ::rust_binding::support::ItemsLen::set(&mut self.#counted, len) }
             }
         }
