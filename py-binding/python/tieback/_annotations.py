@@ -18,6 +18,7 @@ from tieback._weak import Weak
 NONE, BOOL, INT, FLOAT, STR, BYTES = (1 << bit for bit in range(6))
 ALL = (1 << 32) - 1
 _ROOT = 64
+_ALIAS: Any = getattr(typing, "TypeAliasType", None)  # what a ``type`` statement makes
 _UNRESOLVED = -1
 
 _SCALARS: dict[Any, tuple[str, int]] = {
@@ -43,6 +44,9 @@ class Later:
 
     def __call__(self) -> None:  # typing takes callables for types
         raise TypeError(self.name)
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 class _Names(dict[str, Any]):
@@ -267,11 +271,42 @@ def _members(annotation: Any) -> tuple[Any, ...] | None:
     return None
 
 
+def _bare(annotation: Any, cls: type) -> Any:
+    """What an annotation stands for: without qualifiers, aliases and names that are not classes."""
+    while True:
+        origin = typing.get_origin(annotation)
+        if isinstance(annotation, str):
+            annotation = _evaluate(annotation, cls)
+        elif isinstance(annotation, typing.ForwardRef):
+            annotation = _evaluate(annotation.__forward_arg__, cls)
+        elif origin in (typing.Annotated, typing.Final):
+            annotation = typing.get_args(annotation)[0]
+        elif annotation is typing.Final:
+            return Any
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif _ALIAS is not None and isinstance(annotation, _ALIAS):
+            annotation = annotation.__value__
+        elif _ALIAS is not None and isinstance(origin, _ALIAS):
+            annotation = origin.__value__[typing.get_args(annotation)]
+        elif isinstance(annotation, typing.TypeVar):
+            if annotation.__constraints__:
+                return Union[annotation.__constraints__]
+            bound = annotation.__bound__
+            annotation = Any if bound is None else bound
+        elif origin is typing.Literal:
+            types_of = dict.fromkeys(type(value) for value in typing.get_args(annotation))
+            return Union[tuple(types_of)]
+        elif annotation is typing.Self:
+            return Later(cls.__name__)
+        elif annotation is typing.LiteralString:
+            return str
+        else:
+            return annotation
+
+
 def _kind(annotation: Any, cls: type, name: str) -> Kind:
-    if isinstance(annotation, str):
-        annotation = _evaluate(annotation, cls)
-    if isinstance(annotation, typing.ForwardRef):
-        annotation = _evaluate(annotation.__forward_arg__, cls)
+    annotation = _bare(annotation, cls)
     text = _text(annotation)
     if annotation in (Any, object):
         return Kind("any", text, optional=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, overload
+from typing import Any, Callable, TypeVar, overload
 
 from tieback import _core
 from tieback._core import Error as Error
 
 __all__ = ["Error", "register_error"]
+
+E = TypeVar("E", bound=type[BaseException])
 
 
 def _new(
@@ -75,11 +77,11 @@ Error.__str__ = _str  # type: ignore[assignment]
 
 
 @overload
-def register_error(name_or_class: type[BaseException]) -> type[BaseException]: ...
+def register_error(name_or_class: E) -> E: ...
 @overload
-def register_error(name_or_class: str) -> Callable[[type[BaseException]], type[BaseException]]: ...
+def register_error(name_or_class: str) -> Callable[[E], E]: ...
 @overload
-def register_error(name_or_class: str, cls: type[BaseException]) -> type[BaseException]: ...
+def register_error(name_or_class: str, cls: E) -> E: ...
 
 
 def register_error(name_or_class: Any = None, cls: Any = None) -> Any:
@@ -89,10 +91,13 @@ def register_error(name_or_class: Any = None, cls: Any = None) -> Any:
     native code makes. Usable as ``@register_error``, ``@register_error("Kind")`` or
     ``register_error("Kind", cls)``.
     """
-    if cls is None and not isinstance(name_or_class, str):
+    if cls is None and isinstance(name_or_class, type):
         name_or_class, cls = name_or_class.__name__, name_or_class
+    if not isinstance(name_or_class, str):
+        got = type(name_or_class).__name__
+        raise TypeError(f"register_error expects a kind (str) or an exception class, got {got}")
 
-    def register(cls: type[BaseException]) -> type[BaseException]:
+    def register(cls: Any) -> Any:
         if not (isinstance(cls, type) and issubclass(cls, BaseException)):
             raise TypeError(f"register_error expects an exception class, got {cls!r}")
         _core.error_classes[name_or_class] = cls

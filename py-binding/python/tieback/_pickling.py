@@ -86,13 +86,6 @@ def _reduce(self: Object) -> tuple[Any, ...]:
     return _reduce_ex(self, 4)
 
 
-def _replace(self: Object, /, **changes: Any) -> Any:
-    """A copy with some fields changed (``copy.replace``)."""
-    import dataclasses
-
-    return dataclasses.replace(self, **changes)  # type: ignore[type-var]
-
-
 def _same(self: Any, memo: Any = None) -> Any:
     """Immutable: a copy is the object itself."""
     self.same_as(self)  # raises if it was moved

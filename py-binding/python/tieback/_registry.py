@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Literal, TypeVar, overload
 
 from tieback import _core
+from tieback._core import Function
 from tieback._rebuild import without_dict
 
 __all__ = [
@@ -25,7 +26,13 @@ convert = _core.convert
 list_global_func_names = _core.global_names
 
 
-def get_global_func(name: str, allow_missing: bool = False) -> Any:
+@overload
+def get_global_func(name: str, allow_missing: Literal[False] = False) -> Function: ...
+@overload
+def get_global_func(name: str, allow_missing: bool) -> Function | None: ...
+
+
+def get_global_func(name: str, allow_missing: bool = False) -> Function | None:
     """The function of that name that any frontend or library has registered.
 
     Raises ValueError if there is none, or returns None with ``allow_missing``.
@@ -41,29 +48,50 @@ def get_global_func(name: str, allow_missing: bool = False) -> Any:
     return function
 
 
+@overload
+def register_global_func(
+    name: str, f: None = None, override: bool = False
+) -> Callable[[Callable[..., Any]], Function]: ...
+@overload
+def register_global_func(
+    name: str | Callable[..., Any], f: Callable[..., Any] | None = None, override: bool = False
+) -> Function: ...
+
+
 def register_global_func(
     name: str | Callable[..., Any], f: Callable[..., Any] | None = None, override: bool = False
 ) -> Any:
     """Gives a callable a name that every frontend can look up; returns its ``Function``.
 
-    Usable as a decorator: ``@register_global_func("my.name")``. Raises ValueError if the name is
-    taken and ``override`` is not set.
+    Usable as a decorator: ``@register_global_func("my.name")``, or without a name: then it is the
+    function's own. Raises ValueError if the name is taken and ``override`` is not set.
     """
-    if callable(name) and not isinstance(name, str):
-        name, f = name.__name__, name
+    if f is None and callable(name) and not isinstance(name, str):
+        f, name = name, getattr(name, "__name__", None)  # type: ignore[assignment]
+        if name is None:
+            raise TypeError(f"register_global_func expects a name first: {f!r} has none of its own")
     if not isinstance(name, str):
         raise TypeError(f"register_global_func expects a name, got {type(name).__name__}")
+    key: str = name
     if f is None:
-        return lambda f: _core.register_global(name, f, override)
-    return _core.register_global(name, f, override)
+        return lambda f: _core.register_global(key, f, override)
+    return _core.register_global(key, f, override)
 
 
 def remove_global_func(name: str) -> None:
     """Takes a name out. A name that is not there is no error."""
+    if not isinstance(name, str):
+        raise TypeError(f"remove_global_func expects a name, got {type(name).__name__}")
     _core.remove_global(name)
 
 
-def register_object(type_key: str | None = None) -> Any:
+@overload
+def register_object(type_key: C, /) -> C: ...
+@overload
+def register_object(type_key: str | None = None) -> Callable[[C], C]: ...
+
+
+def register_object(type_key: Any = None) -> Any:
     """Registers the Python class that shows a native type.
 
     ``@register_object("library.Type")`` above a subclass of ``tieback.Object``. Fields and methods
@@ -76,6 +104,9 @@ def register_object(type_key: str | None = None) -> Any:
     """
     if isinstance(type_key, type):
         return register_object(type_key.__name__)(type_key)
+    if not (type_key is None or isinstance(type_key, str)):
+        got = type(type_key).__name__
+        raise TypeError(f"register_object expects a type key (str) or the class itself, got {got}")
 
     def register(cls: C) -> C:
         if not isinstance(cls, type) or not issubclass(cls, _core.Object):

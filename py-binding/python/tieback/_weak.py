@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import types
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 
-class Weak:
+class _Weak:
     """Marks a field of a ``py_class`` as a weak reference: ``parent: Weak[Node]``.
 
     The field reads as the object while it lives, and as None afterwards. It takes an object or
@@ -15,7 +16,7 @@ class Weak:
 
     __slots__ = ()
 
-    def __new__(cls, *args: object, **kwargs: object) -> Weak:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         raise TypeError(
             "Weak is an annotation for py_class fields, as in 'parent: Weak[Node]'; "
             "assign the object itself"
@@ -23,3 +24,13 @@ class Weak:
 
     def __class_getitem__(cls, item: object) -> types.GenericAlias:
         return types.GenericAlias(cls, (item,))
+
+
+_Weak.__name__ = _Weak.__qualname__ = "Weak"
+_Weak.__module__ = "tieback"
+
+if TYPE_CHECKING:
+    _T = TypeVar("_T")
+    Weak = Optional[_T]  # what such a field reads as, and what it takes
+else:
+    Weak = _Weak

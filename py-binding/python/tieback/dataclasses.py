@@ -18,6 +18,13 @@ Optional[T], T | None       the same, or None
 Any, object, other unions   any value that can cross; unions are checked
 "quoted" names              looked up when first needed
 ==========================  =========================================================
+
+``Annotated``, ``Final``, ``NewType``, ``Self``, type variables and aliases stand for what is in them,
+``Literal`` for the types of its values.
+
+Other than in the library, frozen is a property of fields: a frozen class may extend one that is
+not, and the other way round, and each field stays as its own class declared it. So a frozen class
+may have a ``__setattr__`` of its own. The ``__init__`` that a class's body defines is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ import dataclasses as _std
 import functools
 import inspect
 import reprlib
-import sys
+from collections.abc import Mapping
 from dataclasses import (
     KW_ONLY,
     MISSING,
@@ -38,7 +45,7 @@ from dataclasses import (
     is_dataclass,
     replace,
 )
-from typing import Any, Callable, TypeVar, dataclass_transform
+from typing import Any, Callable, TypeVar, dataclass_transform, overload
 
 from tieback import _core
 from tieback._annotations import Kind, describe
@@ -73,6 +80,7 @@ def field(
     repr: bool = True,
     compare: bool = True,
     hash: bool | None = None,
+    metadata: Mapping[Any, Any] | None = None,
     kw_only: Any = MISSING,
     frozen: bool | None = None,
     doc: str | None = None,
@@ -83,23 +91,27 @@ def field(
     if default_factory is not MISSING and not callable(default_factory):
         raise TypeError(f"default_factory must be a callable, got {type(default_factory).__name__}")
     kw_only = MISSING if kw_only is None else kw_only
-    made = _std.field(
+    if frozen is not None or doc is not None:
+        metadata = {**(metadata or {}), "tieback.frozen": frozen, "tieback.doc": doc or ""}
+    return _std.field(
         default=default,
         default_factory=default_factory,
         init=init,
         repr=repr,
         compare=compare,
         hash=hash,
+        metadata=metadata,
         kw_only=kw_only,
-        metadata={"tieback.frozen": frozen, "tieback.doc": doc or ""},
     )
-    return made
 
 
+@overload
+@dataclass_transform(field_specifiers=(field,))
+def py_class(type_key: C) -> C: ...
+@overload
 @dataclass_transform(field_specifiers=(field,))
 def py_class(
-    type_key: str | type | None = None,
-    /,
+    type_key: str | None = None,
     *,
     init: bool = True,
     eq: bool = True,
@@ -110,7 +122,21 @@ def py_class(
     kw_only: bool = False,
     match_args: bool = True,
     weakref_slot: bool = False,
-    **options: Any,
+) -> Callable[[C], C]: ...
+
+
+def py_class(
+    type_key: Any = None,
+    *,
+    init: bool = True,
+    eq: bool = True,
+    order: bool = False,
+    repr: bool = True,
+    unsafe_hash: bool = False,
+    frozen: bool = False,
+    kw_only: bool = False,
+    match_args: bool = True,
+    weakref_slot: bool = False,
 ) -> Any:
     """Makes a subclass of ``tieback.Object`` a native type with the fields it annotates.
 
@@ -122,16 +148,11 @@ def py_class(
     Raises TypeError for an annotation or default that cannot be, ValueError for a type key that is
     taken by another layout.
     """
-    if "type_key" in options:
-        if type_key is not None:
-            raise TypeError("py_class got the type key twice")
-        type_key = options.pop("type_key")
-    if options:
-        raise TypeError(f"py_class got an unexpected option {next(iter(options))!r}")
     if order and not eq:
         raise ValueError("order=True requires eq=True")
     if not (type_key is None or isinstance(type_key, (str, type))):
-        raise TypeError(f"py_class: expected str or type, got {type(type_key)}")
+        got = type(type_key).__name__
+        raise TypeError(f"py_class expects a type key (str) or the class itself, got {got}")
 
     def make(cls: type) -> type:
         key = type_key if isinstance(type_key, str) else None
@@ -165,6 +186,7 @@ def _make(
     _check_hidden(cls, inherited)
     own_init = "__init__" in cls.__dict__
     own_eq, own_repr = "__eq__" in cls.__dict__, "__repr__" in cls.__dict__
+    own_replace = "__replace__" in cls.__dict__
     own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
     described = _std.dataclass(  # type: ignore[call-overload]
         init=init,
@@ -198,11 +220,11 @@ def _make(
         if not all(kinds[f.name].frozen for f in all_fields if f.compare):
             described.__hash__ = None  # type: ignore[assignment] # it can change all the same
     if repr and not own_repr:
-        described.__repr__ = _repr_of([f.name for f in all_fields if f.repr])  # type: ignore[method-assign]
-    if eq and not own_eq and sys.version_info < (3, 13):
-        described.__eq__ = _eq_of(described.__eq__)  # type: ignore[method-assign]
+        _name(_repr_of([f.name for f in all_fields if f.repr]), described)
+    if eq and not own_eq:
+        _name(_eq_of(described.__eq__), described)
     generate = init and not own_init
-    signature = inspect.signature(described.__init__) if generate else None
+    generated = described.__init__ if generate else None
     if generate:
         del described.__init__
     for name in ("__init__", "__setstate__"):
@@ -212,7 +234,11 @@ def _make(
     dropped = [f.name for f in own + again]
     new = without_dict(described, drop=dropped, weakref_slot=weakref_slot)
     index = _core.register_type(
-        key or f"{cls.__module__}.{cls.__qualname__}", cls.__doc__ or "", parent, args, key is None
+        f"{cls.__module__}.{cls.__qualname__}" if key is None else key,
+        cls.__doc__ or "",
+        parent,
+        args,
+        key is None,
     )
     _core.register_class(new, index)
     _core.add_fields(new, args)
@@ -222,11 +248,19 @@ def _make(
     new.__tieback_kinds__ = kinds  # type: ignore[attr-defined]
     new.__tieback_py_class__ = True  # type: ignore[attr-defined]
     new.__tieback_type_key__ = _core.type_key(index)  # type: ignore[attr-defined]
-    new.__replace__ = _std.replace if sys.version_info >= (3, 13) else _replace  # type: ignore[attr-defined]
-    _plan(new, table, signature)
+    if not own_replace:
+        new.__replace__ = _replace  # type: ignore[attr-defined]
+    _plan(new, table, generated)
     if not (generate or own_init):
         _refuse_call(new)
     return new
+
+
+def _name(method: Any, cls: type) -> None:
+    """Puts a generated method on its class, named as if the body had defined it."""
+    method.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
+    method.__module__ = cls.__module__
+    setattr(cls, method.__name__, method)
 
 
 def _annotations(cls: type) -> dict[str, Any]:
@@ -237,6 +271,12 @@ def _check_hidden(cls: type, inherited: dict[str, Kind]) -> None:
     """A field declared again is the parent's, with another default; without one it has none, and
     must not find the parent's descriptor as its default. Anything else hides the field."""
     annotations = _annotations(cls)
+    for name in annotations:
+        if name in vars(Object) and name not in vars(cls) and not name.startswith("__"):
+            raise TypeError(
+                f"{cls.__name__}: a field {name!r} would hide tieback.Object's own {name!r}; use "
+                "another name"
+            )
     for name in inherited:
         if name in annotations:
             if name not in cls.__dict__:
@@ -281,7 +321,8 @@ def _repr_of(names: list[str]) -> Callable[[Any], str]:
 
 
 def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """An object equals itself, whatever is in it, as in the library from Python 3.13 on."""
+    """An object equals itself, whatever is in it, as in the library from Python 3.13 on; but for a
+    moved-from one, which the library would call equal."""
 
     def __eq__(self: Any, other: object) -> Any:
         if self is other:
@@ -306,15 +347,9 @@ def _finishing(function: Any) -> Any:
     return finishing
 
 
-def _repr_unless_moved(generated: Callable[[Any], str]) -> Callable[[Any], str]:
-    @functools.wraps(generated)
-    def __repr__(self: Any) -> str:
-        return generated(self) if self.__chandle__() else Object.__repr__(self)
-
-    return __repr__
-
-
 def _replace(self: Any, /, **changes: Any) -> Any:
+    """A copy with some fields changed (``copy.replace``)."""
+    self.same_as(self)  # a moved-from object says so
     return _std.replace(self, **changes)
 
 
@@ -334,7 +369,7 @@ def _refuse_call(cls: type) -> None:
     cls.__init__ = refuse  # type: ignore[misc]
 
 
-def _plan(cls: type, table: dict[str, Any], signature: inspect.Signature | None) -> None:
+def _plan(cls: type, table: dict[str, Any], generated: Any) -> None:
     """Tells the class call how to construct: parameters, defaults, and the generated __init__."""
     positional: list[Any] = []
     keyword: list[Any] = []
@@ -360,12 +395,15 @@ def _plan(cls: type, table: dict[str, Any], signature: inspect.Signature | None)
     def fill(self: Any, /, *args: Any, **kwargs: Any) -> None:
         _core.init_fields(cls, self, args, kwargs)
 
-    fill.__name__ = "__ffi_init__" if signature is None else "__init__"
-    fill.__qualname__ = f"{cls.__qualname__}.{fill.__name__}"
-    fill.__module__ = cls.__module__
+    if generated is None:
+        fill.__name__ = "__ffi_init__"
+        fill.__qualname__ = f"{cls.__qualname__}.{fill.__name__}"
+        fill.__module__ = cls.__module__
+    else:
+        # Its annotations and, for whoever evaluates them, its module.
+        functools.update_wrapper(fill, generated)
+        fill.__signature__ = inspect.signature(generated)  # type: ignore[attr-defined]
+        cls.__init__ = fill  # type: ignore[misc]
     cls.__ffi_init__ = fill  # type: ignore[attr-defined]
     fill.__tieback_made__ = True  # type: ignore[attr-defined]
-    if signature is not None:
-        fill.__signature__ = signature  # type: ignore[attr-defined]
-        cls.__init__ = fill  # type: ignore[misc]
     _core.set_plan(cls, cls.__name__, params, count, fill)

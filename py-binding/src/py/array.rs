@@ -129,7 +129,10 @@ unsafe extern "C" fn array_new(
     // SAFETY: the slot's contract.
     unsafe {
         let count = ffi::PyTuple_Size(args);
-        if count > 1 || (!kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0) {
+        if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
+            return raise!(Exc::Type, "Array() takes no keyword arguments").null();
+        }
+        if count > 1 {
             return raise!(
                 Exc::Type,
                 "Array() takes one iterable, got {count} arguments"
@@ -161,9 +164,19 @@ unsafe extern "C" fn function_new(
         } else {
             null_mut()
         };
-        let named = !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
-        if callable.is_null() || named || ffi::PyCallable_Check(callable) == 0 {
-            return raise!(Exc::Type, "Function() takes one callable").null();
+        if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
+            return raise!(Exc::Type, "Function() takes no keyword arguments").null();
+        }
+        if callable.is_null() {
+            return raise!(
+                Exc::Type,
+                "Function() takes one callable, got {count} arguments"
+            )
+            .null();
+        }
+        if ffi::PyCallable_Check(callable) == 0 {
+            let got = type_name(callable);
+            return raise!(Exc::Type, "Function() takes one callable, got {got}").null();
         }
         if is_wrapper(callable) {
             let Ok(native) = handle(callable) else {

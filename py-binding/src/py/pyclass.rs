@@ -92,6 +92,11 @@ pub(crate) fn register_type(
     fields: Vec<FieldArg>,
     auto: bool,
 ) -> PyResult<i32> {
+    if key.is_empty() || key.contains('\0') {
+        return Err(PyValueError::new_err(format!(
+            "type key {key:?}: a key is not empty and has no NUL in it"
+        )));
+    }
     let mut specs = Vec::with_capacity(fields.len());
     for field in &fields {
         specs.push(FieldSpec {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use pyo3::types::PyAnyMethods;
 use pyo3::{PyErr, Python, ffi};
 
 /// A Python exception is set; the C caller gets NULL or -1.
@@ -109,6 +110,16 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
             return raised;
         };
         let class = error.get_type(py).as_ptr();
+        // SAFETY: lives as long as the interpreter.
+        if class == unsafe { ffi::PyExc_UnicodeEncodeError } && error.traceback(py).is_none() {
+            // A lone surrogate: its message is made of its parts.
+            let value = error.value(py);
+            if let Ok(reason) = value.getattr("reason") {
+                drop(value.setattr("reason", format!("{place}: {reason}")));
+            }
+            error.restore(py);
+            return raised;
+        }
         // SAFETY: these live as long as the interpreter.
         let plain = unsafe {
             [

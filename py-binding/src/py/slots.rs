@@ -386,9 +386,32 @@ pub(crate) unsafe fn make_base() -> Result<*mut ffi::PyTypeObject, Raised> {
             return Err(Raised);
         }
         classes::set_base(class);
+        forget_order(class)?;
         classes::register(object_core::type_index::OBJECT, class, None)?;
         Ok(class)
     }
+}
+
+/// Takes `__lt__` and its kind, which come with the comparison slot, out of the class's names:
+/// `functools.total_ordering` takes a class that has them for one that defines them.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; a new class with a comparison slot of its own.
+unsafe fn forget_order(class: *mut ffi::PyTypeObject) -> Result<(), Raised> {
+    for name in [c"__lt__", c"__le__", c"__gt__", c"__ge__"] {
+        // SAFETY: attached; a class's own dict. Not by way of the class, which would give up the slot.
+        if unsafe { ffi::PyDict_DelItemString((*class).tp_dict, name.as_ptr()) } != 0 {
+            return Err(Raised);
+        }
+    }
+    // SAFETY: attached; a live class.
+    unsafe { ffi::PyType_Modified(class) };
+    Ok(())
 }
 
 /// Makes a class below `parent` that adds nothing to a wrapper's storage.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use object_core::{Any, AnyView, Error, Function, ObjectHeader};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt};
 
 use crate::py::attached::{deferred_len, drain};
 use crate::py::counts;
@@ -28,9 +28,11 @@ pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
 /// "detached", "active" or "inactive"; "untied" for objects that cannot be tied.
 #[pyfunction]
 pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'static str> {
-    let native: NonNull<ObjectHeader> = if let Ok(address) = object_or_handle.extract::<usize>() {
-        NonNull::new(core::ptr::with_exposed_provenance_mut(address))
-            .ok_or_else(|| PyValueError::new_err("handle 0 is no object's"))?
+    let native: NonNull<ObjectHeader> = if object_or_handle.is_instance_of::<PyInt>() {
+        let address = object_or_handle.extract::<usize>().unwrap_or(0);
+        NonNull::new(core::ptr::with_exposed_provenance_mut(address)).ok_or_else(|| {
+            PyValueError::new_err(format!("handle {object_or_handle} is no object's"))
+        })?
     } else {
         // SAFETY: attached; a live object.
         unsafe { native_of(object_or_handle.as_ptr()) }
@@ -69,11 +71,11 @@ pub(crate) fn deferred() -> usize {
 
 /// Registers "testing.echo", "testing.nop" and "testing.object_use_count".
 pub(crate) fn register_functions() -> Result<(), Error> {
-    let echo = |args: &[AnyView<'_>]| match args.first() {
-        Some(first) => Ok(first.try_to_owned()?),
-        None => Err(Error::new(
+    let echo = |args: &[AnyView<'_>]| match args {
+        [only] => Ok(only.try_to_owned()?),
+        _ => Err(Error::new(
             "TypeError",
-            "testing.echo() takes 1 argument, got 0",
+            &format!("testing.echo() takes 1 argument, got {}", args.len()),
         )),
     };
     Function::try_from_packed(echo)?.register_global("testing.echo", true)?;

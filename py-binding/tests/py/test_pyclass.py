@@ -60,9 +60,9 @@ def test_bare_called_and_with_a_key():
 @pytest.mark.parametrize(
     ("args", "options", "error", "words"),
     [
-        ((3,), {}, TypeError, "expected str or type, got <class 'int'>"),
-        (("k",), {"type_key": "l"}, TypeError, "twice"),
-        ((), {"colour": "red"}, TypeError, "unexpected option 'colour'"),
+        ((3,), {}, TypeError, "expects a type key .str. or the class itself, got int"),
+        (("k",), {"type_key": "l"}, TypeError, "multiple values for argument .type_key."),
+        ((), {"colour": "red"}, TypeError, "unexpected keyword argument 'colour'"),
         ((), {"order": True, "eq": False}, ValueError, "order=True requires eq=True"),
     ],
 )

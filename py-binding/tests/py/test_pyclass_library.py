@@ -1,0 +1,206 @@
+"""What the library's dataclasses do: each program runs with ``dataclass`` and with ``py_class``, and
+must say the same. What differs on purpose is in the docstring of ``tieback.dataclasses``.
+
+The programs are in ``programs/``, with a line ``####`` between them; the first line is the title.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+from pathlib import Path
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    LiteralString,
+    NewType,
+    Optional,
+    Self,
+    TypeVar,
+)
+
+import pytest
+
+from tieback.dataclasses import FrozenInstanceError, Object, field, fields, py_class
+
+BOTH = """
+import abc, asyncio, copy, enum, functools, gc, inspect, pickle, typing
+from typing import *
+def err(f, *a, **k):
+    try:
+        return ("ok", f(*a, **k))
+    except Exception as e:
+        return (type(e).__name__,)
+def errs(source):
+    try:
+        exec(source, globals())
+        return "ok"
+    except Exception as e:
+        return type(e).__name__
+out = []
+def o(x):
+    out.append(repr(x))
+"""
+NAMES = (
+    "field, KW_ONLY, MISSING, InitVar, fields, asdict, astuple, replace, is_dataclass, "
+    "FrozenInstanceError"
+)
+LIBRARY = f"from dataclasses import dataclass as dec, {NAMES}\nObject = object\n"
+OURS = f"from tieback.dataclasses import py_class as dec, Object, {NAMES}\n"
+
+PROGRAMS = [
+    program
+    for file in sorted((Path(__file__).parent / "programs").glob("*.txt"))
+    for program in file.read_text().strip().split("\n####\n")
+]
+
+
+def said(decorator: str, program: str, name: str) -> list[str]:
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    try:
+        exec(compile(decorator + BOTH + program, name, "exec", dont_inherit=True), module.__dict__)
+        return module.out
+    finally:
+        del sys.modules[name]
+        module.__dict__.clear()
+
+
+@pytest.mark.parametrize(
+    "program", [pytest.param(p, id=p.splitlines()[0][2:]) for p in PROGRAMS]
+)
+def test_as_the_library(program: str) -> None:
+    assert said(OURS, program, "a_program") == said(LIBRARY, program, "a_program")
+
+
+def test_what_differs_on_purpose() -> None:
+    """Frozen is a property of fields, so that it mixes, and a class keeps its ``__setattr__``."""
+
+    @py_class
+    class Open(Object):
+        x: int
+
+    @py_class(frozen=True)
+    class Frozen(Open):
+        y: int
+
+        def __setattr__(self, name: str, value: object) -> None:
+            set_names.append(name)
+            super().__setattr__(name, value)
+
+    set_names: list[str] = []
+    both = Frozen(1, 2)
+    both.x = 3
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'y'"):
+        both.y = 4
+    assert (both.x, both.y, set_names) == (3, 2, ["x", "y"])
+
+
+def test_a_moved_object_is_not_even_equal_to_itself() -> None:
+    @py_class(order=True)
+    class Moving(Object):
+        x: int
+
+    moving = Moving(1)
+    moved = moving._move()
+    for use in (
+        lambda: moving == moving,
+        lambda: moving != moving,
+        lambda: moving <= moving,
+        lambda: moving.__replace__(x=2),
+    ):
+        with pytest.raises(ValueError, match="was moved"):
+            use()
+    del moved
+
+
+def test_a_field_does_not_hide_what_every_object_has() -> None:
+    with pytest.raises(TypeError, match="Hiding: a field 'same_as' would hide tieback.Object's"):
+
+        @py_class
+        class Hiding(Object):
+            same_as: int
+
+
+def test_aliases_of_annotations() -> None:
+    Name = NewType("Name", str)
+    Number = TypeVar("Number", bound=int)
+    Either = TypeVar("Either", int, str)
+
+    @py_class
+    class Aliased(Object):
+        name: Name
+        number: Number
+        either: Either
+        literal: Literal["a", 1, None]
+        same: Optional[Self] = None
+        final: Final = 5
+        noted: Annotated[Optional[str], "kept for others"] = None
+        text: LiteralString = ""
+
+    whole = Aliased("n", 1, "e", None)
+    whole.same = whole
+    whole.either, whole.literal, whole.noted = 2, "b", "x"
+    whole.same = None
+    for name in ("name", "number", "either", "literal", "same", "noted", "text"):
+        with pytest.raises(TypeError, match=f"field '{name}' of 'Aliased': expected "):
+            setattr(whole, name, 1.5)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type statements")
+def test_type_statements() -> None:
+    made: dict[str, Any] = {"py_class": py_class, "Object": Object, "__name__": __name__}
+    exec(
+        "type Number = int\n"
+        "type Maybe[T] = T | None\n"
+        "@py_class\n"
+        "class Aliased(Object):\n"
+        "    number: Number\n"
+        "    maybe: Maybe[str] = None\n",
+        made,
+    )
+    assert made["Aliased"](1, "x").maybe == "x"
+    with pytest.raises(TypeError, match="field 'number': expected int, got str"):
+        made["Aliased"]("x")
+
+
+def test_total_ordering_fills_in() -> None:
+    @functools.total_ordering
+    @py_class
+    class Ordered(Object):
+        x: int
+
+        def __lt__(self, other: "Ordered") -> bool:
+            return self.x < other.x
+
+    assert Ordered(2) >= Ordered(1) and not Ordered(2) <= Ordered(1)
+    assert not set(vars(Object)) & {"__lt__", "__le__", "__gt__", "__ge__"}
+
+
+def test_metadata_is_the_users_own() -> None:
+    @py_class
+    class Noted(Object):
+        plain: int = field(metadata={"unit": "m"}, default=0)
+        ours: int = field(metadata={"unit": "s"}, doc="Seconds.", frozen=True, default=0)
+
+    plain, ours = fields(Noted)
+    assert dict(plain.metadata) == {"unit": "m"} and ours.metadata["unit"] == "s"
+    assert Noted.ours.__doc__ == "Seconds."
+
+
+def test_generated_methods_look_written() -> None:
+    @py_class
+    class Looked(Object):
+        x: int
+        y: "Optional[Looked]" = None
+
+    where = f"{__name__}.test_generated_methods_look_written.<locals>.Looked"
+    for name in ("__init__", "__repr__", "__eq__"):
+        method = Looked.__dict__[name]
+        assert f"{method.__module__}.{method.__qualname__}" == f"{where}.{name}"
+    assert Looked.__init__.__annotations__["x"] == "int"
+    assert list(inspect.signature(Looked.__init__).parameters) == ["self", "x", "y"]
