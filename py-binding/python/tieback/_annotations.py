@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import builtins
 import collections.abc
+import contextlib
+import inspect
 import operator
 import sys
 import types
 import typing
-from dataclasses import Field, dataclass, field as std_field
-from typing import Any, Callable, Union
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, Field, InitVar, dataclass, field as std_field
+from typing import Any, Callable, ClassVar, Union
 
 from tieback import _core
 from tieback._core import Array, Error, Function, Object
@@ -31,10 +34,18 @@ _SCALARS: dict[Any, tuple[str, int]] = {
 
 
 class Later:
-    """A name in an annotation that means nothing yet."""
+    """A name in an annotation that means nothing yet; with dots, of a class in a class."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def __getattr__(self, name: str) -> Later:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Later(f"{self.name}.{name}")
+
+    def __getitem__(self, arguments: Any) -> Later:
+        return self  # of a generic class it is the class that counts
 
     def __or__(self, other: Any) -> Any:
         return Union[typing.ForwardRef(self.name), other]
@@ -169,8 +180,9 @@ def _find(name: str, owner: type) -> Any:
     """The class that a forward reference of ``owner`` means."""
     if name == owner.__name__:
         return owner
-    module = sys.modules.get(owner.__module__)
-    found = getattr(module, name, None)
+    found: Any = sys.modules.get(owner.__module__)
+    for part in name.split("."):
+        found = getattr(found, part, None)
     if isinstance(found, type):
         return found
     # A class defined in a function is found among the registered ones: the next one defined
@@ -179,7 +191,7 @@ def _find(name: str, owner: type) -> Any:
     named = sorted(
         (_core.class_type_index(cls) or 0, cls)
         for cls in {*_all_subclasses(Object)}
-        if cls.__name__ == name and "__tieback_py_class__" in cls.__dict__
+        if f".{cls.__qualname__}".endswith(f".{name}") and "__tieback_py_class__" in cls.__dict__
     )
     here = [pair for pair in named if pair[1].__module__ == owner.__module__]
     beside = [pair for pair in here if _around(pair[1]) == _around(owner)]
@@ -229,14 +241,19 @@ def _scopes(cls: type) -> list[dict[str, Any]]:
     parts = cls.__qualname__.split(".")
     around = {".".join(parts[:i]) for i in range(1, len(parts)) if parts[i - 1] != "<locals>"}
     frame = sys._getframe(1)
+    outermost = None  # the namespace of code that runs in no module
     while frame is not None:
         is_here = frame.f_globals.get("__name__") == cls.__module__
+        if is_here:
+            outermost = frame.f_globals
         if is_here and frame.f_code.co_qualname in around:
             scopes.append(frame.f_locals)
         frame = frame.f_back  # type: ignore[assignment]
     module = sys.modules.get(cls.__module__)
     if module is not None:
         scopes.append(vars(module))
+    elif outermost is not None:
+        scopes.append(outermost)
     return scopes
 
 
@@ -247,6 +264,48 @@ def _evaluate(text: str, cls: type) -> Any:
         raise TypeError(
             f"{cls.__name__}: the annotation {text!r} cannot be read: {error}"
         ) from None
+
+
+class _Quoted:
+    """An annotation in quotes that is no ClassVar, InitVar or KW_ONLY, for the library, which looks
+    for these in less places than we do. It shows as the quoted text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+@contextlib.contextmanager
+def quotes_read(cls: type) -> Iterator[None]:
+    """While this lasts the library need not read the annotations in quotes."""
+    as_written = inspect.get_annotations(cls)
+    read: dict[str, Any] = {}
+    for name, annotation in as_written.items():
+        read[name] = annotation
+        if isinstance(annotation, str):
+            try:
+                value = _evaluate(annotation, cls)
+            except TypeError:
+                value = None  # said when the field is described
+            origin = typing.get_origin(value)
+            special = value in (KW_ONLY, InitVar, ClassVar) or origin is ClassVar
+            read[name] = value if special or isinstance(value, InitVar) else _Quoted(annotation)
+    if not any(isinstance(annotation, str) for annotation in as_written.values()):
+        yield
+        return
+    cls.__annotations__ = read
+    try:
+        yield
+    finally:
+        cls.__annotations__ = as_written
+        for name, field in cls.__dict__.get("__dataclass_fields__", {}).items():
+            field.type = as_written[name] if name in as_written else field.type
+        init = cls.__dict__.get("__init__")
+        for name, annotation in getattr(init, "__annotations__", {}).items():
+            if isinstance(annotation, (_Quoted, InitVar)) and name in as_written:
+                init.__annotations__[name] = as_written[name]  # type: ignore[union-attr]
 
 
 def _text(annotation: Any) -> str:

@@ -19,6 +19,11 @@ def _new(
     traceback: str = "",
     cause: Error | BaseException | None = None,
 ) -> Error:
+    if cls is not Error:
+        raise TypeError(
+            f"cannot create {cls.__name__!r} instances: native errors are tieback.Error; to have a "
+            "kind raised as a class of your own, register_error it"
+        )
     for name, value in (("kind", kind), ("message", message), ("traceback", traceback)):
         if not isinstance(value, str):
             raise TypeError(f"Error() argument '{name}': expected str, got {type(value).__name__}")

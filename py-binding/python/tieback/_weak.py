@@ -22,8 +22,7 @@ class _Weak:
             "assign the object itself"
         )
 
-    def __class_getitem__(cls, item: object) -> types.GenericAlias:
-        return types.GenericAlias(cls, (item,))
+    __class_getitem__ = classmethod(types.GenericAlias)
 
 
 _Weak.__name__ = _Weak.__qualname__ = "Weak"

@@ -39,8 +39,6 @@ from dataclasses import (
     MISSING,
     FrozenInstanceError,
     InitVar,
-    asdict,
-    astuple,
     fields,
     is_dataclass,
     replace,
@@ -48,9 +46,10 @@ from dataclasses import (
 from typing import Any, Callable, TypeVar, dataclass_transform, overload
 
 from tieback import _core
-from tieback._annotations import Kind, describe
+from tieback._annotations import Kind, describe, quotes_read
 from tieback._core import Object
 from tieback._rebuild import without_dict
+from tieback._values import asdict, astuple
 
 __all__ = [
     "KW_ONLY",
@@ -188,17 +187,18 @@ def _make(
     own_eq, own_repr = "__eq__" in cls.__dict__, "__repr__" in cls.__dict__
     own_replace = "__replace__" in cls.__dict__
     own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
-    described = _std.dataclass(  # type: ignore[call-overload]
-        init=init,
-        repr=repr,
-        eq=eq,
-        order=order,
-        # A frozen class compares by value for good, so it hashes by value, as in the library.
-        unsafe_hash=unsafe_hash or (eq and frozen and not own_hash),
-        frozen=False,
-        match_args=match_args,
-        kw_only=kw_only,
-    )(cls)
+    with quotes_read(cls):
+        described = _std.dataclass(  # type: ignore[call-overload]
+            init=init,
+            repr=repr,
+            eq=eq,
+            order=order,
+            # A frozen class compares by value for good, so it hashes by value, as in the library.
+            unsafe_hash=unsafe_hash or (eq and frozen and not own_hash),
+            frozen=False,
+            match_args=match_args,
+            kw_only=kw_only,
+        )(cls)
     table: dict[str, _std.Field[Any]] = described.__dataclass_fields__
     all_fields = [f for f in table.values() if f._field_type is _std._FIELD]  # type: ignore[attr-defined]
     own = [f for f in all_fields if f.name not in inherited]

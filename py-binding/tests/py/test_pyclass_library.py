@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import sys
 import types
 from pathlib import Path
@@ -15,17 +16,30 @@ from typing import (
     Annotated,
     Any,
     Final,
+    Generic,
     Literal,
     LiteralString,
     NewType,
     Optional,
     Self,
     TypeVar,
+    get_type_hints,
 )
 
 import pytest
 
-from tieback.dataclasses import FrozenInstanceError, Object, field, fields, py_class
+from tieback import Array, Error, Weak
+from tieback.dataclasses import (
+    FrozenInstanceError,
+    Object,
+    asdict,
+    astuple,
+    field,
+    fields,
+    py_class,
+)
+
+T = TypeVar("T")
 
 BOTH = """
 import abc, asyncio, copy, enum, functools, gc, inspect, pickle, typing
@@ -204,3 +218,105 @@ def test_generated_methods_look_written() -> None:
         assert f"{method.__module__}.{method.__qualname__}" == f"{where}.{name}"
     assert Looked.__init__.__annotations__["x"] == "int"
     assert list(inspect.signature(Looked.__init__).parameters) == ["self", "x", "y"]
+
+
+def test_asdict_goes_into_arrays() -> None:
+    @py_class
+    class Leaf(Object):
+        x: int
+
+    @py_class
+    class Tree(Object):
+        leaves: Array
+        any: Any = None
+
+    tree = Tree([Leaf(1), [Leaf(2)]], Leaf(3))
+    assert asdict(tree) == {"leaves": [{"x": 1}, [{"x": 2}]], "any": {"x": 3}}
+    assert astuple(tree) == ([(1,), [(2,)]], (3,))
+    assert asdict(tree, dict_factory=list)[1] == ("any", [("x", 3)])
+    json.dumps(asdict(tree))
+    for function in (asdict, astuple):
+        for wrong in (Leaf, 3, tree.leaves):
+            with pytest.raises(TypeError, match=rf"{function.__name__}\(\) should be called on"):
+                function(wrong)
+
+
+def in_no_module(source: str, name: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": name, "py_class": py_class, "Object": Object}
+    exec("from __future__ import annotations\n" + source, names)
+    return names
+
+
+def test_annotations_of_a_module_that_is_not_imported() -> None:
+    one = in_no_module("@py_class\nclass Elsewhere(Object):\n  x: int\n", "no_module.one")
+    two = in_no_module(
+        "from tieback.dataclasses import InitVar as Once, KW_ONLY\n"
+        "import typing as t\n"
+        "@py_class\n"
+        "class Holder(Object):\n"
+        "  shared: t.ClassVar[Elsewhere]\n"
+        "  seed: Once[int]\n"
+        "  child: Elsewhere | None = None\n"
+        "  _: KW_ONLY\n"
+        "  same: t.Optional[Holder] = None\n"
+        "  def __post_init__(self, seed): self.child.x += seed\n",
+        "no_module.two",
+    )
+    made = two["Holder"](4, one["Elsewhere"](7), same=two["Holder"](1, one["Elsewhere"](0)))
+    assert made.child.x == 11 and made.same.child.x == 1
+    assert [f.type for f in fields(two["Holder"])] == ["Elsewhere | None", "t.Optional[Holder]"]
+    assert two["Holder"].__annotations__["seed"] == "Once[int]"
+    assert two["Holder"].__init__.__annotations__["seed"] == "Once[int]"
+
+
+def test_names_that_only_a_function_knows() -> None:
+    from tieback.dataclasses import InitVar as Here
+    from typing import ClassVar as Shared
+
+    @py_class
+    class Local(Object):
+        x: int
+        seed: Here[int] = 1
+        total: Shared[int] = 5
+
+        def __post_init__(self, seed: int) -> None:
+            self.x += seed
+
+    assert Local(1, 2).x == 3 and Local.total == 5
+
+
+def test_a_class_in_a_class_and_of_a_generic_class() -> None:
+    @py_class
+    class Box(Object, Generic[T]):
+        value: Any
+        rest: "Optional[Box[int]]" = None
+
+    class Outer:
+        @py_class
+        class Inner(Object):
+            x: int
+
+        @py_class
+        class User(Object):
+            inner: "Outer.Inner"
+            weak: "Weak[Outer.Inner]" = None
+
+    assert Box(1, Box("a")).rest.value == "a"
+    inner = Outer.Inner(4)
+    assert Outer.User(inner, inner).weak is inner
+    with pytest.raises(TypeError, match="field 'inner': expected Outer.Inner, got Box"):
+        Outer.User(Box(1))
+    assert get_type_hints(Held)["weak"] == Weak[Held]
+
+
+@py_class
+class Held(Object):
+    weak: "Weak[Held]" = None
+
+
+def test_errors_are_of_one_class() -> None:
+    class OwnError(Error):
+        pass
+
+    with pytest.raises(TypeError, match="cannot create 'OwnError' instances: .*register_error"):
+        OwnError("ValueError", "x")
