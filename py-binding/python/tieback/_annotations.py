@@ -241,19 +241,19 @@ def _scopes(cls: type) -> list[dict[str, Any]]:
     parts = cls.__qualname__.split(".")
     around = {".".join(parts[:i]) for i in range(1, len(parts)) if parts[i - 1] != "<locals>"}
     frame = sys._getframe(1)
-    outermost = None  # the namespace of code that runs in no module
+    namespace = None  # the globals of the class's code, which may be no module's
     while frame is not None:
         is_here = frame.f_globals.get("__name__") == cls.__module__
-        if is_here:
-            outermost = frame.f_globals
+        if is_here and namespace is None:
+            namespace = frame.f_globals
         if is_here and frame.f_code.co_qualname in around:
             scopes.append(frame.f_locals)
         frame = frame.f_back  # type: ignore[assignment]
     module = sys.modules.get(cls.__module__)
+    if namespace is not None:
+        scopes.append(namespace)
     if module is not None:
         scopes.append(vars(module))
-    elif outermost is not None:
-        scopes.append(outermost)
     return scopes
 
 
@@ -344,10 +344,10 @@ def _bare(annotation: Any, cls: type) -> Any:
             return Any
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
+        elif _ALIAS is not None and isinstance(origin, _ALIAS):  # first: it passes for the other
+            annotation = origin.__value__[typing.get_args(annotation)]
         elif _ALIAS is not None and isinstance(annotation, _ALIAS):
             annotation = annotation.__value__
-        elif _ALIAS is not None and isinstance(origin, _ALIAS):
-            annotation = origin.__value__[typing.get_args(annotation)]
         elif isinstance(annotation, typing.TypeVar):
             if annotation.__constraints__:
                 return Union[annotation.__constraints__]

@@ -5,14 +5,28 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from tieback._core import Object
+
+T = TypeVar("T")
+
+
+@overload
+def asdict(obj: Any) -> dict[str, Any]: ...
+@overload
+def asdict(obj: Any, *, dict_factory: Callable[[list[tuple[str, Any]]], T]) -> T: ...
 
 
 def asdict(obj: Any, *, dict_factory: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
     """The fields as a dict, those of objects in them too; native containers become Python's."""
     return _fields(obj, "asdict", dict_factory)
+
+
+@overload
+def astuple(obj: Any) -> tuple[Any, ...]: ...
+@overload
+def astuple(obj: Any, *, tuple_factory: Callable[[list[Any]], T]) -> T: ...
 
 
 def astuple(obj: Any, *, tuple_factory: Callable[[list[Any]], Any] = tuple) -> Any:

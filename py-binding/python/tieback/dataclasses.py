@@ -24,7 +24,9 @@ Any, object, other unions   any value that can cross; unions are checked
 
 Other than in the library, frozen is a property of fields: a frozen class may extend one that is
 not, and the other way round, and each field stays as its own class declared it. So a frozen class
-may have a ``__setattr__`` of its own. The ``__init__`` that a class's body defines is kept.
+may have a ``__setattr__`` of its own. While an object is being made its frozen fields can simply be
+assigned, by ``__init__`` and ``__post_init__``; afterwards nothing sets them, ``object.__setattr__``
+neither: native code reads them without a lock. The ``__init__`` that a class's body defines is kept.
 """
 
 from __future__ import annotations
