@@ -104,7 +104,17 @@ Object.__reduce_check__ = _reduce_check  # type: ignore[attr-defined]
 Object.__reduce_ex__ = _reduce_ex  # type: ignore[assignment, method-assign]
 Object.__reduce__ = _reduce  # type: ignore[assignment, method-assign]
 
-Array.__reduce_ex__ = lambda self, protocol: (Array, (list(self),))  # type: ignore
+
+def _reduce_array(self: Array) -> tuple[Any, ...]:
+    return type(self), (list(self),)
+
+
+def _reduce_error(self: Error) -> tuple[Any, ...]:
+    return Error, (self.kind, self.message, self.traceback, self.cause)
+
+
+Array.__reduce__ = _reduce_array  # type: ignore
+Array.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Array.__copy__ = _same  # type: ignore[attr-defined]
 Array.__deepcopy__ = _deepcopy_array  # type: ignore[attr-defined]
 
@@ -121,7 +131,5 @@ Function.__reduce_ex__ = _reduce_function  # type: ignore
 
 Error.__copy__ = _same  # type: ignore[attr-defined]
 Error.__deepcopy__ = _same  # type: ignore[attr-defined]
-Error.__reduce_ex__ = lambda self, protocol: (  # type: ignore
-    Error,
-    (self.kind, self.message, self.traceback, self.cause),
-)
+Error.__reduce__ = _reduce_error  # type: ignore
+Error.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore

@@ -182,6 +182,8 @@ def _make(
         raise TypeError(
             f"{name} must inherit from a registered tieback type (tieback.Object or a py_class)"
         )
+    if "__tieback_py_class__" in cls.__dict__:
+        raise TypeError(f"{cls.__name__} is a py_class already; extend it to add fields")
     parent = _core.class_type_index(cls)
     inherited: dict[str, Kind] = getattr(cls, "__tieback_kinds__", {})
     _check_hidden(cls, inherited)

@@ -280,7 +280,10 @@ unsafe fn convert_object(
             if is_instance(new.type_index(), expected) && index::is_object(new.type_index()) {
                 return Ok(new);
             }
-            return Err(mismatch(field, value, context));
+            if expected != index::FUNCTION {
+                return Err(mismatch(field, value, context));
+            }
+            // An object whose class is callable goes on below, as any callable does.
         }
         match expected {
             index::ARRAY if ffi::PyList_Check(value) != 0 || ffi::PyTuple_Check(value) != 0 => {

@@ -6,6 +6,7 @@ The programs are in ``programs/``, with a line ``####`` between them; the first 
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import (
     Annotated,
     Any,
+    Callable,
     Final,
     Generic,
     Literal,
@@ -320,3 +322,39 @@ def test_errors_are_of_one_class() -> None:
 
     with pytest.raises(TypeError, match="cannot create 'OwnError' instances: .*register_error"):
         OwnError("ValueError", "x")
+
+
+def test_a_class_is_made_once() -> None:
+    with pytest.raises(TypeError, match="Held is a py_class already"):
+        py_class(Held)
+
+
+def test_a_callable_object_fits_a_callable_field() -> None:
+    @py_class
+    class Adder(Object):
+        by: int
+
+        def __call__(self, value: int) -> int:
+            return self.by + value
+
+    @py_class
+    class Holder(Object):
+        call: Optional[Callable[[int], int]] = None
+
+    adder = Adder(3)
+    holder = Holder(adder)
+    assert holder.call is adder and holder.call(4) == 7
+    with pytest.raises(TypeError, match="expected Callable"):
+        holder.call = Held()
+
+
+def test_reduce_is_what_pickle_uses() -> None:
+    class Row(Array):
+        def first(self) -> Any:
+            return self[0]
+
+    assert Array([1, 2]).__reduce__() == (Array, ([1, 2],))
+    assert copy.deepcopy(Array([1])).__reduce__()[0] is Array
+    made, arguments = Row([1, 2]).__reduce__()
+    assert made(*arguments).first() == 1 and type(made(*arguments)) is Row
+    assert Error("Kind", "text").__reduce__()[1][:2] == ("Kind", "text")
