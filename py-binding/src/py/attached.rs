@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::ffi;
 
@@ -13,11 +13,12 @@ use crate::py::wrapper;
 use crate::tie::Wrapper;
 use crate::tie::deferred::{Deferred, DeferredList};
 use crate::tie::gate::Gate;
+use crate::tie::pending::PendingCall;
 
 static GATE: Gate = Gate::open();
 static DEFERRED: DeferredList = DeferredList::new();
-/// A pending call is on its way: one is enough.
-static SCHEDULED: AtomicBool = AtomicBool::new(false);
+/// The pending call that drains: one on its way is enough.
+static DRAIN_CALL: PendingCall = PendingCall::new();
 /// The interpreter that was there at import: the only one whose objects there are.
 static HOME: AtomicPtr<ffi::PyInterpreterState> = AtomicPtr::new(null_mut());
 
@@ -135,13 +136,13 @@ pub(crate) unsafe fn storage_gone(kept: Wrapper) {
     let defer = || {
         // SAFETY: ours alone; the link goes into the handle field, which a dead wrapper has no other
         // use for. Class and collector words stay readable.
-        let was_empty = unsafe {
+        unsafe {
             DEFERRED.push(Deferred::Storage(kept), |link| {
                 let link = core::ptr::with_exposed_provenance_mut(link);
                 wrapper::storage(object).handle.set(link);
-            })
-        };
-        schedule(was_empty);
+            });
+        }
+        schedule();
     };
     if let Standing::Attached = standing(defer) {
         // SAFETY: attached; nobody names it.
@@ -160,9 +161,8 @@ pub(crate) unsafe fn hold_gone(hold: *mut Hold) {
     };
     let defer = || {
         // SAFETY: ours alone; it has a word for the link.
-        let was_empty =
-            unsafe { DEFERRED.push(Deferred::Hold(node), |link| (*hold).next.set(link)) };
-        schedule(was_empty);
+        unsafe { DEFERRED.push(Deferred::Hold(node), |link| (*hold).next.set(link)) };
+        schedule();
     };
     if let Standing::Attached = standing(defer) {
         // SAFETY: attached; ours alone.
@@ -170,19 +170,19 @@ pub(crate) unsafe fn hold_gone(hold: *mut Hold) {
     }
 }
 
-/// Asks the interpreter to drain soon, once. Inside the gate.
-fn schedule(was_empty: bool) {
-    if was_empty && !SCHEDULED.swap(true, Ordering::AcqRel) {
+/// Asks the interpreter to drain soon, once. Inside the gate, after each push.
+fn schedule() {
+    if DRAIN_CALL.ask() {
         // SAFETY: callable on any thread while the interpreter runs.
         if unsafe { ffi::Py_AddPendingCall(Some(drain_pending), null_mut()) } != 0 {
             // The interpreter's queue is full: the next push or door drains.
-            SCHEDULED.store(false, Ordering::Release);
+            DRAIN_CALL.failed();
         }
     }
 }
 
 extern "C" fn drain_pending(_: *mut c_void) -> c_int {
-    SCHEDULED.store(false, Ordering::Release);
+    DRAIN_CALL.begin();
     // SAFETY: pending calls run attached.
     unsafe { drain() };
     0
@@ -253,5 +253,5 @@ pub(crate) unsafe fn close_gate() {
 /// In a forked child: nobody else is inside, and what was on the list belongs to the parent.
 pub(crate) fn reset_after_fork() {
     GATE.reset();
-    SCHEDULED.store(false, Ordering::Release);
+    DRAIN_CALL.failed(); // it may have been the parent's
 }

@@ -72,7 +72,7 @@ impl DeferredList {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        // Relaxed: a drain that misses a push just made is followed by another one.
+        // Relaxed: a push that this misses asks for a drain of its own (`pending`).
         self.head.load(Ordering::Relaxed) == 0
     }
 

@@ -70,10 +70,12 @@
 //! | a wrapper's handle | the word's lock of the object it points to |
 //! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
 //! | the gate | one atomic: closed bit and readers |
+//! | the pending call | one atomic bit: a push asks for a call unless one is on its way |
 
 pub mod word;
 pub mod step;
 pub mod gate;
+pub mod pending;
 #[allow(unsafe_code)]
 pub mod deferred;
 pub mod lock;
