@@ -8,8 +8,8 @@
 
 use core::ffi::c_void;
 
+use crate::bits::Bits;
 use crate::count::{Counts, abort};
-use crate::primitive::sync::atomic::{AtomicU32, Ordering};
 
 /// Drops the body (bit [`DELETE_BODY`]), frees the space (bit [`DELETE_SPACE`]), or both.
 ///
@@ -28,7 +28,7 @@ pub mod flags {
     /// placed the body there; without it nothing ever reads memory in front of a body.
     pub const HEADED: u32 = 1;
     /// The slot lock is taken.
-    pub const SLOT_LOCK: u32 = 1 << 1;
+    pub const SLOT_LOCK: u32 = crate::bits::SLOT_LOCK;
     /// Dropping the body drops no other object: its drop need not go through the drop list.
     pub const LEAF: u32 = 1 << 2;
     /// Items lie behind the body.
@@ -52,7 +52,7 @@ pub mod flags {
 pub struct ObjectHeader {
     counts: Counts,
     type_index: i32,
-    flags: AtomicU32,
+    flags: Bits,
     deleter: Deleter,
     // 32-bit targets: repr(C) pads to 24, the counts' alignment being 8.
 }
@@ -78,7 +78,7 @@ impl ObjectHeader {
         Self {
             counts: Counts::one(),
             type_index: crate::type_index::OBJECT,
-            flags: AtomicU32::new(0),
+            flags: Bits::new(0),
             deleter: unplaced,
         }
     }
@@ -94,7 +94,7 @@ impl ObjectHeader {
     #[must_use]
     pub const unsafe fn foreign(type_index: i32, deleter: Deleter) -> Self {
         // INVARIANT: no HEADED bit.
-        Self { counts: Counts::one(), type_index, flags: AtomicU32::new(0), deleter }
+        Self { counts: Counts::one(), type_index, flags: Bits::new(0), deleter }
     }
 
     /// A header for an object in static memory, which never dies and has no allocation header.
@@ -103,7 +103,7 @@ impl ObjectHeader {
         Self {
             counts: Counts::immortal(),
             type_index,
-            flags: AtomicU32::new(flags::LEAF),
+            flags: Bits::new(flags::LEAF),
             deleter: unplaced,
         }
     }
@@ -120,7 +120,7 @@ impl ObjectHeader {
         Self {
             counts: Counts::one(),
             type_index,
-            flags: AtomicU32::new(flags::HEADED | extra_flags),
+            flags: Bits::new(flags::HEADED | extra_flags),
             deleter,
         }
     }
@@ -159,8 +159,7 @@ impl ObjectHeader {
     #[inline]
     #[must_use]
     pub fn flags(&self) -> u32 {
-        // Relaxed: the fixed bits were written before the object was shared.
-        self.flags.load(Ordering::Relaxed)
+        self.flags.get()
     }
 
     /// Sets bits that the caller owns by the table in [`flags`].
@@ -179,7 +178,7 @@ impl ObjectHeader {
     /// are true of the object: others rely on them.
     pub unsafe fn set_flags(&self, bits: u32) {
         debug_assert!(bits & flags::RUNTIME == 0, "not the caller's bits");
-        self.flags.fetch_or(bits, Ordering::Relaxed);
+        self.flags.set(bits);
     }
 
     /// Clears bits that the caller owns by the table in [`flags`].
@@ -189,7 +188,7 @@ impl ObjectHeader {
     /// As [`set_flags`](Self::set_flags).
     pub unsafe fn clear_flags(&self, bits: u32) {
         debug_assert!(bits & flags::RUNTIME == 0, "not the caller's bits");
-        self.flags.fetch_and(!bits, Ordering::Relaxed);
+        self.flags.clear(bits);
     }
 
     /// Whether an allocation header stands in front of this body.
@@ -210,21 +209,13 @@ impl ObjectHeader {
     /// code, allocate or free happens under it.
     #[inline]
     pub(crate) fn lock_slots(&self) {
-        // Acquire: pairs with the Release of the unlock before.
-        let mut spins = 0u32;
-        while self.flags.fetch_or(flags::SLOT_LOCK, Ordering::Acquire) & flags::SLOT_LOCK != 0 {
-            while self.flags.load(Ordering::Relaxed) & flags::SLOT_LOCK != 0 {
-                crate::primitive::relax(spins);
-                spins = spins.saturating_add(1);
-            }
-        }
+        self.flags.lock();
     }
 
     /// Gives the slot lock back.
     #[inline]
     pub(crate) fn unlock_slots(&self) {
-        // Release: what was read and written under the lock happens before the next holder's.
-        self.flags.fetch_and(!flags::SLOT_LOCK, Ordering::Release);
+        self.flags.unlock();
     }
 }
 

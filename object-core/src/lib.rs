@@ -17,10 +17,11 @@
 //!
 //! # Rooms, lowest first
 //!
-//! `count`, `header`, `abi` and `table` are the frozen layouts; `refs` and `slots` count and lock by address;
-//! `type_table`, `functions` and `runtime` are the process-wide state behind one table; `place`,
-//! then the handles stand on those; `field`, `mut_field`, `builder`, `reflected` describe types; `library` loads
-//! others. A file uses only files named above it.
+//! `count`, `bits`, `header`, `abi` and `table` are the frozen layouts; `settle` and `anchor` say which
+//! table is in force; `refs` and `slots` count and lock by address; `type_table`, `functions` and
+//! `runtime` are the process-wide state behind one table; `place`, then the handles stand on those;
+//! `field`, `mut_field`, `builder`, `reflected` describe types; `library` loads others. A file uses
+//! only files named above it.
 //!
 //! # Interrupt handlers
 //!
@@ -57,6 +58,11 @@ mod primitive;
 
 #[allow(unsafe_code)]
 pub mod count;
+#[doc(hidden)]
+pub mod bits;
+#[doc(hidden)]
+#[allow(unsafe_code)]
+pub mod settle;
 
 // Under loom only the words that are modelled are compiled.
 macro_rules! rooms {

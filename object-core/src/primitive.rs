@@ -15,3 +15,9 @@ pub(crate) fn relax(spins: u32) {
     let _ = spins;
     core::hint::spin_loop();
 }
+
+/// Lets another thread of the model go on.
+#[cfg(loom)]
+pub(crate) fn relax(_: u32) {
+    loom::thread::yield_now();
+}

@@ -1,68 +1,22 @@
 //! The counts under every interleaving, and copies of them with one weakness each, which the same
-//! models must find. Run with
-//! `RUSTFLAGS="--cfg loom" cargo test -p object-core --release --test count_loom`.
+//! models must find. `make loom` runs it.
 
 #![cfg(loom)]
 #![allow(unsafe_code)]
 
+mod modelled;
+#[macro_use]
+#[path = "modelled/run.rs"]
+mod run;
+
 use std::sync::Arc; // not loom's, which would order more than the counts do
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::atomic::{AtomicU64, fence};
 use loom::thread;
+use modelled::{Words, object};
 use object_core::count::{Counts, Released, Taken};
-
-/// What handles do to a count.
-trait Words: Send + Sync + 'static {
-    fn one() -> Self;
-    fn inc(&self) -> Taken;
-    fn dec(&self) -> Released;
-    fn upgrade(&self) -> Taken;
-    fn inc_weak(&self);
-    fn dec_weak(&self) -> bool;
-    fn is_unique(&self) -> bool;
-    fn set_shared(&self);
-    fn strong(&self) -> u32;
-}
-
-// The models below hold the references they say they hold.
-impl Words for Counts {
-    fn one() -> Self {
-        Counts::one()
-    }
-    fn inc(&self) -> Taken {
-        // SAFETY: see above.
-        unsafe { self.inc_strong() }
-    }
-    fn dec(&self) -> Released {
-        // SAFETY: see above.
-        unsafe { self.dec_strong() }
-    }
-    fn upgrade(&self) -> Taken {
-        // SAFETY: see above.
-        unsafe { Counts::upgrade(self) }
-    }
-    fn inc_weak(&self) {
-        // SAFETY: see above.
-        unsafe { Counts::inc_weak(self) };
-    }
-    fn dec_weak(&self) -> bool {
-        // SAFETY: see above.
-        unsafe { Counts::dec_weak(self) }
-    }
-    fn is_unique(&self) -> bool {
-        Counts::is_unique(self)
-    }
-    fn set_shared(&self) {
-        // SAFETY: see above.
-        unsafe { Counts::set_shared(self) };
-    }
-    fn strong(&self) -> u32 {
-        Counts::strong(self)
-    }
-}
 
 const RELAXED_DEC: u8 = 1;
 const RELAXED_WEAK_DEC: u8 = 2;
@@ -71,6 +25,9 @@ const BLIND_UPGRADE: u8 = 4;
 const RELAXED_UNIQUE: u8 = 5;
 const BLIND_INC: u8 = 6;
 const FORGETS_WEAK: u8 = 7;
+const RELAXED_FLAGGED_DEC: u8 = 8;
+const COUNTS_TWICE: u8 = 9;
+const BLIND_FLAGGED_UPGRADE: u8 = 10;
 
 /// The same steps, but for one.
 struct Twin<const FLAW: u8>(AtomicU64);
@@ -83,6 +40,33 @@ impl<const FLAW: u8> Twin<FLAW> {
         if FLAW != NO_ACQUIRE {
             fence(Acquire);
         }
+    }
+
+    fn dec_step(&self, old: u64, relaxed: bool) -> Result<Released, u64> {
+        if old & !SHARED == 1 + WEAK || (FLAW == FORGETS_WEAK && old as u32 == 1) {
+            self.acquire();
+            self.0.store(0, Relaxed);
+            return Ok(Released::Both);
+        }
+        let order = if relaxed { Relaxed } else { Release };
+        self.0.compare_exchange(old, old - 1, order, Relaxed)?;
+        if old as u32 > 1 {
+            return Ok(Released::Held);
+        }
+        self.acquire();
+        Ok(Released::Body)
+    }
+
+    fn upgrade_step(&self, old: u64, blind: bool) -> Result<Taken, u64> {
+        if old as u32 == 0 {
+            return Ok(Taken::Dead);
+        }
+        if blind {
+            self.0.fetch_add(1, Acquire); // it may be dead by now
+        } else {
+            self.0.compare_exchange(old, old + 1, Acquire, Relaxed)?;
+        }
+        Ok(Taken::Counted)
     }
 }
 
@@ -110,42 +94,49 @@ impl<const FLAW: u8> Words for Twin<FLAW> {
     }
 
     fn dec(&self) -> Released {
-        let order = if FLAW == RELAXED_DEC {
-            Relaxed
-        } else {
-            Release
-        };
         let mut old = self.0.load(Relaxed);
         while old & SHARED == 0 {
-            if old == 1 + WEAK || (FLAW == FORGETS_WEAK && old as u32 == 1) {
-                self.acquire();
-                self.0.store(0, Relaxed);
-                return Released::Both;
-            }
-            match self.0.compare_exchange(old, old - 1, order, Relaxed) {
-                Ok(_) if old as u32 > 1 => return Released::Held,
-                Ok(_) => {
-                    self.acquire();
-                    return Released::Body;
-                }
+            match self.dec_step(old, FLAW == RELAXED_DEC) {
+                Ok(released) => return released,
                 Err(now) => old = now,
             }
+        }
+        if FLAW == COUNTS_TWICE {
+            self.0.fetch_sub(1, Release); // and then slowly, too
         }
         Released::Slow
     }
 
     fn upgrade(&self) -> Taken {
         let mut old = self.0.load(Relaxed);
+        while old & SHARED == 0 {
+            match self.upgrade_step(old, FLAW == BLIND_UPGRADE) {
+                Ok(taken) => return taken,
+                Err(now) => old = now,
+            }
+        }
+        Taken::Slow
+    }
+
+    fn inc_flagged(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    fn dec_flagged(&self) -> Released {
+        let mut old = self.0.load(Relaxed);
         loop {
-            if old as u32 == 0 {
-                return Taken::Dead;
+            match self.dec_step(old, FLAW == RELAXED_FLAGGED_DEC) {
+                Ok(released) => return released,
+                Err(now) => old = now,
             }
-            if FLAW == BLIND_UPGRADE {
-                self.0.fetch_add(1, Acquire); // it may be dead by now
-                return Taken::Counted;
-            }
-            match self.0.compare_exchange(old, old + 1, Acquire, Relaxed) {
-                Ok(_) => return Taken::Counted,
+        }
+    }
+
+    fn upgrade_flagged(&self) -> Taken {
+        let mut old = self.0.load(Relaxed);
+        loop {
+            match self.upgrade_step(old, FLAW == BLIND_FLAGGED_UPGRADE) {
+                Ok(taken) => return taken,
                 Err(now) => old = now,
             }
         }
@@ -161,7 +152,8 @@ impl<const FLAW: u8> Words for Twin<FLAW> {
         } else {
             Release
         };
-        if self.0.load(Relaxed) != WEAK && self.0.fetch_sub(WEAK, order) != WEAK {
+        if self.0.load(Relaxed) & !SHARED != WEAK && self.0.fetch_sub(WEAK, order) & !SHARED != WEAK
+        {
             return false;
         }
         self.acquire();
@@ -185,78 +177,6 @@ impl<const FLAW: u8> Words for Twin<FLAW> {
     }
 }
 
-/// An object: loom sees who reads its parts and who ends them.
-struct Object<C> {
-    counts: C,
-    body: UnsafeCell<bool>,
-    space: UnsafeCell<bool>,
-}
-
-type Shared<C> = Arc<Object<C>>;
-
-fn object<C: Words>() -> Shared<C> {
-    Arc::new(Object {
-        counts: C::one(),
-        body: UnsafeCell::new(true),
-        space: UnsafeCell::new(true),
-    })
-}
-
-impl<C: Words> Object<C> {
-    /// A read by who holds a strong reference.
-    fn look(&self) {
-        // SAFETY: loom panics if it may coincide with the end.
-        assert!(
-            self.body.with(|alive| unsafe { *alive }),
-            "the body is gone"
-        );
-    }
-
-    fn end(&self, part: &UnsafeCell<bool>) {
-        // SAFETY: as above.
-        part.with_mut(|alive| assert!(std::mem::take(unsafe { &mut *alive }), "ended twice"));
-    }
-
-    fn clone_strong(self: &Arc<Self>) -> Shared<C> {
-        assert_eq!(self.counts.inc(), Taken::Counted);
-        self.clone()
-    }
-
-    fn drop_strong(&self) {
-        match self.counts.dec() {
-            Released::Held => {}
-            Released::Both => {
-                self.end(&self.body);
-                self.end(&self.space);
-            }
-            Released::Body => {
-                self.end(&self.body);
-                self.drop_weak();
-            }
-            Released::Slow => unreachable!("no model that drops sets the bit"),
-        }
-    }
-
-    fn drop_weak(&self) {
-        // SAFETY: as above; a weak reference keeps the space.
-        assert!(
-            self.space.with(|there| unsafe { *there }),
-            "the space is gone"
-        );
-        if self.counts.dec_weak() {
-            self.end(&self.space);
-        }
-    }
-
-    /// All references are given back: both parts ended, once each.
-    fn ended(&self) {
-        for part in [&self.body, &self.space] {
-            // SAFETY: all threads were joined.
-            assert!(!part.with(|alive| unsafe { *alive }), "it leaks");
-        }
-    }
-}
-
 fn clones_are_dropped_on_three_threads<C: Words>() {
     let first = object::<C>();
     let threads = [(); 2].map(|()| {
@@ -275,16 +195,22 @@ fn clones_are_dropped_on_three_threads<C: Words>() {
 }
 
 fn an_upgrade_races_the_last_drop<C: Words>() {
+    upgrade_races_drop::<C>(|_| ());
+}
+
+/// `meanwhile` runs on the thread that drops, before it does.
+fn upgrade_races_drop<C: Words>(meanwhile: fn(&C)) {
     let strong = object::<C>();
     strong.counts.inc_weak();
     let weak = strong.clone();
     let thread = thread::spawn(move || {
-        if weak.counts.upgrade() == Taken::Counted {
+        if weak.upgrade() {
             weak.look();
             weak.drop_strong();
         }
         weak.drop_weak();
     });
+    meanwhile(&strong.counts);
     strong.look();
     strong.drop_strong();
     thread.join().unwrap();
@@ -298,7 +224,7 @@ fn a_downgrade_races_a_drop<C: Words>() {
         own.counts.inc_weak();
         own.look();
         own.drop_strong();
-        if own.counts.upgrade() == Taken::Counted {
+        if own.upgrade() {
             own.look();
             own.drop_strong();
         }
@@ -360,52 +286,61 @@ fn a_bit_set_meanwhile_is_seen<C: Words>() {
     assert_eq!(after.0 as usize + after.1, 2, "counted once, here or there");
 }
 
-/// Whether loom finds fault with a model.
-fn is_caught(model: fn()) -> bool {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let caught = std::panic::catch_unwind(|| loom::model(model)).is_err();
-    std::panic::set_hook(hook);
-    caught
+/// A bit set between any two steps: what is counted in place and what slowly add up.
+fn a_bit_set_meanwhile_loses_no_reference<C: Words>() {
+    let strong = object::<C>();
+    let own = strong.clone_strong();
+    let thread = thread::spawn(move || {
+        let clone = own.clone_strong();
+        clone.look();
+        clone.drop_strong();
+        own.drop_strong();
+    });
+    strong.counts.set_shared();
+    strong.look();
+    strong.drop_strong();
+    thread.join().unwrap();
+    strong.ended();
+}
+
+fn a_flagged_upgrade_races_the_last_drop<C: Words>() {
+    upgrade_races_drop::<C>(C::set_shared);
 }
 
 /// One test, because a panic hook is the process's.
 #[test]
 fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
-    loom::model(clones_are_dropped_on_three_threads::<Counts>);
-    loom::model(an_upgrade_races_the_last_drop::<Counts>);
-    loom::model(a_downgrade_races_a_drop::<Counts>);
-    loom::model(weak_references_end_the_space_once::<Counts>);
-    loom::model(the_only_reference_may_change_the_body::<Counts>);
-    loom::model(a_bit_set_meanwhile_is_seen::<Counts>);
+    type Sound = Twin<0>; // without a flaw the copy is as good; so what is caught is the flaw
+    models! {
+        holds clones_are_dropped_on_three_threads::<Counts>;
+        holds an_upgrade_races_the_last_drop::<Counts>;
+        holds a_downgrade_races_a_drop::<Counts>;
+        holds weak_references_end_the_space_once::<Counts>;
+        holds the_only_reference_may_change_the_body::<Counts>;
+        holds a_bit_set_meanwhile_is_seen::<Counts>;
+        holds a_bit_set_meanwhile_loses_no_reference::<Counts>;
+        holds a_flagged_upgrade_races_the_last_drop::<Counts>;
 
-    // Without a flaw the copy is as good; so what is caught below is the flaw.
-    loom::model(clones_are_dropped_on_three_threads::<Twin<0>>);
-    loom::model(an_upgrade_races_the_last_drop::<Twin<0>>);
-    loom::model(a_downgrade_races_a_drop::<Twin<0>>);
-    loom::model(weak_references_end_the_space_once::<Twin<0>>);
-    loom::model(the_only_reference_may_change_the_body::<Twin<0>>);
-    loom::model(a_bit_set_meanwhile_is_seen::<Twin<0>>);
+        holds clones_are_dropped_on_three_threads::<Sound>;
+        holds an_upgrade_races_the_last_drop::<Sound>;
+        holds a_downgrade_races_a_drop::<Sound>;
+        holds weak_references_end_the_space_once::<Sound>;
+        holds the_only_reference_may_change_the_body::<Sound>;
+        holds a_bit_set_meanwhile_is_seen::<Sound>;
+        holds a_bit_set_meanwhile_loses_no_reference::<Sound>;
+        holds a_flagged_upgrade_races_the_last_drop::<Sound>;
 
-    assert!(is_caught(
-        clones_are_dropped_on_three_threads::<Twin<RELAXED_DEC>>
-    ));
-    assert!(is_caught(
-        clones_are_dropped_on_three_threads::<Twin<NO_ACQUIRE>>
-    ));
-    assert!(is_caught(
-        an_upgrade_races_the_last_drop::<Twin<BLIND_UPGRADE>>
-    ));
-    assert!(is_caught(a_downgrade_races_a_drop::<Twin<FORGETS_WEAK>>));
-    assert!(is_caught(a_downgrade_races_a_drop::<Twin<RELAXED_DEC>>));
-    assert!(is_caught(
-        weak_references_end_the_space_once::<Twin<RELAXED_WEAK_DEC>>
-    ));
-    assert!(is_caught(
-        weak_references_end_the_space_once::<Twin<NO_ACQUIRE>>
-    ));
-    assert!(is_caught(
-        the_only_reference_may_change_the_body::<Twin<RELAXED_UNIQUE>>
-    ));
-    assert!(is_caught(a_bit_set_meanwhile_is_seen::<Twin<BLIND_INC>>));
+        is_caught clones_are_dropped_on_three_threads::<Twin<RELAXED_DEC>>;
+        is_caught clones_are_dropped_on_three_threads::<Twin<NO_ACQUIRE>>;
+        is_caught an_upgrade_races_the_last_drop::<Twin<BLIND_UPGRADE>>;
+        is_caught a_downgrade_races_a_drop::<Twin<FORGETS_WEAK>>;
+        is_caught a_downgrade_races_a_drop::<Twin<RELAXED_DEC>>;
+        is_caught weak_references_end_the_space_once::<Twin<RELAXED_WEAK_DEC>>;
+        is_caught weak_references_end_the_space_once::<Twin<NO_ACQUIRE>>;
+        is_caught the_only_reference_may_change_the_body::<Twin<RELAXED_UNIQUE>>;
+        is_caught a_bit_set_meanwhile_is_seen::<Twin<BLIND_INC>>;
+        is_caught a_bit_set_meanwhile_loses_no_reference::<Twin<RELAXED_FLAGGED_DEC>>;
+        is_caught a_bit_set_meanwhile_loses_no_reference::<Twin<COUNTS_TWICE>>;
+        is_caught a_flagged_upgrade_races_the_last_drop::<Twin<BLIND_FLAGGED_UPGRADE>>;
+    }
 }
