@@ -201,8 +201,7 @@ impl ObjectHeader {
     /// Takes the proof away, of an object that nobody else can see: `&mut` may carry this header to
     /// where no allocation header stands.
     pub(crate) fn disprove(&self) {
-        // Relaxed: nobody else looks.
-        self.flags.store(self.flags() & !flags::HEADED, Ordering::Relaxed);
+        self.flags.clear(flags::HEADED);
     }
 
     /// Takes the slot lock: a spin lock of a few instructions' length. Nothing that can run foreign
