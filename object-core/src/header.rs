@@ -28,7 +28,7 @@ pub mod flags {
     /// placed the body there; without it nothing ever reads memory in front of a body.
     pub const HEADED: u32 = 1;
     /// The slot lock is taken.
-    pub const SLOT_LOCK: u32 = crate::bits::SLOT_LOCK;
+    pub const SLOT_LOCK: u32 = 1 << 1;
     /// Dropping the body drops no other object: its drop need not go through the drop list.
     pub const LEAF: u32 = 1 << 2;
     /// Items lie behind the body.
@@ -66,6 +66,7 @@ const _: () = {
     const_assert_eq!(core::mem::offset_of!(ObjectHeader, flags), 12);
     const_assert_eq!(core::mem::offset_of!(ObjectHeader, deleter), 16);
     const_assert!(flags::FRONTEND_SHIFT == 16);
+    const_assert!(flags::SLOT_LOCK == crate::bits::SLOT_LOCK);
 };
 
 impl ObjectHeader {

@@ -221,7 +221,7 @@ fn last_segment(ty: &Type) -> Option<Ident> {
 
 fn plain(name: &Ident, ty: &Type) -> Option<Type> {
     Some(match name.to_string().as_str() {
-        "AtomicU32" => parse_quote!(u32),
+        "AtomicU32" | "Bits" => parse_quote!(u32),
         "AtomicUsize" => parse_quote!(usize),
         "AtomicU64" | "Counts" => parse_quote!(u64),
         "Slot" => parse_quote!(*const AllocatorEntry),
