@@ -79,7 +79,6 @@ rooms! {
     pub mod abi;
     #[allow(unsafe_code)]
     pub mod table;
-    #[allow(unsafe_code)]
     mod anchor;
     #[allow(unsafe_code)]
     mod drops;
