@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use py_binding::tie::deferred::{Deferred, DeferredList};
 use py_binding::tie::gate::{Gate, Inside};
+use py_binding::tie::lock::Gil;
 use py_binding::tie::{Host, Object, State, Wrapper, hit, kept_storage, release};
 
 use crate::program::{Play, at};
@@ -49,6 +50,8 @@ static GATE: Gate = Gate::open();
 // SAFETY: each method does what the trait says, to structs.
 unsafe impl Host for World {
     type Error = ();
+    type Lock = Gil;
+    const PATIENCE: u32 = 0;
 
     unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize> {
         let native = native(object);
@@ -97,6 +100,14 @@ unsafe impl Host for World {
             (wrapped.life.replace(Life::Alive), wrapped.count.replace(1)),
             (Life::Kept, 0)
         );
+    }
+
+    unsafe fn arm(&self, wrapper: Wrapper) {
+        assert_eq!(wrapped(wrapper).life.get(), Life::Alive);
+    }
+
+    unsafe fn pause(&self) {
+        panic!("nobody waits where the GIL is the lock");
     }
 
     unsafe fn free_storage(&self, wrapper: Wrapper) {

@@ -5,10 +5,11 @@
 #![allow(unsafe_code)]
 
 use core::cell::{Cell, RefCell};
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use py_binding::tie::lock::{assert_none_held, peek};
+use py_binding::tie::lock::{Free, Gil, Lock, assert_none_held, peek};
 use py_binding::tie::step::Storage;
 use py_binding::tie::word::{State, Wrapper};
 use py_binding::tie::{Adopted, Host, Object, adopt, dealloc, hit, kept_storage, release, wrap};
@@ -32,6 +33,8 @@ struct Face {
     at_large: Cell<usize>,
     handle: Cell<Option<Object>>,
     stateless: Cell<bool>,
+    /// Other threads may try to take references.
+    armed: Cell<bool>,
     freed: Cell<bool>,
 }
 
@@ -53,7 +56,8 @@ impl Rng {
     }
 }
 
-struct Model {
+struct Model<L> {
+    lock: PhantomData<L>,
     bodies: RefCell<Vec<&'static Body>>,
     faces: RefCell<Vec<&'static Face>>,
     rng: Rng,
@@ -63,7 +67,7 @@ struct Model {
     /// Storage whose `tp_dealloc` is under way: its count is 0 and nobody owns it but that.
     dying: RefCell<Vec<Wrapper>>,
     /// Which of the doors were gone through, so that a test can say that it was all there.
-    seen: RefCell<[usize; 9]>,
+    seen: RefCell<[usize; 10]>,
 }
 
 const REVIVED: usize = 0;
@@ -75,6 +79,7 @@ const ADOPTED_OTHER: usize = 5;
 const FAILED: usize = 6;
 const DEFERRED: usize = 7;
 const FASTER: usize = 8;
+const WAITED: usize = 9;
 
 fn body(object: Object) -> &'static Body {
     // SAFETY: every object of the model is a leaked Body.
@@ -123,8 +128,10 @@ fn there(wrapper: Wrapper) -> &'static Face {
 struct NoMemory;
 
 // SAFETY: does what each method says, on the model.
-unsafe impl Host for Model {
+unsafe impl<L: Lock> Host for Model<L> {
     type Error = NoMemory;
+    type Lock = L;
+    const PATIENCE: u32 = 2;
 
     unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize> {
         let body = live(object);
@@ -132,7 +139,9 @@ unsafe impl Host for Model {
     }
 
     unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
-        let count = &there(wrapper).count;
+        let face = there(wrapper);
+        assert!(face.armed.get(), "a wrapper was published unarmed");
+        let count = &face.count;
         if count.get() > 0 {
             count.set(count.get() + 1);
         }
@@ -178,7 +187,23 @@ unsafe impl Host for Model {
             "a dying wrapper was revived"
         );
         face.count.set(1);
+        face.armed.set(true);
+        if L::SHARED {
+            assert_none_held();
+        }
         self.note(REVIVED);
+    }
+
+    unsafe fn arm(&self, wrapper: Wrapper) {
+        there(wrapper).armed.set(true);
+    }
+
+    /// Other threads go on.
+    unsafe fn pause(&self) {
+        assert!(L::SHARED, "nobody waits where the GIL is the lock");
+        assert_none_held();
+        self.note(WAITED);
+        self.foreign_code();
     }
 
     unsafe fn free_storage(&self, wrapper: Wrapper) {
@@ -209,9 +234,10 @@ unsafe impl Host for Model {
     }
 }
 
-impl Model {
+impl<L: Lock> Model<L> {
     fn new(seed: u64) -> Self {
         Self {
+            lock: PhantomData,
             bodies: RefCell::default(),
             faces: RefCell::default(),
             rng: Rng(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)),
@@ -232,6 +258,7 @@ impl Model {
             at_large: Cell::new(0),
             handle: Cell::new(None),
             stateless: Cell::new(!self.rng.one_in(4)),
+            armed: Cell::new(false),
             freed: Cell::new(false),
         }));
         self.faces.borrow_mut().push(face);
@@ -458,6 +485,7 @@ impl Model {
         let body = live(object);
         body.strong.set(body.strong.get() + 1);
         let before = body.tied.then(|| peek(&body.word).state());
+        let waited = self.seen.borrow()[WAITED];
         // SAFETY: alive and empty; the reference just made is given.
         match unsafe { adopt(self, made, object) } {
             Adopted::Bound => {
@@ -470,6 +498,8 @@ impl Model {
                 assert_eq!(there(made).handle.get(), None);
                 assert_eq!(there(other).handle.get(), Some(object));
                 match before {
+                    // What ran while it waited may have put another one there.
+                    _ if self.seen.borrow()[WAITED] > waited => {}
                     Some(State::Active(one) | State::Inactive(one)) => assert_eq!(other, one),
                     other => panic!("nothing to answer in {other:?}"),
                 }
@@ -584,10 +614,19 @@ impl Model {
 
 #[test]
 fn random_programs_keep_the_invariants() {
+    random_programs::<Gil>();
+}
+
+#[test]
+fn random_programs_keep_the_invariants_where_words_are_shared() {
+    random_programs::<Free>();
+}
+
+fn random_programs<L: Lock>() {
     let programs = if cfg!(miri) { 10 } else { 3000 };
-    let mut seen = [0; 9];
+    let mut seen = [0; 10];
     for seed in 1..=programs {
-        let model = Model::new(seed);
+        let model = Model::<L>::new(seed);
         for _ in 0..80 {
             model.step();
         }
@@ -598,7 +637,7 @@ fn random_programs_keep_the_invariants() {
     }
     for (what, count) in seen.iter().enumerate() {
         assert!(
-            *count > 0 || cfg!(miri),
+            (*count > 0) == (what != WAITED || L::SHARED) || cfg!(miri),
             "no program came through door {what}: {seen:?}"
         );
     }
@@ -607,7 +646,12 @@ fn random_programs_keep_the_invariants() {
 /// A fixed program: drop and fetch keep the address, whatever is allocated in between.
 #[test]
 fn revived_at_the_same_address() {
-    let model = Model::new(7);
+    revived::<Gil>();
+    revived::<Free>();
+}
+
+fn revived<L: Lock>() {
+    let model = Model::<L>::new(7);
     model.depth.set(9);
     let object = loop {
         let object = model.new_body();

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use py_binding::tie::kept_storage;
 use py_binding::tie::step::{
-    Adopting, Storage, Wrapping, on_adopt, on_dealloc, on_delete_space, on_release, on_wrap,
+    Count, Storage, Wrapping, on_dealloc, on_delete_space, on_release, on_wrap,
 };
 use py_binding::tie::word::{State, Word, Wrapper};
 
@@ -29,37 +29,19 @@ fn states() -> [State; 4] {
 fn wrap_of_every_state() {
     let one = wrapper(1);
     let table = [
-        // state, count could be taken, answer
-        (State::Detached, false, Wrapping::Fresh),
-        (State::Active(one), true, Wrapping::Return(one)),
-        (State::Active(one), false, Wrapping::Fresh), // dying: taken over
-        (State::Inactive(one), false, Wrapping::Revive(one)),
-        (State::Reviving(one), false, Wrapping::Wait),
-        // A count is only ever taken of an Active wrapper; the answer does not lean on it elsewhere.
-        (State::Detached, true, Wrapping::Fresh),
-        (State::Inactive(one), true, Wrapping::Revive(one)),
-        (State::Reviving(one), true, Wrapping::Wait),
+        // state, the Active wrapper's count, answer
+        (State::Active(one), Count::Taken, Wrapping::Return(one)),
+        (State::Active(one), Count::Zero, Wrapping::Fresh), // dying: taken over
+        (State::Active(one), Count::Settling, Wrapping::Wait),
     ];
-    for (state, alive, answer) in table {
-        assert_eq!(on_wrap(state, alive), answer, "{state:?} alive: {alive}");
+    for (state, count, answer) in table {
+        assert_eq!(on_wrap(state, count), answer, "{state:?} {count:?}");
     }
-}
-
-#[test]
-fn adopt_of_every_state() {
-    let one = wrapper(1);
-    let table = [
-        (State::Detached, false, Adopting::Bind),
-        (State::Active(one), true, Adopting::Other(one)),
-        (State::Active(one), false, Adopting::Bind),
-        (State::Inactive(one), false, Adopting::Revive(one)),
-        (State::Reviving(one), false, Adopting::Wait),
-        (State::Detached, true, Adopting::Bind),
-        (State::Inactive(one), true, Adopting::Revive(one)),
-        (State::Reviving(one), true, Adopting::Wait),
-    ];
-    for (state, alive, answer) in table {
-        assert_eq!(on_adopt(state, alive), answer, "{state:?} alive: {alive}");
+    // A count is only ever asked of an Active wrapper; the answer does not lean on it elsewhere.
+    for count in [Count::Taken, Count::Zero, Count::Settling] {
+        assert_eq!(on_wrap(State::Detached, count), Wrapping::Fresh);
+        assert_eq!(on_wrap(State::Inactive(one), count), Wrapping::Revive(one));
+        assert_eq!(on_wrap(State::Reviving(one), count), Wrapping::Wait);
     }
 }
 

@@ -14,20 +14,37 @@ use crate::py::into::array_of;
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
-use crate::py::wrapper::{as_wrapper, handle};
+use crate::py::wrapper::{Glance, as_wrapper, glance};
 use crate::tie::{Adopted, adopt};
 
-/// The values of an Array's wrapper, alive as long as the wrapper is not moved from.
+/// The values of an Array.
+///
+/// # Invariants
+///
+/// The object is an Array.
+struct Values<'a>(Glance<'a>);
+
+impl core::ops::Deref for Values<'_> {
+    type Target = [Any];
+
+    #[inline]
+    fn deref(&self) -> &[Any] {
+        // SAFETY: by the type invariant; alive as long as the glance.
+        unsafe { (*self.0.object().as_ptr().cast::<ArrayObj>()).values() }
+    }
+}
+
+/// The values of an Array's wrapper.
 ///
 /// # Safety
 ///
-/// Attached; a live Array wrapper.
+/// Attached; a live wrapper that the caller keeps alive.
 #[inline]
-unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<&'a [Any], Raised> {
-    // SAFETY: an ArrayObj by its type, which is asked because Python lets classes be assigned.
+unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<Values<'a>, Raised> {
+    // SAFETY: the caller's contract.
     unsafe {
-        let native = handle(object)?;
-        let number = native.as_ref().type_index();
+        let native = glance(object)?;
+        let number = native.object().as_ref().type_index();
         if number != type_index::ARRAY {
             let got = TypeName(number);
             return Err(raise!(
@@ -35,7 +52,8 @@ unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<&'a [Any], Raised> {
                 "expected a native Array, got a native '{got}'"
             ));
         }
-        Ok((*native.as_ptr().cast::<ArrayObj>()).values())
+        // INVARIANT: asked, because Python lets classes be assigned.
+        Ok(Values(native))
     }
 }
 
@@ -179,10 +197,10 @@ unsafe extern "C" fn function_new(
             return raise!(Exc::Type, "Function() takes one callable, got {got}").null();
         }
         if is_wrapper(callable) {
-            let Ok(native) = handle(callable) else {
+            let Ok(native) = glance(callable) else {
                 return null_mut();
             };
-            if native.as_ref().type_index() == type_index::FUNCTION {
+            if native.object().as_ref().type_index() == type_index::FUNCTION {
                 ffi::Py_INCREF(callable);
                 return callable;
             }

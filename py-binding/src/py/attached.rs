@@ -139,7 +139,9 @@ pub(crate) unsafe fn storage_gone(kept: Wrapper) {
         unsafe {
             DEFERRED.push(Deferred::Storage(kept), |link| {
                 let link = core::ptr::with_exposed_provenance_mut(link);
-                wrapper::storage(object).handle.set(link);
+                wrapper::storage(object)
+                    .handle
+                    .store(link, Ordering::Relaxed);
             });
         }
         schedule();
@@ -212,7 +214,7 @@ unsafe fn drain_all() {
             |node| match node {
                 Deferred::Storage(at) => wrapper::storage(at.as_ptr().cast())
                     .handle
-                    .get()
+                    .load(Ordering::Relaxed)
                     .expose_provenance(),
                 Deferred::Hold(at) => (*at.as_ptr().cast::<Hold>()).next.get(),
             },

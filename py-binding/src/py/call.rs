@@ -13,10 +13,9 @@ use pyo3::ffi;
 
 use crate::py::errors::raise_error;
 use crate::py::into::{Passed, pass};
-use crate::py::moved;
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, name_place, raise};
-use crate::py::wrapper::{Loan, handle, storage};
+use crate::py::wrapper::{Loan, take_back};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -33,12 +32,12 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
         if !names.is_null() && ffi::PyTuple_Size(names) > 0 {
             return raise!(Exc::Type, "a native Function takes no keyword arguments").null();
         }
-        let Ok(object) = handle(callable) else {
+        // What it runs must not move it away.
+        let Ok(lent) = Loan::of(callable) else {
             return null_mut();
         };
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-        let _lent = Loan::of(callable); // what it runs must not move it away
-        match call_native(object, core::slice::from_raw_parts(args, count)) {
+        match call_native(lent.object(), core::slice::from_raw_parts(args, count)) {
             Ok(value) => value_into_python(value),
             Err(Raised) => null_mut(),
         }
@@ -70,8 +69,7 @@ pub(crate) unsafe fn call_native(
     }
 }
 
-/// What has to be undone after a call: bit i of `owned`, `lent` and `moved` is argument i; past 64
-/// arguments the type number of the argument itself is asked.
+/// What has to be undone after a call, for each argument that was passed.
 struct Passing<'a> {
     args: &'a [*mut ffi::PyObject],
     raws: *mut RawAny,
@@ -110,8 +108,7 @@ impl Drop for Passing<'_> {
                 if self.owned.get(i) {
                     drop(Any::from_raw(raw));
                 } else if index::is_object(raw.type_index) {
-                    let loans = &storage(self.args[i]).loans;
-                    loans.set(loans.get() - 1);
+                    take_back(self.args[i]);
                 } else if raw.type_index == index::RVALUE_REF {
                     // The callee did not take it: it ends here.
                     let place = raw.value.pointer.cast::<*mut ObjectHeader>();
@@ -147,18 +144,10 @@ unsafe fn call_with(
     // of, so that nothing they run sees it.
     let failed = unsafe {
         for (i, &arg) in args.iter().enumerate() {
-            let Passed { raw, owned, lent } =
-                pass(arg).map_err(|raised| name_argument(raised, i))?;
-            if raw.type_index == index::RVALUE_REF && args[..i].contains(&arg) {
-                return Err(name_argument(moved::twice(), i));
-            }
+            let Passed { raw, owned } = pass(arg).map_err(|raised| name_argument(raised, i))?;
             raws.add(i).write(raw);
             if owned {
                 passing.owned.set(i);
-            }
-            if lent {
-                let loans = &storage(arg).loans;
-                loans.set(loans.get() + 1);
             }
             passing.done = i + 1;
         }

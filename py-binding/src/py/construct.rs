@@ -6,7 +6,6 @@
 //! that one, and an object that was being built is finished when `__init__` returns.
 
 use core::ptr::null_mut;
-use std::sync::atomic::Ordering;
 
 use object_core::{ObjectArc, ObjectRef, is_instance, try_new_reflected};
 use pyo3::ffi;
@@ -19,6 +18,7 @@ use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
+use crate::py::refs;
 use crate::py::store::Context;
 use crate::py::wrapper::{Loan, already_built, as_wrapper, finish, state, storage};
 use crate::tie::{Adopted, adopt};
@@ -53,12 +53,12 @@ const POST_INIT: u32 = 2;
 #[inline]
 unsafe fn look(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
     // SAFETY: a live class.
-    let version = unsafe { (*class).tp_version_tag };
-    if version != 0 && plan.version.load(Ordering::Relaxed) == version {
-        return plan.seen.load(Ordering::Relaxed);
+    let version = unsafe { refs::version(class) };
+    match plan.seen_at(version) {
+        Some(seen) => seen,
+        // SAFETY: as above.
+        None => unsafe { look_again(plan, class) },
     }
-    // SAFETY: as above.
-    unsafe { look_again(plan, class) }
 }
 
 #[cold]
@@ -66,6 +66,7 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
     let mut seen = 0;
     // SAFETY: attached, a live class. Looking an attribute up gives the class a version.
     unsafe {
+        let before = refs::version(class);
         let init = ffi::PyObject_GetAttrString(class.cast(), c"__init__".as_ptr());
         if init == plan.init
             && (*class)
@@ -80,9 +81,11 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
             seen |= POST_INIT;
         }
         ffi::PyErr_Clear();
-        plan.seen.store(seen, Ordering::Relaxed);
-        plan.version
-            .store((*class).tp_version_tag, Ordering::Relaxed);
+        let version = refs::version(class);
+        // Without a GIL somebody may have changed the class between two of the questions.
+        if before == version || before == 0 {
+            plan.note(version, seen);
+        }
     }
     seen
 }
@@ -110,7 +113,7 @@ unsafe fn construct(
         }
         bind_new(wrapper, object);
         if seen & POST_INIT != 0 {
-            storage(wrapper).state.set(state::BUILDING);
+            storage(wrapper).mark(state::BUILDING, true);
             let done = post_init(wrapper, &init_vars);
             finish(wrapper);
             if done.is_err() {
@@ -184,22 +187,21 @@ pub(crate) unsafe fn init(
             return Err(Raised);
         };
         // Python's own answer to isinstance can be anything.
-        let object = if is_wrapper(wrapper) {
-            crate::py::wrapper::handle(wrapper)?
-        } else {
+        if !is_wrapper(wrapper) {
             return Err(no_instance(record, wrapper));
-        };
+        }
+        let lent = Loan::of(wrapper)?;
+        let object = lent.object();
         if !is_instance(object.as_ref().type_index(), record.type_index) {
             return Err(no_instance(record, wrapper));
         }
-        if storage(wrapper).state.get() & state::BUILDING == 0 {
+        if !storage(wrapper).is(state::BUILDING) {
             return Err(already_built(wrapper));
         }
         let context = Context {
             class: record.class,
             in_init: true,
         };
-        let lent = Loan::of(wrapper);
         let init_vars = fill(
             object,
             plan,
@@ -261,7 +263,7 @@ pub(crate) unsafe extern "C" fn new(
         match new_native(record) {
             Ok(object) => {
                 bind_new(wrapper, object);
-                storage(wrapper).state.set(state::BUILDING);
+                storage(wrapper).mark(state::BUILDING, true);
                 wrapper
             }
             Err(Raised) => {

@@ -13,7 +13,8 @@ use crate::py::slots::native_of;
 fn error_of(object: &Bound<'_, PyAny>) -> PyResult<Error> {
     // SAFETY: attached; the object is alive; an error by its type.
     unsafe {
-        let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
+        let glance = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
+        let native = glance.object();
         if native.as_ref().type_index() != type_index::ERROR {
             return Err(PyTypeError::new_err("expected a tieback.Error"));
         }

@@ -4,15 +4,15 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU8, Ordering};
 
-use object_core::abi::{FieldKind, RawAny};
-use object_core::{ObjectHeader, TypeName, is_instance, read_field, slots, type_index as index};
+use object_core::abi::FieldKind;
+use object_core::{ObjectHeader, TypeName, is_instance, read_field, slots};
 use pyo3::ffi;
 
 use crate::py::out::{object_into_python, object_to_python, value_into_python};
 use crate::py::plan::Field;
 use crate::py::raise::{Exc, Raised, raise, raise_class, type_name};
 use crate::py::store::{Context, place, store, text};
-use crate::py::wrapper::{Loan, handle, state, storage};
+use crate::py::wrapper::{Glance, Loan, glance, state, storage};
 
 /// The native object of a wrapper, if it has the field. Python's own check is not enough: a class
 /// with two native bases, or one assigned to `__class__`, passes it.
@@ -25,15 +25,26 @@ use crate::py::wrapper::{Loan, handle, state, storage};
 ///
 /// Attached; a live wrapper.
 #[inline]
-unsafe fn native(
-    wrapper: *mut ffi::PyObject,
-    field: &Field,
-) -> Result<NonNull<ObjectHeader>, Raised> {
+unsafe fn native<'a>(wrapper: *mut ffi::PyObject, field: &Field) -> Result<Glance<'a>, Raised> {
     // SAFETY: the caller's contract; a wrapper's object is alive.
     unsafe {
-        let object = handle(wrapper)?;
+        let native = glance(wrapper)?;
+        check(native.object(), wrapper, field)?;
+        Ok(native)
+    }
+}
+
+/// As [`native`], of an object that is at hand.
+#[inline]
+unsafe fn check(
+    object: NonNull<ObjectHeader>,
+    wrapper: *mut ffi::PyObject,
+    field: &Field,
+) -> Result<(), Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
         if is_instance(object.as_ref().type_index(), field.owner) {
-            Ok(object)
+            Ok(())
         } else {
             Err(foreign(object, wrapper, field))
         }
@@ -79,10 +90,12 @@ macro_rules! getter {
             // closure is the field the descriptor was made with.
             unsafe {
                 let $field = &*closure.cast::<Field>();
-                match native($wrapper, $field) {
-                    Ok($object) => $body,
-                    Err(Raised) => null_mut(),
-                }
+                let native = match native($wrapper, $field) {
+                    Ok(native) => native,
+                    Err(Raised) => return null_mut(),
+                };
+                let $object = native.object();
+                $body
             }
         }
     };
@@ -104,6 +117,10 @@ getter!(get_bool, |wrapper, object, field| {
     )
 });
 getter!(get_frozen_object, |wrapper, object, field| {
+    // While it is built, frozen fields change too.
+    if storage(wrapper).is(state::BUILDING) {
+        return get_any(wrapper, closure_of(field));
+    }
     // Frozen: set before the object was shared, so no lock; Acquire costs nothing where it matters.
     let value = (*place::<AtomicPtr<ObjectHeader>>(object, field)).load(Ordering::Acquire);
     match NonNull::new(value) {
@@ -118,14 +135,18 @@ getter!(get_any, |wrapper, object, field| {
             None => missing(wrapper, field),
         };
     }
-    if matches!(field.kind, FieldKind::Str | FieldKind::Bytes) && !field.optional {
-        let raw = &*place::<RawAny>(object, field);
-        if raw.type_index == index::NONE {
-            return missing(wrapper, field);
-        }
+    let value = read_field(object, &field.info);
+    let text = matches!(field.kind, FieldKind::Str | FieldKind::Bytes);
+    if text && !field.optional && value.is_none() {
+        return missing(wrapper, field);
     }
-    value_into_python(read_field(object, &field.info))
+    value_into_python(value)
 });
+
+/// The field as descriptors hand it over.
+fn closure_of(field: &Field) -> *mut c_void {
+    core::ptr::from_ref(field).cast_mut().cast()
+}
 
 /// What an unset object field shows: None if that is a value of it, else an error.
 ///
@@ -173,11 +194,15 @@ pub(crate) unsafe extern "C" fn set(
             };
             return -1;
         }
-        let Ok(object) = native(wrapper, field) else {
+        // Converting the value may run Python code, which must not move the object away.
+        let Ok(lent) = Loan::of(wrapper) else {
             return -1;
         };
-        let _lent = Loan::of(wrapper); // converting the value may run Python code
-        if field.frozen && storage(wrapper).state.get() & state::BUILDING == 0 {
+        let object = lent.object();
+        if check(object, wrapper, field).is_err() {
+            return -1;
+        }
+        if field.frozen && !storage(wrapper).is(state::BUILDING) {
             let _ = raise_frozen(format_args!("cannot assign to field '{name}'"));
             return -1;
         }
@@ -185,8 +210,6 @@ pub(crate) unsafe extern "C" fn set(
             class: ffi::Py_TYPE(wrapper),
             in_init: false,
         };
-        // Converting the value may run Python code, which must not move the object away.
-        let _lent = Loan::of(wrapper);
         match store(object, field, value, context) {
             Ok(()) => 0,
             Err(Raised) => -1,

@@ -1,6 +1,6 @@
 //! CPython as the tie's host.
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc_header::{delete_space_of, is_mine, word_of};
@@ -14,7 +14,7 @@ use crate::py::counts;
 use crate::py::raise::Raised;
 use crate::py::refs;
 use crate::py::wrapper;
-use crate::tie::lock::assert_none_held;
+use crate::tie::lock::{ThisBuild, assert_none_held};
 use crate::tie::{Host, Object, Wrapper};
 
 /// This interpreter.
@@ -44,6 +44,10 @@ fn python(wrapper: Wrapper) -> *mut ffi::PyObject {
 // SAFETY: each method does what the trait says, see there.
 unsafe impl Host for Cpython {
     type Error = Raised;
+    type Lock = ThisBuild;
+
+    /// A thread that has only to settle does so as soon as it runs; each round lets it.
+    const PATIENCE: u32 = 1000;
 
     #[inline]
     unsafe fn word<'a>(&self, object: Object) -> Option<&'a AtomicUsize> {
@@ -77,16 +81,16 @@ unsafe impl Host for Cpython {
     #[inline]
     unsafe fn handle(&self, wrapper: Wrapper) -> Option<Object> {
         // SAFETY: the trait's contract.
-        NonNull::new(unsafe { wrapper::storage(python(wrapper)) }.handle.get()).map(NonNull::cast)
+        NonNull::new(unsafe { wrapper::storage(python(wrapper)) }.address()).map(NonNull::cast)
     }
 
     #[inline]
     unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>) {
-        let handle = object.map_or(core::ptr::null_mut(), |object| object.as_ptr().cast());
+        let handle = object.map_or(null_mut(), |object| object.as_ptr().cast());
         // SAFETY: the trait's contract.
-        unsafe { wrapper::storage(python(wrapper)) }
-            .handle
-            .set(handle);
+        let handle_of = unsafe { &wrapper::storage(python(wrapper)).handle };
+        // Release: what was done to the object happens before anybody reaches it through the handle.
+        handle_of.store(handle, Ordering::Release);
     }
 
     #[inline]
@@ -95,13 +99,25 @@ unsafe impl Host for Cpython {
         // SAFETY: the trait's contract. Classes that are collected track their instances while they
         // live; kept storage is untracked.
         unsafe {
-            wrapper::storage(object).state.set(0);
+            wrapper::storage(object).state.store(0, Ordering::Relaxed);
             refs::revive(object);
             counts::KEPT.fetch_sub(1, Ordering::Relaxed);
             if refs::is_collected(ffi::Py_TYPE(object)) {
                 ffi::PyObject_GC_Track(object.cast());
             }
         }
+    }
+
+    #[inline]
+    unsafe fn arm(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe { refs::arm(python(wrapper)) };
+    }
+
+    unsafe fn pause(&self) {
+        assert_none_held();
+        // SAFETY: the trait's contract.
+        unsafe { refs::pause() };
     }
 
     #[inline]

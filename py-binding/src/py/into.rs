@@ -24,32 +24,26 @@ use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
 use crate::py::moved::{as_moved, twice};
 use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
-use crate::py::wrapper::handle;
+use crate::py::wrapper::{Loan, glance};
 
 /// A value for a call: borrowed from its Python object, or made for the call.
 #[derive(Clone, Copy)]
 pub(crate) struct Passed {
     pub(crate) raw: RawAny,
-    /// The caller drops it after the call.
+    /// The caller drops it after the call. An object that is not owned is a wrapper's, lent: the
+    /// caller takes the loan back after the call.
     pub(crate) owned: bool,
-    /// It is a wrapper's object: lent during the call.
-    pub(crate) lent: bool,
 }
 
 impl Passed {
     const fn plain(raw: RawAny) -> Self {
-        Self {
-            raw,
-            owned: false,
-            lent: false,
-        }
+        Self { raw, owned: false }
     }
 
     fn made(value: impl Into<Any>) -> Self {
         Self {
             raw: Any::into_raw(value.into()),
             owned: true,
-            lent: false,
         }
     }
 }
@@ -78,13 +72,9 @@ pub(crate) unsafe fn pass(object: *mut ffi::PyObject) -> Result<Passed, Raised> 
     // SAFETY: the caller's contract.
     unsafe {
         if is_wrapper(object) {
-            let native = handle(object)?;
+            let native = Loan::of(object)?.leave();
             let raw = RawAny::object(native.as_ref().type_index(), native.as_ptr());
-            return Ok(Passed {
-                raw,
-                owned: false,
-                lent: true,
-            });
+            return Ok(Passed::plain(raw));
         }
         if ffi::PyLong_CheckExact(object) != 0 {
             return Ok(Passed::plain(RawAny::int(int_of(object)?)));
@@ -103,8 +93,14 @@ pub(crate) unsafe fn pass(object: *mut ffi::PyObject) -> Result<Passed, Raised> 
 ///
 /// Attached; a live object.
 pub(crate) unsafe fn to_value(object: *mut ffi::PyObject) -> Result<Any, Raised> {
-    // SAFETY: the caller's contract.
-    unsafe { Ok(own(pass(object)?)) }
+    // SAFETY: the caller's contract; a wrapper's object gets a reference of the value's own.
+    unsafe {
+        if is_wrapper(object) {
+            let native = glance(object)?;
+            return Ok(ObjectRef::from_borrowed(native.object()).into());
+        }
+        Ok(own(pass(object)?))
+    }
 }
 
 /// As [`to_value`], for `convert`.
@@ -225,20 +221,21 @@ pub(crate) unsafe fn str_of(object: *mut ffi::PyObject) -> Result<Str, Raised> {
 ///
 /// Attached; a live bytes or bytearray.
 pub(crate) unsafe fn bytes_of(object: *mut ffi::PyObject) -> Result<Bytes, Raised> {
-    // SAFETY: the caller's contract; nothing runs between taking the address and copying.
+    // SAFETY: the caller's contract; while the buffer is exported, the memory stays where it is.
     unsafe {
-        let (data, len) = if ffi::PyBytes_Check(object) != 0 {
-            (ffi::PyBytes_AsString(object), ffi::PyBytes_Size(object))
+        let mut buffer = core::mem::MaybeUninit::<ffi::Py_buffer>::uninit();
+        if ffi::PyObject_GetBuffer(object, buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) != 0 {
+            return Err(Raised);
+        }
+        let buffer = buffer.assume_init_mut();
+        let copy = if buffer.len == 0 {
+            Bytes::try_new(&[])
         } else {
-            (
-                ffi::PyByteArray_AsString(object),
-                ffi::PyByteArray_Size(object),
-            )
+            let data = buffer.buf.cast::<u8>().cast_const();
+            Bytes::try_new(core::slice::from_raw_parts(data, buffer.len as usize))
         };
-        made(Bytes::try_new(core::slice::from_raw_parts(
-            data.cast::<u8>(),
-            len as usize,
-        )))
+        ffi::PyBuffer_Release(buffer);
+        made(copy)
     }
 }
 
@@ -279,14 +276,14 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             return Ok(Passed::made(array_of(object)?));
         }
         if let Some(moved) = as_moved(object) {
-            if moved.object.get().is_null() {
+            let Some(cell) = moved.pass_on() else {
                 return Err(twice());
-            }
+            };
             let mut raw = RawAny {
                 type_index: index::RVALUE_REF,
                 ..RawAny::NONE
             };
-            raw.value.pointer = moved.object.as_ptr().cast();
+            raw.value.pointer = cell.cast();
             return Ok(Passed::plain(raw));
         }
         if ffi::PyDict_Check(object) != 0 {

@@ -37,14 +37,14 @@ unsafe fn init_natively(
         let name = type_name(wrapper);
         let count = ffi::PyTuple_Size(args) as usize;
         let named = !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
-        if !storage(wrapper).handle.get().is_null() {
+        if !storage(wrapper).address().is_null() {
             // The end of a chain of super().__init__() in a py_class of the user's own making.
-            if storage(wrapper).state.get() & state::BUILDING != 0 && count == 0 && !named {
+            if storage(wrapper).is(state::BUILDING) && count == 0 && !named {
                 return Ok(());
             }
             return Err(already_built(wrapper));
         }
-        if storage(wrapper).state.get() & state::MOVED != 0 {
+        if storage(wrapper).is_moved() {
             return Err(already_built(wrapper));
         }
         let record = nearest(ffi::Py_TYPE(wrapper)).ok_or(Raised)?;
@@ -84,7 +84,8 @@ unsafe fn init_natively(
 pub(crate) unsafe fn bind_made(wrapper: *mut ffi::PyObject, made: Any) -> Result<(), Raised> {
     // SAFETY: the caller's contract.
     unsafe {
-        if !storage(wrapper).handle.get().is_null() {
+        let there = storage(wrapper);
+        if !there.address().is_null() || there.is_moved() {
             return Err(already_built(wrapper));
         }
         let record = nearest(ffi::Py_TYPE(wrapper)).ok_or(Raised)?;
@@ -97,15 +98,19 @@ pub(crate) unsafe fn bind_made(wrapper: *mut ffi::PyObject, made: Any) -> Result
                 object_core::TypeName(number)
             ));
         }
+        // One constructor at a time, on whatever threads they run; and it may have been bound since.
+        if there.mark(state::CLAIMED, true) {
+            return Err(already_built(wrapper));
+        }
         let Some(object) = Any::into_raw(made).as_object() else {
             return Err(Raised);
         };
         match adopt(&Cpython, as_wrapper(wrapper), object.cast()) {
-            Adopted::Bound => {
-                storage(wrapper).state.set(0);
-                Ok(())
+            Adopted::Bound => Ok(()), // and stays claimed
+            Adopted::Other(other) => {
+                there.mark(state::CLAIMED, false);
+                supersede(wrapper, other.as_ptr().cast())
             }
-            Adopted::Other(other) => supersede(wrapper, other.as_ptr().cast()),
         }
     }
 }

@@ -88,7 +88,8 @@ static IMPORTED: AtomicBool = AtomicBool::new(false);
 static MAIN: Mutex<()> = Mutex::new(());
 
 /// The extension module.
-#[pymodule(gil_used = true)]
+// Without a GIL the word is its own lock: see `tie::lock`.
+#[pymodule(gil_used = false)]
 #[pyo3(name = "_core")]
 pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

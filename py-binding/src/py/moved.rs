@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use object_core::ObjectHeader;
 use object_core::refs::dec_ref;
@@ -16,7 +16,18 @@ use crate::py::raise::{Exc, Raised, raise};
 pub(crate) struct MovedObject {
     ob_base: ffi::PyObject,
     /// Null once taken.
-    pub(crate) object: Cell<*mut ObjectHeader>,
+    object: Cell<*mut ObjectHeader>,
+    /// It was passed on: whoever did so has the cell, and nobody else.
+    passed: AtomicBool,
+}
+
+impl MovedObject {
+    /// The cell with the reference, for the one call that this was passed to; `None` if it was
+    /// passed on before.
+    pub(crate) fn pass_on(&self) -> Option<*mut *mut ObjectHeader> {
+        // AcqRel: one caller gets the cell, and sees the reference that `fill` put there.
+        (!self.passed.swap(true, Ordering::AcqRel)).then_some(self.object.as_ptr())
+    }
 }
 
 static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
@@ -77,6 +88,7 @@ pub(crate) unsafe fn new() -> Result<*mut ffi::PyObject, Raised> {
 /// `moved` is what [`new`] made; the caller owns a strong reference to `object`.
 pub(crate) unsafe fn fill(moved: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
     // SAFETY: the caller's contract.
+    // The class's memory is zeroed: it was not passed on.
     unsafe { (*moved.cast::<MovedObject>()).object.set(object.as_ptr()) };
 }
 

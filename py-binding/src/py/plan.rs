@@ -1,6 +1,6 @@
 //! What the fields of a class accept, and how a py_class constructs its instances. Data only.
 
-use std::sync::atomic::{AtomicI32, AtomicU32};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use object_core::abi::{FieldInfo, FieldKind};
 use pyo3::ffi;
@@ -86,11 +86,38 @@ pub(crate) struct Plan {
     pub(crate) init_vars: usize,
     /// The class's `__init__` as it was generated.
     pub(crate) init: *mut ffi::PyObject,
-    /// The class's version at which `__init__`, `__new__` and `__post_init__` were last looked at;
-    /// 0 for never.
-    pub(crate) version: AtomicU32,
-    /// What was seen then: bit 0 generated `__init__` and `__new__`, bit 1 a `__post_init__`.
-    pub(crate) seen: AtomicU32,
+    /// What [`note`](Self::note) noted: the version above, what was seen below; 0 for nothing yet.
+    /// One word, so that the two belong together whoever else looks.
+    noted: AtomicU64,
+}
+
+impl Plan {
+    /// How a class constructs; nothing is noted yet.
+    pub(crate) fn new(name: String, positional: usize, init: *mut ffi::PyObject) -> Self {
+        Self {
+            name,
+            params: Vec::new(),
+            positional,
+            presets: Vec::new(),
+            init_vars: 0,
+            init,
+            noted: AtomicU64::new(0),
+        }
+    }
+
+    /// What was seen when the class had this version, if it was looked at then.
+    #[inline]
+    pub(crate) fn seen_at(&self, version: u32) -> Option<u32> {
+        // Relaxed: the word stands for itself.
+        let noted = self.noted.load(Ordering::Relaxed);
+        (version != 0 && (noted >> 32) as u32 == version).then_some(noted as u32)
+    }
+
+    /// Notes what was seen of `__init__`, `__new__` and `__post_init__` at a version of the class.
+    pub(crate) fn note(&self, version: u32, seen: u32) {
+        let noted = u64::from(version) << 32 | u64::from(seen);
+        self.noted.store(noted, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: as for `Field`.

@@ -1,7 +1,7 @@
 //! What the Python package needs to make classes: types, class objects, descriptors, plans.
 
 use std::ffi::CString;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use object_core::abi::FieldKind;
 use object_core::{FieldSpec, RegisterError, register_reflected, type_index_of, type_info};
@@ -300,16 +300,7 @@ pub(crate) fn set_plan(
     init: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let record = record_of(class)?;
-    let mut plan = Plan {
-        name,
-        params: Vec::new(),
-        positional,
-        presets: Vec::new(),
-        init_vars: 0,
-        init: init.clone().into_ptr(),
-        version: AtomicU32::new(0),
-        seen: AtomicU32::new(0),
-    };
+    let mut plan = Plan::new(name, positional, init.clone().into_ptr());
     for (name, kind, default, init_var, is_param) in params {
         let default = match kind.as_str() {
             "value" => Default::Value(default.into_ptr()),
@@ -408,7 +399,7 @@ pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
         if !classes::is_wrapper(instance.as_ptr()) {
             return Err(PyTypeError::new_err("expected a tieback.Object"));
         }
-        Ok(storage(instance.as_ptr()).state.get() & state::BUILDING != 0)
+        Ok(storage(instance.as_ptr()).is(state::BUILDING))
     }
 }
 

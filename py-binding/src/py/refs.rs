@@ -1,26 +1,236 @@
-//! How this build of CPython counts. The only file that knows.
+//! How this build of CPython counts, and what its threads may do at the same time. The only file in
+//! `py` that asks which build it is.
 //!
-//! With a GIL a wrapper whose count is above 0 can be taken: whoever would bring it to 0 needs the
-//! GIL, which we hold.
+//! | | GIL | free-threaded 3.14 and later | free-threaded 3.13 |
+//! |---|---|---|---|
+//! | take a reference unless the count is 0 | a look at the count | `PyUnstable_TryIncRef` | the shared count, by hand |
+//! | make that work on any thread | nothing | `PyUnstable_EnableTryIncRef` | a flag in the shared count, by hand |
+//! | a wrapper's object is in use | counted where Python code may run | always counted | always counted |
+
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::ffi;
+
+#[cfg(not(Py_GIL_DISABLED))]
+mod imp {
+    //! With a GIL whoever would bring a count to 0 needs the GIL, which we hold.
+
+    use core::marker::PhantomData;
+
+    use super::{AtomicU32, CLOSED, Ordering, ffi};
+
+    #[inline]
+    pub(crate) unsafe fn try_incref(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract.
+        unsafe {
+            if ffi::Py_REFCNT(object) > 0 {
+                ffi::Py_INCREF(object);
+                true
+            } else {
+                false
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) unsafe fn arm(_: *mut ffi::PyObject) {}
+
+    #[inline]
+    pub(crate) unsafe fn flags(class: *mut ffi::PyTypeObject) -> core::ffi::c_ulong {
+        // SAFETY: the caller's contract.
+        unsafe { (*class).tp_flags }
+    }
+
+    #[inline]
+    pub(crate) fn lend(loans: &AtomicU32) -> bool {
+        loans.store(loans.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        true
+    }
+
+    #[inline]
+    pub(crate) fn give_back(loans: &AtomicU32) {
+        loans.store(loans.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn close(loans: &AtomicU32) -> bool {
+        let unused = loans.load(Ordering::Relaxed) == 0;
+        if unused {
+            loans.store(CLOSED, Ordering::Relaxed);
+        }
+        unused
+    }
+
+    /// Nothing runs between a glance's beginning and its end, so nothing can move the object.
+    #[derive(Debug)]
+    pub(crate) struct Glance<'a>(PhantomData<&'a AtomicU32>);
+
+    impl<'a> Glance<'a> {
+        #[inline]
+        pub(crate) fn at(_: &'a AtomicU32) -> Option<Self> {
+            Some(Self(PhantomData))
+        }
+    }
+}
+
+#[cfg(Py_GIL_DISABLED)]
+mod imp {
+    //! Without one, a count is two: the owning thread's own, and one that all others share, whose
+    //! two low bits are flags.
+
+    use super::{AtomicU32, CLOSED, Ordering, ffi};
+
+    #[cfg(Py_3_14)]
+    #[inline]
+    pub(crate) unsafe fn try_incref(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract; it was armed.
+        unsafe { ffi::PyUnstable_TryIncRef(object) != 0 }
+    }
+
+    #[cfg(Py_3_14)]
+    #[inline]
+    pub(crate) unsafe fn arm(object: *mut ffi::PyObject) {
+        // SAFETY: the caller's contract.
+        unsafe { ffi::PyUnstable_EnableTryIncRef(object) };
+    }
+
+    /// One shared reference; the low two bits are flags.
+    #[cfg(not(Py_3_14))]
+    const ONE: isize = 1 << 2;
+    /// Somebody may hold the object without owning a reference, so that the count is merged before
+    /// it can be found 0 (CPython's "maybe weak references").
+    #[cfg(not(Py_3_14))]
+    const ARMED: isize = 1;
+    /// The owner's own count was 0 and is no more; with nothing shared, the object is dead.
+    #[cfg(not(Py_3_14))]
+    const MERGED: isize = 3;
+
+    /// What the interpreter does for a thread that does not own the object. That is right for the
+    /// owner as well: the count is the sum of the two.
+    #[cfg(not(Py_3_14))]
+    #[inline]
+    pub(crate) unsafe fn try_incref(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the storage is there by the caller's contract.
+        let shared = unsafe { &(*object).ob_ref_shared };
+        let mut seen = shared.load(Ordering::Relaxed);
+        loop {
+            // An armed object's owner merges before it lets go, so that 0 without flags is nobody's.
+            if seen == 0 || seen == MERGED {
+                return false;
+            }
+            // Acquire: what was done before the reference was shared is seen.
+            match shared.compare_exchange_weak(
+                seen,
+                seen + ONE,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    #[cfg(not(Py_3_14))]
+    #[inline]
+    pub(crate) unsafe fn arm(object: *mut ffi::PyObject) {
+        // SAFETY: alive by the caller's reference.
+        let shared = unsafe { &(*object).ob_ref_shared };
+        let mut seen = shared.load(Ordering::Relaxed);
+        // Any flag will do: queued and merged counts are looked at by everybody.
+        while seen & MERGED == 0 {
+            // Relaxed: the word that names the object is published after this, with Release.
+            match shared.compare_exchange_weak(
+                seen,
+                seen | ARMED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) unsafe fn flags(class: *mut ffi::PyTypeObject) -> core::ffi::c_ulong {
+        // SAFETY: the caller's contract. Relaxed: the flags asked for do not change.
+        unsafe { (*class).tp_flags.load(Ordering::Relaxed) }
+    }
+
+    #[inline]
+    pub(crate) fn lend(loans: &AtomicU32) -> bool {
+        // Acquire: pairs with the AcqRel of closing, so that either we are seen or we see it.
+        if loans.fetch_add(1, Ordering::Acquire) & CLOSED == 0 {
+            return true;
+        }
+        give_back(loans);
+        false
+    }
+
+    #[inline]
+    pub(crate) fn give_back(loans: &AtomicU32) {
+        // Release: what was done to the object happens before it is moved on.
+        loans.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) fn close(loans: &AtomicU32) -> bool {
+        // A glance of another thread's ends in a moment; a call that runs does not.
+        for _ in 0..256 {
+            // Acquire: pairs with the Release of giving back. Release: see `lend`.
+            match loans.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) if now & CLOSED != 0 => return false,
+                Err(_) => core::hint::spin_loop(),
+            }
+        }
+        false
+    }
+
+    /// Another thread may move the object at any time: a glance is a loan.
+    #[derive(Debug)]
+    pub(crate) struct Glance<'a>(&'a AtomicU32);
+
+    impl<'a> Glance<'a> {
+        #[inline]
+        pub(crate) fn at(loans: &'a AtomicU32) -> Option<Self> {
+            lend(loans).then_some(Self(loans))
+        }
+    }
+
+    impl Drop for Glance<'_> {
+        #[inline]
+        fn drop(&mut self) {
+            give_back(self.0);
+        }
+    }
+}
+
+/// The loans of a wrapper: how many calls use its object now. This bit: it was moved out, and is
+/// lent no more.
+const CLOSED: u32 = 1 << 31;
+
+pub(crate) use imp::Glance;
 
 /// Takes a reference unless the count is 0 (the object's teardown is under way).
 ///
 /// # Safety
 ///
-/// Attached; the object's storage is there.
+/// Attached; the object's storage is there, and it was [armed](arm) since it was last made or revived.
 #[inline]
 pub(crate) unsafe fn try_incref(object: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract.
-    unsafe {
-        if ffi::Py_REFCNT(object) > 0 {
-            ffi::Py_INCREF(object);
-            true
-        } else {
-            false
-        }
-    }
+    unsafe { imp::try_incref(object) }
+}
+
+/// Makes [`try_incref`] work on any thread, until the object dies.
+///
+/// # Safety
+///
+/// Attached; the caller owns a reference to the object.
+#[inline]
+pub(crate) unsafe fn arm(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    unsafe { imp::arm(object) };
 }
 
 unsafe extern "C" {
@@ -28,8 +238,8 @@ unsafe extern "C" {
     fn _Py_NewReference(object: *mut ffi::PyObject);
 }
 
-/// Makes kept storage count as a live object with one reference: its class, and the reference it
-/// holds to it, were kept.
+/// Makes kept storage count as a live, armed object with one reference: its class, and the reference
+/// it holds to it, were kept.
 ///
 /// # Safety
 ///
@@ -37,8 +247,52 @@ unsafe extern "C" {
 #[inline]
 pub(crate) unsafe fn revive(object: *mut ffi::PyObject) {
     // Sets the count to 1, and tells tracemalloc and debug builds of the interpreter.
-    // SAFETY: the caller's contract.
-    unsafe { _Py_NewReference(object) };
+    // SAFETY: the caller's contract; the reference is the caller's.
+    unsafe {
+        _Py_NewReference(object);
+        arm(object);
+    }
+}
+
+/// Lets other threads go on, detached meanwhile.
+///
+/// # Safety
+///
+/// Attached.
+#[cold]
+pub(crate) unsafe fn pause() {
+    // SAFETY: attached; restored at once.
+    unsafe {
+        let thread = ffi::PyEval_SaveThread();
+        std::thread::yield_now();
+        ffi::PyEval_RestoreThread(thread);
+    }
+}
+
+/// Notes one more use of a wrapper's object; false if it was moved out. Builds with a GIL leave it to
+/// the caller to look at the handle.
+#[inline]
+#[must_use]
+pub(crate) fn lend(loans: &AtomicU32) -> bool {
+    imp::lend(loans)
+}
+
+/// Notes the end of a use.
+#[inline]
+pub(crate) fn give_back(loans: &AtomicU32) {
+    imp::give_back(loans);
+}
+
+/// From here on the object is not lent; false if it is in use, or was moved before.
+#[must_use]
+pub(crate) fn close(loans: &AtomicU32) -> bool {
+    imp::close(loans)
+}
+
+/// Whether it was moved out.
+#[inline]
+pub(crate) fn is_closed(loans: &AtomicU32) -> bool {
+    loans.load(Ordering::Acquire) & CLOSED != 0
 }
 
 /// Whether the collector follows objects of this class.
@@ -49,5 +303,27 @@ pub(crate) unsafe fn revive(object: *mut ffi::PyObject) {
 #[inline]
 pub(crate) unsafe fn is_collected(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the caller's contract.
-    unsafe { (*class).tp_flags & ffi::Py_TPFLAGS_HAVE_GC != 0 }
+    unsafe { flags(class) & ffi::Py_TPFLAGS_HAVE_GC != 0 }
+}
+
+/// The flags of a class.
+///
+/// # Safety
+///
+/// A live class.
+#[inline]
+pub(crate) unsafe fn flags(class: *mut ffi::PyTypeObject) -> core::ffi::c_ulong {
+    // SAFETY: the caller's contract.
+    unsafe { imp::flags(class) }
+}
+
+/// The class's version, which changes when its attributes do; 0 if it has none.
+///
+/// # Safety
+///
+/// A live class.
+#[inline]
+pub(crate) unsafe fn version(class: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: the caller's contract. Other threads may set it: never read it plainly.
+    unsafe { AtomicU32::from_ptr(&raw mut (*class).tp_version_tag) }.load(Ordering::Acquire)
 }

@@ -16,6 +16,7 @@ use crate::py::host::tied_word;
 use crate::py::into::to_explicit_value;
 use crate::py::out::{object_into_python, value_into_python};
 use crate::py::slots::native_of;
+use crate::py::wrapper::storage;
 
 /// Wrappers of functions that cannot be tied (made before the frontend was), by name; strong, so
 /// that their identity lasts. An entry counts only while the name still means its function.
@@ -40,17 +41,26 @@ pub(crate) fn find_global_func<'py>(
     let address = ObjectArc::as_ptr(&object).cast();
     // SAFETY: alive by our reference.
     let tied = unsafe { tied_word(address) }.is_some();
-    if !tied {
-        let cache = UNTIED
+    let cached = |fresh: Option<&Bound<'py, PyAny>>| {
+        let mut guard = UNTIED
             .lock()
             .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
-        if let Some(cached) = cache.as_ref().and_then(|cache| cache.get(name)) {
-            // SAFETY: attached; the cached wrapper holds its function, so the address is its own.
-            match unsafe { native_of(cached.as_ptr()) } {
-                Ok(there) if there == address => return Ok(Some(cached.bind(py).clone())),
-                Ok(_) => {}
-                Err(_) => drop(PyErr::take(py)), // it was moved out of its wrapper
-            }
+        let cache = guard.get_or_insert_with(HashMap::new);
+        // SAFETY: attached; a cached wrapper holds its function, so the address is its own. One
+        // whose function was moved out has none.
+        let shows =
+            |there: &Py<PyAny>| unsafe { storage(there.as_ptr()).address() } == address.as_ptr();
+        if let Some(there) = cache.get(name).filter(|there| shows(there)) {
+            return Ok(Some(there.bind(py).clone()));
+        }
+        let old = fresh.and_then(|fresh| cache.insert(name.to_owned(), fresh.clone().unbind()));
+        drop(guard);
+        drop(old); // outside the lock: it may run Python code
+        PyResult::Ok(None)
+    };
+    if !tied {
+        if let Some(there) = cached(None)? {
+            return Ok(Some(there));
         }
     }
     // SAFETY: attached; the reference is ours to give.
@@ -58,14 +68,8 @@ pub(crate) fn find_global_func<'py>(
         unsafe { Bound::from_owned_ptr_or_err(py, object_into_python(ObjectArc::upcast(object))) }?;
     // SAFETY: attached; a live object.
     if !tied && unsafe { is_wrapper(shown.as_ptr()) } {
-        let mut cache = UNTIED
-            .lock()
-            .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
-        let old = cache
-            .get_or_insert_with(HashMap::new)
-            .insert(name.to_owned(), shown.clone().unbind());
-        drop(cache);
-        drop(old); // outside the lock: it may run Python code
+        // Somebody else may have shown it meanwhile: theirs counts then.
+        return Ok(Some(cached(Some(&shown))?.unwrap_or(shown)));
     }
     Ok(Some(shown))
 }
@@ -87,7 +91,8 @@ pub(crate) fn register_global<'py>(
             )));
         }
         let function = if is_wrapper(callable.as_ptr()) {
-            let native = native_of(callable.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+            let glance = native_of(callable.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+            let native = glance.object();
             if native.as_ref().type_index() == object_core::type_index::FUNCTION {
                 Function::from_object(ObjectArc::from_borrowed(native.cast()))
             } else if ffi::PyCallable_Check(callable.as_ptr()) != 0 {
@@ -141,7 +146,7 @@ pub(crate) fn convert<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyA
     // SAFETY: attached; a live object.
     unsafe {
         if is_wrapper(value.as_ptr()) {
-            native_of(value.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+            let _there = native_of(value.as_ptr()).map_err(|_| PyErr::fetch(py))?;
             return Ok(value.clone());
         }
         let native = to_explicit_value(value.as_ptr()).map_err(|_| PyErr::fetch(py))?;

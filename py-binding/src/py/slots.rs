@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::Ordering;
 
-use object_core::{ObjectHeader, TypeName};
+use object_core::TypeName;
 use pyo3::ffi;
 
 use crate::py::attached::drain;
@@ -16,8 +16,8 @@ use crate::py::host::Cpython;
 use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
-use crate::py::refs::is_collected;
-use crate::py::wrapper::{Loan, as_wrapper, empty, handle, state, storage};
+use crate::py::refs::{close, is_collected};
+use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
 use crate::tie::step::Storage;
 use crate::tie::{dealloc, release};
 
@@ -57,7 +57,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
 
 unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
     // SAFETY: the slot's contract.
-    match unsafe { handle(object) } {
+    match unsafe { address(object) } {
         // Low bits of a body's address are always 0.
         Ok(native) => match (native.as_ptr().addr() >> 4) as ffi::Py_hash_t {
             -1 => -2,
@@ -99,13 +99,13 @@ unsafe extern "C" fn compare(
         if operation != ffi::Py_EQ {
             return not_implemented();
         }
-        let Ok(ours) = handle(left) else {
+        let Ok(ours) = address(left) else {
             return null_mut();
         };
         if !is_wrapper(right) {
             return not_implemented();
         }
-        match handle(right) {
+        match address(right) {
             Ok(theirs) => ffi::PyBool_FromLong((ours == theirs).into()),
             Err(Raised) => null_mut(),
         }
@@ -116,9 +116,9 @@ unsafe extern "C" fn repr(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the slot's contract.
     unsafe {
         let name = type_name(object);
-        let text = match NonNull::new(storage(object).handle.get()) {
+        let text = match NonNull::new(storage(object).address()) {
             Some(native) => format!("<{name} object at {native:p}>"),
-            None if storage(object).state.get() & state::MOVED != 0 => format!("<{name} (moved)>"),
+            None if storage(object).is_moved() => format!("<{name} (moved)>"),
             None => format!("<{name} (no native object)>"),
         };
         ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize)
@@ -131,13 +131,13 @@ unsafe extern "C" fn same_as(
 ) -> *mut ffi::PyObject {
     // SAFETY: the method's contract: attached, live objects.
     unsafe {
-        let Ok(ours) = handle(object) else {
+        let Ok(ours) = address(object) else {
             return null_mut();
         };
         if !is_wrapper(other) {
             return ffi::PyBool_FromLong(0);
         }
-        match handle(other) {
+        match address(other) {
             Ok(theirs) => ffi::PyBool_FromLong((ours == theirs).into()),
             Err(Raised) => null_mut(),
         }
@@ -149,7 +149,7 @@ unsafe extern "C" fn chandle(
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the method's contract. Empty wrappers answer 0.
-    unsafe { ffi::PyLong_FromVoidPtr(storage(object).handle.get().cast()) }
+    unsafe { ffi::PyLong_FromVoidPtr(storage(object).address().cast()) }
 }
 
 unsafe extern "C" fn move_out(
@@ -159,10 +159,18 @@ unsafe extern "C" fn move_out(
     // SAFETY: the method's contract: attached, a live wrapper.
     unsafe {
         let wrapper = storage(object);
-        if wrapper.handle.get().is_null() {
+        if wrapper.address().is_null() {
             return empty(object).null();
         }
-        if wrapper.loans.get() > 0 {
+        // First what can fail. It may run the collector, and that another move of this very object.
+        let Ok(answer) = moved::new() else {
+            return null_mut();
+        };
+        if !close(&wrapper.loans) {
+            ffi::Py_DECREF(answer);
+            if wrapper.is_moved() {
+                return empty(object).null();
+            }
             let name = type_name(object);
             return raise!(
                 Exc::Value,
@@ -171,15 +179,11 @@ unsafe extern "C" fn move_out(
             )
             .null();
         }
-        // First what can fail. It may run the collector, and that another move of this very object.
-        let Ok(answer) = moved::new() else {
-            return null_mut();
-        };
+        // From here on nobody lends it, and nobody else is here.
         let Some(native) = release(&Cpython, as_wrapper(object)) else {
             ffi::Py_DECREF(answer);
             return empty(object).null();
         };
-        wrapper.state.set(state::MOVED);
         moved::fill(answer, native.cast());
         answer
     }
@@ -206,18 +210,18 @@ unsafe extern "C" fn init_by_constructor(
             )
             .null();
         }
-        let Ok(function) = handle(constructor) else {
+        let Ok(lent) = Loan::of(constructor) else {
             return null_mut();
         };
+        let function = lent.object();
         if function.as_ref().type_index() != object_core::type_index::FUNCTION {
             let got = TypeName(function.as_ref().type_index());
             return raise!(Exc::Type, "expected a native Function first, got {got}").null();
         }
-        if storage(object).state.get() & state::MOVED != 0 {
+        if storage(object).is_moved() {
             return empty(object).null();
         }
         let values: Vec<_> = (1..count).map(|i| ffi::PyTuple_GetItem(args, i)).collect();
-        let _lent = Loan::of(constructor);
         let made = call_native(function, &values);
         match made.and_then(|made| bind_made(object, made)) {
             Ok(()) => {
@@ -452,15 +456,13 @@ pub(crate) unsafe fn make_plain_class(
 /// # Safety
 ///
 /// Attached; a live object.
-pub(crate) unsafe fn native_of(
-    object: *mut ffi::PyObject,
-) -> Result<NonNull<ObjectHeader>, Raised> {
+pub(crate) unsafe fn native_of<'a>(object: *mut ffi::PyObject) -> Result<Glance<'a>, Raised> {
     // SAFETY: the caller's contract.
     unsafe {
         if !is_wrapper(object) {
             let got = type_name(object);
             return Err(raise!(Exc::Type, "expected a tieback.Object, got {got}"));
         }
-        handle(object)
+        glance(object)
     }
 }

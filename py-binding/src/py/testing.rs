@@ -21,13 +21,14 @@ pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
     // SAFETY: attached; a live object.
     unsafe {
         let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
-        Ok(native.as_ref().counts().strong())
+        Ok(native.object().as_ref().counts().strong())
     }
 }
 
 /// "detached", "active" or "inactive"; "untied" for objects that cannot be tied.
 #[pyfunction]
 pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+    let glance;
     let native: NonNull<ObjectHeader> = if object_or_handle.is_instance_of::<PyInt>() {
         let address = object_or_handle.extract::<usize>().unwrap_or(0);
         NonNull::new(core::ptr::with_exposed_provenance_mut(address)).ok_or_else(|| {
@@ -35,8 +36,9 @@ pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'stati
         })?
     } else {
         // SAFETY: attached; a live object.
-        unsafe { native_of(object_or_handle.as_ptr()) }
-            .map_err(|_| PyErr::fetch(object_or_handle.py()))?
+        glance = unsafe { native_of(object_or_handle.as_ptr()) }
+            .map_err(|_| PyErr::fetch(object_or_handle.py()))?;
+        glance.object()
     };
     // SAFETY: alive: a wrapper's, or the caller says so.
     Ok(match unsafe { tied_word(native) } {

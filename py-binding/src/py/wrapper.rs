@@ -2,21 +2,20 @@
 //!
 //! ```text
 //!  [ collector's words, if the class is collected ]
-//!  [ Python count | class | handle | loans | state ]      32 bytes
+//!  [ Python count | class | handle | loans | state ]      32 bytes; 48 without a GIL
 //!  [ subclasses' own: dict, slots, weak references ]
 //! ```
 
-use core::cell::Cell;
 use core::ffi::c_void;
-use core::ptr::NonNull;
-use std::sync::atomic::Ordering;
+use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use object_core::ObjectHeader;
 use pyo3::ffi;
 
 use crate::py::counts;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
-use crate::py::refs::is_collected;
+use crate::py::refs::{self, is_collected};
 use crate::tie::Wrapper;
 
 /// The Python object that shows a native one.
@@ -24,19 +23,51 @@ use crate::tie::Wrapper;
 pub(crate) struct WrapperObject {
     pub(crate) ob_base: ffi::PyObject,
     /// I3: null, or a live object this wrapper owns one reference to. On the deferred list: the link.
-    pub(crate) handle: Cell<*mut ObjectHeader>,
-    /// How many native calls have borrowed the handle right now.
-    pub(crate) loans: Cell<u32>,
+    pub(crate) handle: AtomicPtr<ObjectHeader>,
+    /// How many native calls use the object right now, and whether it was moved: see [`refs::lend`].
+    pub(crate) loans: AtomicU32,
     /// [`state`].
-    pub(crate) state: Cell<u32>,
+    pub(crate) state: AtomicU32,
 }
 
 /// Bits of [`WrapperObject::state`].
 pub(crate) mod state {
-    /// The native object was handed over by `_move()`.
-    pub(crate) const MOVED: u32 = 1;
     /// The object is still being made: frozen fields can be set.
     pub(crate) const BUILDING: u32 = 2;
+    /// A constructor is about to bind the wrapper.
+    pub(crate) const CLAIMED: u32 = 4;
+}
+
+impl WrapperObject {
+    /// The native object's address; null if there is none. To compare and to show, not to follow:
+    /// another thread may move the object.
+    #[inline]
+    pub(crate) fn address(&self) -> *mut ObjectHeader {
+        // Acquire: pairs with the Release of `set_handle`.
+        self.handle.load(Ordering::Acquire)
+    }
+
+    /// Whether `_move()` handed the object over.
+    #[inline]
+    pub(crate) fn is_moved(&self) -> bool {
+        refs::is_closed(&self.loans)
+    }
+
+    /// Whether all of these bits of [`state`] are set.
+    #[inline]
+    pub(crate) fn is(&self, bits: u32) -> bool {
+        self.state.load(Ordering::Acquire) & bits == bits
+    }
+
+    /// Sets or clears bits of [`state`]; whether any was set before.
+    pub(crate) fn mark(&self, bits: u32, on: bool) -> bool {
+        let old = if on {
+            self.state.fetch_or(bits, Ordering::AcqRel)
+        } else {
+            self.state.fetch_and(!bits, Ordering::AcqRel)
+        };
+        old & bits != 0
+    }
 }
 
 const _: () = assert!(size_of::<WrapperObject>() == size_of::<ffi::PyObject>() + 8 + 8);
@@ -89,10 +120,10 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
         }
         counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
         ffi::PyObject_Init(object, class);
-        let wrapper = storage(object);
-        wrapper.handle.set(core::ptr::null_mut());
-        wrapper.loans.set(0);
-        wrapper.state.set(0);
+        let wrapper = object.cast::<WrapperObject>();
+        (&raw mut (*wrapper).handle).write(AtomicPtr::new(null_mut()));
+        (&raw mut (*wrapper).loans).write(AtomicU32::new(0));
+        (&raw mut (*wrapper).state).write(AtomicU32::new(0));
         object
     }
 }
@@ -124,46 +155,125 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
 #[inline]
 pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the caller's contract.
-    let class = unsafe { &*class };
-    (class.tp_basicsize == PLAIN_SIZE || class.tp_flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0)
+    let (class, flags) = unsafe { (&*class, refs::flags(class)) };
+    (class.tp_basicsize == PLAIN_SIZE || flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0)
         && class.tp_dictoffset == 0
         && class.tp_weaklistoffset == 0
         && class.tp_finalize.is_none()
         && class.tp_del.is_none()
-        && class.tp_flags & MANAGED == 0
+        && flags & MANAGED == 0
 }
 
 /// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).
 const MANAGED: core::ffi::c_ulong = (1 << 3) | (1 << 4);
 
-/// A wrapper's object is lent while this lives: `_move()` refuses, so that the object is there.
+/// A wrapper's object, for a look that runs no Python code: it is there while this lives.
+#[derive(Debug)]
+#[must_use = "the object is there only while this value lives"]
+pub(crate) struct Glance<'a> {
+    object: NonNull<ObjectHeader>,
+    _held: refs::Glance<'a>,
+}
+
+impl Glance<'_> {
+    /// The object, alive as long as the glance (or as somebody else keeps it).
+    #[inline]
+    pub(crate) fn object(&self) -> NonNull<ObjectHeader> {
+        self.object
+    }
+}
+
+/// A glance at the native object of a wrapper that has one.
+///
+/// # Errors
+///
+/// ValueError: it was moved out, or never initialised.
+///
+/// # Safety
+///
+/// Attached; a wrapper that the caller keeps alive.
+#[inline]
+pub(crate) unsafe fn glance<'a>(wrapper: *mut ffi::PyObject) -> Result<Glance<'a>, Raised> {
+    // SAFETY: the caller's contract.
+    let there = unsafe { storage(wrapper) };
+    if let Some(held) = refs::Glance::at(&there.loans) {
+        if let Some(object) = NonNull::new(there.address()) {
+            return Ok(Glance {
+                object,
+                _held: held,
+            });
+        }
+    }
+    // SAFETY: as above.
+    Err(unsafe { empty(wrapper) })
+}
+
+/// A wrapper's object is lent while this lives: `_move()` refuses, so that the object is there
+/// whatever Python code runs.
 #[derive(Debug)]
 #[must_use = "the loan ends where this value is dropped"]
-pub(crate) struct Loan<'a>(&'a Cell<u32>);
+pub(crate) struct Loan<'a> {
+    object: NonNull<ObjectHeader>,
+    loans: &'a AtomicU32,
+}
 
-impl Loan<'_> {
+impl<'a> Loan<'a> {
     /// Lends it.
+    ///
+    /// # Errors
+    ///
+    /// ValueError: it was moved out, or never initialised.
     ///
     /// # Safety
     ///
     /// Attached; a wrapper that the caller keeps alive.
     #[inline]
-    pub(crate) unsafe fn of(wrapper: *mut ffi::PyObject) -> Self {
+    pub(crate) unsafe fn of(wrapper: *mut ffi::PyObject) -> Result<Self, Raised> {
         // SAFETY: the caller's contract.
-        let loans = &unsafe { storage(wrapper) }.loans;
-        loans.set(loans.get() + 1);
-        Self(loans)
+        let there = unsafe { storage(wrapper) };
+        if refs::lend(&there.loans) {
+            let loans: &'a AtomicU32 = &there.loans;
+            if let Some(object) = NonNull::new(there.address()) {
+                return Ok(Self { object, loans });
+            }
+            refs::give_back(loans);
+        }
+        // SAFETY: as above.
+        Err(unsafe { empty(wrapper) })
+    }
+
+    /// The object, alive as long as the loan.
+    #[inline]
+    pub(crate) fn object(&self) -> NonNull<ObjectHeader> {
+        self.object
+    }
+
+    /// Leaves the loan to whoever calls [`take_back`].
+    #[inline]
+    pub(crate) fn leave(self) -> NonNull<ObjectHeader> {
+        core::mem::ManuallyDrop::new(self).object
     }
 }
 
 impl Drop for Loan<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        refs::give_back(self.loans);
     }
 }
 
-/// The native object of a wrapper that has one.
+/// Ends a loan that was [left](Loan::leave).
+///
+/// # Safety
+///
+/// There is one, on this wrapper, and the wrapper is alive.
+#[inline]
+pub(crate) unsafe fn take_back(wrapper: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    refs::give_back(&unsafe { storage(wrapper) }.loans);
+}
+
+/// The address of the object of a wrapper that has one, to compare and not to follow.
 ///
 /// # Errors
 ///
@@ -173,9 +283,9 @@ impl Drop for Loan<'_> {
 ///
 /// Attached; a live wrapper.
 #[inline]
-pub(crate) unsafe fn handle(wrapper: *mut ffi::PyObject) -> Result<NonNull<ObjectHeader>, Raised> {
+pub(crate) unsafe fn address(wrapper: *mut ffi::PyObject) -> Result<NonNull<ObjectHeader>, Raised> {
     // SAFETY: the caller's contract.
-    match NonNull::new(unsafe { storage(wrapper) }.handle.get()) {
+    match NonNull::new(unsafe { storage(wrapper) }.address()) {
         Some(object) => Ok(object),
         // SAFETY: as above.
         None => Err(unsafe { empty(wrapper) }),
@@ -192,7 +302,7 @@ pub(crate) unsafe fn empty(wrapper: *mut ffi::PyObject) -> Raised {
     // SAFETY: the caller's contract.
     unsafe {
         let name = type_name(wrapper);
-        if storage(wrapper).state.get() & state::MOVED != 0 {
+        if storage(wrapper).is_moved() {
             raise!(
                 Exc::Value,
                 "this '{name}' was moved: _move() handed its native object over; fetch the object \
@@ -215,8 +325,7 @@ pub(crate) unsafe fn empty(wrapper: *mut ffi::PyObject) -> Raised {
 /// A live wrapper.
 pub(crate) unsafe fn finish(wrapper: *mut ffi::PyObject) {
     // SAFETY: the caller's contract.
-    let state = unsafe { &storage(wrapper).state };
-    state.set(state.get() & !state::BUILDING);
+    let _ = unsafe { storage(wrapper) }.mark(state::BUILDING, false);
 }
 
 /// Raises what a second initialisation answers.

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use alloc_header::primitive::sync::atomic::AtomicUsize;
 
+use crate::tie::lock::Lock;
 use crate::tie::word::Wrapper;
 
 /// A native object, by its body's address.
@@ -21,6 +22,13 @@ pub type Object = NonNull<c_void>;
 pub unsafe trait Host {
     /// Why a wrapper could not be made.
     type Error;
+
+    /// How words are held here.
+    type Lock: Lock;
+
+    /// How often a shared word is looked at before a dying wrapper that does not settle is taken
+    /// over: its teardown may be put off further up this very stack.
+    const PATIENCE: u32;
 
     /// The back word of an object; `None` for objects that are not tied. Quiet.
     ///
@@ -70,13 +78,28 @@ pub unsafe trait Host {
     /// taken away.
     unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>);
 
-    /// Makes a kept wrapper a live Python object again, with Python count 1, of the class it has.
-    /// Quiet on builds with a GIL.
+    /// Makes a kept wrapper a live Python object again, with Python count 1, of the class it has;
+    /// where words are shared, also what [`arm`](Self::arm) does. Quiet where they are not.
     ///
     /// # Safety
     ///
     /// The storage is kept and this caller's alone.
     unsafe fn revive(&self, wrapper: Wrapper);
+
+    /// Where words are shared: makes [`try_incref`](Self::try_incref) work on any thread from here
+    /// on, until the wrapper dies. Called before a word names it.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a Python reference to the wrapper.
+    unsafe fn arm(&self, wrapper: Wrapper);
+
+    /// Where words are shared: lets other threads go on, detached meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// The thread is attached, and holds no word.
+    unsafe fn pause(&self);
 
     /// Frees a wrapper's storage and the reference to its class. May run Python code.
     ///

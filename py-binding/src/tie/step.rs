@@ -2,7 +2,7 @@
 
 use crate::tie::word::{State, Wrapper};
 
-/// What [`wrap`](crate::tie::wrap()) does with the word it found.
+/// What [`wrap`](crate::tie::wrap()) and [`adopt`](crate::tie::adopt) do with the word they found.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wrapping {
@@ -12,17 +12,30 @@ pub enum Wrapping {
     Revive(Wrapper),
     /// Put a fresh wrapper there: there is none, or the one there is dying.
     Fresh,
-    /// Another thread is reviving this one: wait, then look again.
+    /// Another thread is at it, reviving or settling: wait, then look again.
     Wait,
 }
 
-/// An object is shown. `alive` says whether the Active wrapper's Python count could be taken.
-pub fn on_wrap(state: State, alive: bool) -> Wrapping {
-    match state {
-        State::Active(wrapper) if alive => Wrapping::Return(wrapper),
-        State::Active(_) | State::Detached => Wrapping::Fresh,
-        State::Inactive(wrapper) => Wrapping::Revive(wrapper),
-        State::Reviving(_) => Wrapping::Wait,
+/// The Python count of the wrapper that an Active word names.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Count {
+    /// A reference was taken: it is alive.
+    Taken,
+    /// It is 0: the teardown is under way further up this very stack, or put off.
+    Zero,
+    /// It is 0, and another thread is about to settle the word: worth waiting for.
+    Settling,
+}
+
+/// An object is shown, or a constructor made one that may be known already. `count` matters for
+/// Active words only.
+pub fn on_wrap(state: State, count: Count) -> Wrapping {
+    match (state, count) {
+        (State::Active(wrapper), Count::Taken) => Wrapping::Return(wrapper),
+        (State::Active(_), Count::Settling) | (State::Reviving(_), _) => Wrapping::Wait,
+        (State::Active(_), Count::Zero) | (State::Detached, _) => Wrapping::Fresh,
+        (State::Inactive(wrapper), _) => Wrapping::Revive(wrapper),
     }
 }
 
@@ -50,30 +63,6 @@ pub fn on_dealloc(state: State, dying: Wrapper, keep: bool) -> (Option<State>, S
         }
         // Taken over while it died, or never canonical.
         _ => (None, Storage::Free),
-    }
-}
-
-/// What [`adopt`](crate::tie::adopt) does with the object that a constructor made.
-#[must_use]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Adopting {
-    /// The constructor's wrapper becomes canonical.
-    Bind,
-    /// The object has this wrapper already, whose Python count was just taken.
-    Other(Wrapper),
-    /// The object has this kept one: revive it.
-    Revive(Wrapper),
-    /// Another thread is reviving the object's wrapper: wait, then look again.
-    Wait,
-}
-
-/// A constructor made an object that may be known already.
-pub fn on_adopt(state: State, alive: bool) -> Adopting {
-    match on_wrap(state, alive) {
-        Wrapping::Return(wrapper) => Adopting::Other(wrapper),
-        Wrapping::Revive(wrapper) => Adopting::Revive(wrapper),
-        Wrapping::Fresh => Adopting::Bind,
-        Wrapping::Wait => Adopting::Wait,
     }
 }
 

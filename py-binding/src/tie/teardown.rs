@@ -17,8 +17,8 @@ use crate::tie::lock::Held;
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
 use crate::tie::word::{Word, Wrapper};
 
-/// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the collector and nobody can reach it
-/// through Python.
+/// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the
+/// collector and nobody can reach it through Python.
 ///
 /// # Safety
 ///
@@ -37,7 +37,7 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     let storage = match unsafe { host.word(object) } {
         None => Storage::Free,
         Some(word) => {
-            let held = Held::hold(word);
+            let mut held = Held::<H::Lock>::hold(word);
             // Judged now: `__del__` may have been added to the class a moment ago. If ours is the
             // only reference the object dies in a moment, and there is nothing to keep it for.
             // SAFETY: storage and object are there.
@@ -46,6 +46,7 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
             if let Some(state) = next {
                 held.set(state);
             }
+            // From here on kept storage is anybody's to revive, where words are shared.
             storage
         }
     };

@@ -1,17 +1,22 @@
-//! The first door: an object is shown to Python.
+//! The first door: an object is shown to Python. And what it shares with the second, [`adopt`].
 //!
 //! | step | word held | may run Python code |
 //! |---|---|---|
-//! | 1 look: alive -> return, kept -> revive | yes | no |
+//! | 1 look: alive -> return; kept -> revive; somebody at it -> wait, look again | yes | no |
 //! | 2 make a fresh wrapper | no | yes: the collector |
 //! | 3 look again: somebody was faster -> theirs; else the fresh one | yes | no |
 //! | 4 discard what is not needed, drop the extra reference | no | yes |
+//!
+//! Where words are shared, step 1's revival takes three: the word says Reviving, the storage is
+//! rebuilt outside of the lock, the word says Active.
+//!
+//! [`adopt`]: crate::tie::adopt
 
 use alloc_header::primitive::sync::atomic::AtomicUsize;
 
 use crate::tie::host::{Host, Object};
-use crate::tie::lock::{Held, peek};
-use crate::tie::step::{Wrapping, on_wrap};
+use crate::tie::lock::{Held, Lock, peek};
+use crate::tie::step::{Count, Wrapping, on_wrap};
 use crate::tie::word::{State, Wrapper};
 
 /// The fast path: the object's live wrapper, a Python reference to it taken; no native reference is
@@ -23,6 +28,14 @@ use crate::tie::word::{State, Wrapper};
 #[inline]
 #[must_use]
 pub unsafe fn hit<H: Host>(host: &H, word: &AtomicUsize) -> Option<Wrapper> {
+    if H::Lock::SHARED {
+        let held = Held::<H::Lock>::hold(word);
+        return match held.state() {
+            // SAFETY: the word is held, so the storage it names is there.
+            State::Active(wrapper) if unsafe { host.try_incref(wrapper) } => Some(wrapper),
+            _ => None,
+        };
+    }
     let wrapper = peek(word).active()?;
     // SAFETY: with a GIL nobody frees the storage of an Active wrapper while we hold the GIL.
     unsafe { host.try_incref(wrapper) }.then_some(wrapper)
@@ -44,42 +57,85 @@ pub unsafe fn wrap<H: Host>(host: &H, object: Object) -> Result<Wrapper, H::Erro
         // SAFETY: the caller's contract goes on.
         return unsafe { wrap_untied(host, object) };
     };
-    // SAFETY: as above.
-    match unsafe { look(host, word, object, None) } {
-        Looked::Bound(wrapper) => return Ok(wrapper),
-        Looked::Alive(wrapper) => {
-            // SAFETY: the wrapper owns a reference of its own (I3): ours is extra.
-            unsafe { host.dec_object(object) };
-            return Ok(wrapper);
+    let mut made = None;
+    let make = || {
+        // SAFETY: `show` keeps the object alive; attached by the caller's contract.
+        let fresh = unsafe { host.fresh(object) }?;
+        made = Some(fresh);
+        Ok(fresh)
+    };
+    // SAFETY: the caller's contract.
+    match unsafe { show(host, word, object, None, make) } {
+        Ok(wrapper) => {
+            if let Some(spare) = made.filter(|&made| made != wrapper) {
+                // SAFETY: the fresh wrapper was never named by anybody and has no handle.
+                unsafe { host.free_storage(spare) };
+            }
+            Ok(wrapper)
         }
-        Looked::Nothing => {}
-    }
-    // SAFETY: alive by the caller's reference, attached by its contract.
-    let fresh = match unsafe { host.fresh(object) } {
-        Ok(fresh) => fresh,
         Err(error) => {
             // SAFETY: the caller's reference ends here.
             unsafe { host.dec_object(object) };
-            return Err(error);
+            Err(error)
         }
-    };
-    // The allocation may have run the collector, and that may have shown the object: look again.
-    // SAFETY: as above; the fresh wrapper is ours.
-    let wrapper = match unsafe { look(host, word, object, Some(fresh)) } {
-        Looked::Bound(wrapper) => wrapper,
-        Looked::Alive(wrapper) => {
-            // SAFETY: as above: ours is extra.
-            unsafe { host.dec_object(object) };
-            wrapper
-        }
-        // With a fresh wrapper at hand and a GIL something is always found.
-        Looked::Nothing => fresh,
-    };
-    if wrapper != fresh {
-        // SAFETY: the fresh wrapper was never named by anybody and has no handle.
-        unsafe { host.free_storage(fresh) };
     }
-    Ok(wrapper)
+}
+
+/// The wrapper that shows the object, with a Python reference for the caller: the live one, the kept
+/// one revived, else `mine` or what `make` makes. Takes the caller's strong reference, unless `make`
+/// fails.
+///
+/// # Errors
+///
+/// What `make` answers. It may run the collector, and that may show the object; it is called once,
+/// if at all.
+///
+/// # Safety
+///
+/// As [`wrap`]; `word` is the object's; `mine` and what `make` makes are the caller's alone, alive
+/// and empty.
+#[inline]
+pub(super) unsafe fn show<H: Host, E>(
+    host: &H,
+    word: &AtomicUsize,
+    object: Object,
+    mut mine: Option<Wrapper>,
+    mut make: impl FnMut() -> Result<Wrapper, E>,
+) -> Result<Wrapper, E> {
+    let mut rounds = 0;
+    loop {
+        // SAFETY: the caller's contract.
+        match unsafe { look(host, word, object, mine, rounds < H::PATIENCE) } {
+            Looked::Bound(wrapper) => return Ok(wrapper),
+            Looked::Alive(wrapper) => {
+                // SAFETY: the wrapper owns a reference of its own (I3): ours is extra.
+                unsafe { host.dec_object(object) };
+                return Ok(wrapper);
+            }
+            Looked::Reviving(kept) => {
+                // SAFETY: the word says that we revive it, and nobody else does.
+                unsafe { revive(host, word, object, kept) };
+                return Ok(kept);
+            }
+            // Without the lock: whoever is at it needs that. A revival always ends, a teardown may
+            // be waiting for us.
+            Looked::Busy(seen) => loop {
+                rounds += 1;
+                // SAFETY: attached by the caller's contract; no word is held.
+                unsafe { host.pause() };
+                let settling = matches!(seen, State::Active(_));
+                if peek(word).state() != seen || (settling && rounds >= H::PATIENCE) {
+                    break;
+                }
+            },
+            Looked::Nothing => {
+                let fresh = make()?;
+                // SAFETY: ours alone.
+                unsafe { host.arm(fresh) };
+                mine = Some(fresh);
+            }
+        }
+    }
 }
 
 /// What a look at the word came to.
@@ -88,6 +144,10 @@ enum Looked {
     Alive(Wrapper),
     /// This wrapper shows the object now; the native reference is its own.
     Bound(Wrapper),
+    /// The word says that we revive this one.
+    Reviving(Wrapper),
+    /// Another thread is at it, and the word says this until it is done.
+    Busy(State),
     /// There is none, and there was no fresh one to put there.
     Nothing,
 }
@@ -97,27 +157,37 @@ enum Looked {
 ///
 /// # Safety
 ///
-/// As [`wrap`]; `fresh` is the caller's alone and empty.
+/// As [`show`].
+#[inline]
 unsafe fn look<H: Host>(
     host: &H,
     word: &AtomicUsize,
     object: Object,
     fresh: Option<Wrapper>,
+    patient: bool,
 ) -> Looked {
-    let held = Held::hold(word);
+    let mut held = Held::<H::Lock>::hold(word);
     let state = held.state();
-    // SAFETY: the word is held, so the storage it names is there.
-    let alive = matches!(state, State::Active(w) if unsafe { host.try_incref(w) });
-    let bound = match on_wrap(state, alive) {
+    let count = match state {
+        // SAFETY: the word is held, so the storage it names is there.
+        State::Active(wrapper) => unsafe { count(host, wrapper, patient) },
+        _ => Count::Zero,
+    };
+    let bound = match on_wrap(state, count) {
         Wrapping::Return(wrapper) => return Looked::Alive(wrapper),
+        Wrapping::Wait => return Looked::Busy(state),
+        Wrapping::Revive(kept) if H::Lock::SHARED => {
+            held.set(State::Reviving(kept));
+            return Looked::Reviving(kept);
+        }
         Wrapping::Revive(kept) => {
             // SAFETY: kept storage is its object's alone, and the word is held.
             unsafe { host.revive(kept) };
             kept
         }
         // A dying wrapper that the word still names finds at its end that it is not canonical any
-        // more. With a GIL nobody is ever seen reviving.
-        Wrapping::Fresh | Wrapping::Wait => match fresh {
+        // more.
+        Wrapping::Fresh => match fresh {
             Some(fresh) => fresh,
             None => return Looked::Nothing,
         },
@@ -126,6 +196,44 @@ unsafe fn look<H: Host>(
     unsafe { host.set_handle(bound, Some(object)) };
     held.set(State::Active(bound));
     Looked::Bound(bound)
+}
+
+/// Takes a reference to an Active wrapper, or says what its count 0 means. A wrapper with state may
+/// be running Python code before it settles; one without has nothing else to do.
+///
+/// # Safety
+///
+/// The word that names the wrapper is held.
+#[inline]
+unsafe fn count<H: Host>(host: &H, wrapper: Wrapper, patient: bool) -> Count {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if host.try_incref(wrapper) {
+            Count::Taken
+        } else if H::Lock::SHARED && patient && host.is_stateless(wrapper) {
+            Count::Settling
+        } else {
+            Count::Zero
+        }
+    }
+}
+
+/// I5: from Reviving to Active; what the host does in between is not quiet.
+///
+/// # Safety
+///
+/// This thread has made the word say that it revives `kept`; it owns a strong reference, which
+/// becomes the wrapper's.
+unsafe fn revive<H: Host>(host: &H, word: &AtomicUsize, object: Object, kept: Wrapper) {
+    // SAFETY: everybody else waits for us (I5). I3: the caller's reference goes with the handle.
+    unsafe {
+        host.revive(kept);
+        host.set_handle(kept, Some(object));
+    }
+    // Held, not just written: others take the lock to look.
+    let mut held = Held::<H::Lock>::hold(word);
+    debug_assert_eq!(held.state(), State::Reviving(kept));
+    held.set(State::Active(kept));
 }
 
 /// An object that cannot be tied gets a wrapper of its own each time, equal by object.

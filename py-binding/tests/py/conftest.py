@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
 
@@ -14,6 +15,14 @@ def _counts() -> dict[str, int]:
     gc.collect()
     gc.collect()
     return tieback.stats()
+
+
+if sys.version_info < (3, 14) and not getattr(sys, "_is_gil_enabled", lambda: True)():
+    # Free-threaded 3.13 makes functions and classes immortal as soon as there is a second thread, and
+    # with them whatever a test's own functions refer to. 3.14 does not any more.
+    import _testinternalcapi
+
+    _testinternalcapi.suppress_immortalization(True)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
