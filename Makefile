@@ -1,12 +1,13 @@
 # Each target does all of its own set-up in a fresh checkout. `.venv` in the root is what they use.
-.PHONY: demo test lint loom tsan memory kernel fuzz clean
+.PHONY: demo test test-free-threaded lint loom tsan memory kernel fuzz clean
 
 demo:      ; @bash ci/demo.sh
 test:      ; @bash ci/test.sh
+test-free-threaded: ; @bash ci/free-threaded.sh
 lint:      ; @bash ci/lint.sh
 loom:      ; @bash ci/loom.sh
 tsan:      ; @bash ci/tsan.sh
 memory:    ; @bash ci/memory.sh
 kernel:    ; @bash ci/kernel.sh
 fuzz:      ; @bash ci/fuzz.sh
-clean:     ; cargo clean; rm -rf .venv
+clean:     ; cargo clean; rm -rf .venv .venv-ft

@@ -193,7 +193,8 @@ mod imp {
     impl<'a> Glance<'a> {
         #[inline]
         pub(crate) fn at(loans: &'a AtomicU32) -> Option<Self> {
-            lend(loans).then_some(Self(loans))
+            // Not `then_some`: a glance that was not lent must not be given back.
+            if lend(loans) { Some(Self(loans)) } else { None }
         }
     }
 

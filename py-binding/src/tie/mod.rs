@@ -49,6 +49,23 @@
 //! answers. Everything the tie needs of the outside is one trait ([`Host`]), so that it runs with
 //! an interpreter, in a table test, and in a model checker alike.
 //!
+//! # Without a GIL
+//!
+//! Every look holds the word, and takes a Python reference by trying: a wrapper is *armed* for that
+//! before a word names it, and again after each revival. What is not quiet happens outside of the
+//! lock:
+//!
+//! ```text
+//!  thread 1, revives                thread 2, fetches too           thread 3, drops the last one
+//!  hold, Inactive -> Reviving       hold, Reviving: let go          count 0
+//!  rebuild W, arm, handle := O        wait, detached                hold, Active -> Inactive
+//!  hold, Reviving -> Active         hold, Active, try: alive        one native decrement
+//! ```
+//!
+//! Who finds a wrapper of count 0 that the word still names waits for its thread to settle, detached
+//! and for a bounded number of rounds: it may be this very thread's, parked by the interpreter. Then the
+//! word is taken over, as it is at once with a GIL.
+//!
 //! # Invariants
 //!
 //! - **I1** When a wrapper goes out of scope its strong reference is released, always.
@@ -65,9 +82,10 @@
 //!
 //! | what | guarded by |
 //! |---|---|
-//! | back word, states of a live object | the word's lock: the GIL itself, where there is one |
+//! | back word, states of a live object | the word's [lock]: the GIL itself, or where there is none a bit of the word |
 //! | back word in `kept_storage` | nobody else can reach it: both counts are 0 |
-//! | a wrapper's handle | the word's lock of the object it points to |
+//! | a wrapper's handle | the word's lock of the object it points to; in Reviving, the thread that revives |
+//! | the object behind a handle, while Python's side uses it | a loan: whoever moves it out needs that there is none |
 //! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
 //! | the gate | one atomic: closed bit and readers |
 //! | the pending call | one atomic bit: a push asks for a call unless one is on its way |
