@@ -5,60 +5,26 @@ use rust_binding::prelude::*;
 use crate::package::{Package, packages};
 use crate::tally::{GRAPHS, Tally};
 
-/// The packages of one lock file; it owns them all.
+/// The packages of one lock file.
 ///
 /// # Invariants
 ///
 /// `packages` and `roots` hold packages only.
+#[derive(Object, Debug)]
+#[object(key = "crate_graph.Graph")]
 #[repr(C)]
-#[derive(Debug)]
 pub struct Graph {
     header: ObjectHeader,
+    /// Where the file was read.
     path: Str,
+    /// The first of the roots.
     root: ObjectArc<Package>,
+    /// All packages, in the file's order.
     packages: Array,
+    /// The local packages that nobody depends on, in the file's order.
     roots: Array,
+    #[object(skip)]
     tally: Tally,
-}
-
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's; all reflected
-// fields are frozen.
-unsafe impl Object for Graph {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("crate_graph.Graph")
-                .doc("The packages of one lock file.")
-                .field("path", "Where the file was read.", field!(Graph, path))
-                .field("root", "The first of the roots.", field!(Graph, root))
-                .field(
-                    "packages",
-                    "All packages, in the file's order.",
-                    field!(Graph, packages),
-                )
-                .field(
-                    "roots",
-                    "The local packages that nobody depends on, in the file's order.",
-                    field!(Graph, roots),
-                )
-                .typed_method(
-                    "label",
-                    "How many packages, from where.",
-                    |this: ObjectArc<Self>| this.label(),
-                )
-                .typed_method(
-                    "edges",
-                    "How many dependencies, all told.",
-                    |this: ObjectArc<Self>| this.edges(),
-                )
-                .typed_method(
-                    "find",
-                    "The first package of that name, or None.",
-                    |this: ObjectArc<Self>, name: Str| this.find(&name),
-                )
-                .register()
-        })
-    }
 }
 
 impl Graph {
@@ -101,7 +67,10 @@ impl Graph {
     pub fn roots(&self) -> impl ExactSizeIterator<Item = ObjectArc<Package>> {
         packages(&self.roots)
     }
+}
 
+#[methods]
+impl Graph {
     /// How many packages, from where.
     #[must_use]
     pub fn label(&self) -> String {

@@ -30,13 +30,10 @@ mod lock;
 
 mod order;
 
-#[allow(unsafe_code)]
 mod package;
 
-#[allow(unsafe_code)]
 mod graph;
 
-#[allow(unsafe_code)]
 mod stats;
 
 mod load;

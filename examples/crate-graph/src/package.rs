@@ -7,21 +7,29 @@ use rust_binding::prelude::*;
 use crate::lock::Entry;
 use crate::tally::{PACKAGES, Tally};
 
-/// One package of a lock file.
+/// One package of a lock file, shared by all that depend on it.
 ///
 /// # Invariants
 ///
 /// `dependencies` holds packages only. `links` is set before the package leaves `load`.
+#[derive(Object, Debug)]
+#[object(key = "crate_graph.Package")]
 #[repr(C)]
-#[derive(Debug)]
 pub struct Package {
     header: ObjectHeader,
+    /// What it is called.
     name: Str,
+    /// Which version of it.
     version: Str,
+    /// Where it comes from; None for a local one.
     source: Any,
+    /// Of what was downloaded, or None.
     checksum: Any,
+    /// The packages it owns.
     dependencies: Array,
+    #[object(skip)]
     links: OnceLock<Links>,
+    #[object(skip)]
     tally: Tally,
 }
 
@@ -34,47 +42,25 @@ pub(crate) struct Links {
     pub(crate) cyclic: Vec<WeakObjectArc<Package>>,
 }
 
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's; all reflected
-// fields are frozen.
-unsafe impl Object for Package {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("crate_graph.Package")
-                .doc("One package of a lock file, shared by all that depend on it.")
-                .field("name", "What it is called.", field!(Package, name))
-                .field("version", "Which version of it.", field!(Package, version))
-                .field(
-                    "source",
-                    "Where it comes from; None for a local one.",
-                    field!(Package, source),
-                )
-                .field(
-                    "checksum",
-                    "Of what was downloaded, or None.",
-                    field!(Package, checksum),
-                )
-                .field(
-                    "dependencies",
-                    "The packages it owns.",
-                    field!(Package, dependencies),
-                )
-                .typed_method("label", "Name and version.", |this: ObjectArc<Self>| {
-                    this.label()
-                })
-                .typed_method(
-                    "dependents",
-                    "The packages that depend on it and are alive.",
-                    |this: ObjectArc<Self>| this.dependents(),
-                )
-                .typed_method(
-                    "cyclic_dependencies",
-                    "The packages it depends on without owning them, because the edge closes a \
-                     cycle; those that are alive.",
-                    |this: ObjectArc<Self>| this.cyclic_dependencies(),
-                )
-                .register()
-        })
+#[methods]
+impl Package {
+    /// Name and version: `serde 1.0.0`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// The packages that depend on it and are alive, in the file's order.
+    #[must_use]
+    pub fn dependents(&self) -> Vec<ObjectArc<Self>> {
+        self.alive(|links| &links.dependents)
+    }
+
+    /// The packages it depends on without owning them, because the edge closes a cycle; those that
+    /// are alive.
+    #[must_use]
+    pub fn cyclic_dependencies(&self) -> Vec<ObjectArc<Self>> {
+        self.alive(|links| &links.cyclic)
     }
 }
 
@@ -118,28 +104,9 @@ impl Package {
         &self.version
     }
 
-    /// Name and version: `serde 1.0.0`.
-    #[must_use]
-    pub fn label(&self) -> String {
-        format!("{} {}", self.name, self.version)
-    }
-
     /// The packages it depends on and owns, in the file's order.
     pub fn dependencies(&self) -> impl ExactSizeIterator<Item = ObjectArc<Self>> {
         packages(&self.dependencies)
-    }
-
-    /// The packages that depend on it and are alive, in the file's order.
-    #[must_use]
-    pub fn dependents(&self) -> Vec<ObjectArc<Self>> {
-        self.alive(|links| &links.dependents)
-    }
-
-    /// The packages it depends on without owning them, because the edge closes a cycle; those that
-    /// are alive.
-    #[must_use]
-    pub fn cyclic_dependencies(&self) -> Vec<ObjectArc<Self>> {
-        self.alive(|links| &links.cyclic)
     }
 
     fn alive(&self, which: impl Fn(&Links) -> &Vec<WeakObjectArc<Self>>) -> Vec<ObjectArc<Self>> {

@@ -4,9 +4,10 @@ use rust_binding::prelude::*;
 
 use crate::tally::{GRAPHS, PACKAGES};
 
-/// How many objects of this library are alive: a snapshot.
+/// How many objects of crate_graph are alive: a snapshot.
+#[derive(Object, Debug)]
+#[object(key = "crate_graph.Stats")]
 #[repr(C)]
-#[derive(Debug)]
 pub struct Stats {
     header: ObjectHeader,
     /// Packages alive.
@@ -15,25 +16,6 @@ pub struct Stats {
     pub graphs: i64,
     /// Packages ever made.
     pub packages_made: i64,
-}
-
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for Stats {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("crate_graph.Stats")
-                .doc("How many objects of crate_graph are alive: a snapshot.")
-                .field("packages", "Packages alive.", field!(Stats, packages))
-                .field("graphs", "Graphs alive.", field!(Stats, graphs))
-                .field(
-                    "packages_made",
-                    "Packages ever made.",
-                    field!(Stats, packages_made),
-                )
-                .register()
-        })
-    }
 }
 
 /// How many objects are alive now.

@@ -1,6 +1,6 @@
-//! `Fields` and `FrozenFields`: one field of every kind.
+//! `Fields` and `FrozenFields`: one field of every kind; `Defaults`: what a constructor puts there.
 
-use rust_binding::{FunctionObj, prelude::*};
+use rust_binding::prelude::*;
 
 use crate::points::Point;
 use crate::tally::Tally;
@@ -17,70 +17,59 @@ fn frozen<T>(value: T) -> T {
 macro_rules! every_kind {
     ($name:ident, $key:literal, $doc:literal, $wrap:ident, $new:path) => {
         #[doc = $doc]
+        #[derive(Object)]
+        #[object(key = $key)]
         #[repr(C)]
         struct $name {
             header: ObjectHeader,
+            /// 1 byte, signed.
             i8: $wrap<i8>,
+            /// 2 bytes, signed.
             i16: $wrap<i16>,
+            /// 4 bytes, signed.
             i32: $wrap<i32>,
+            /// 8 bytes, signed.
             i64: $wrap<i64>,
+            /// 1 byte, unsigned.
             u8: $wrap<u8>,
+            /// 2 bytes, unsigned.
             u16: $wrap<u16>,
+            /// 4 bytes, unsigned.
             u32: $wrap<u32>,
+            /// 8 bytes, unsigned.
             u64: $wrap<u64>,
+            /// Single precision.
             f32: $wrap<f32>,
+            /// Double precision.
             f64: $wrap<f64>,
+            /// True or False.
             flag: $wrap<bool>,
+            /// A string.
             text: $wrap<Str>,
+            /// Bytes.
             blob: $wrap<Bytes>,
+            /// Anything.
             any: $wrap<Any>,
+            /// Any object, or None.
             object: $wrap<Option<ObjectRef>>,
+            /// A Point, or None.
             point: $wrap<Option<ObjectArc<Point>>>,
+            /// A Point, never None.
             required: $wrap<ObjectArc<Point>>,
+            /// An array.
             array: $wrap<Array>,
-            function: $wrap<Option<ObjectArc<FunctionObj>>>,
+            /// A function, or None.
+            function: $wrap<Option<Function>>,
+            /// A Point that others keep, or None.
             weak: $wrap<WeakObjectArc<Point>>,
+            #[object(skip)]
             tally: Tally,
         }
 
-        // SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-        unsafe impl Object for $name {
-            fn type_index() -> Result<i32, RegisterError> {
-                static SLOT: TypeSlot = TypeSlot::new();
-                SLOT.get_or_register(|| {
-                    TypeBuilder::<Self>::new($key)
-                        .doc($doc)
-                        .field("i8", "1 byte, signed.", field!($name, i8))
-                        .field("i16", "2 bytes, signed.", field!($name, i16))
-                        .field("i32", "4 bytes, signed.", field!($name, i32))
-                        .field("i64", "8 bytes, signed.", field!($name, i64))
-                        .field("u8", "1 byte, unsigned.", field!($name, u8))
-                        .field("u16", "2 bytes, unsigned.", field!($name, u16))
-                        .field("u32", "4 bytes, unsigned.", field!($name, u32))
-                        .field("u64", "8 bytes, unsigned.", field!($name, u64))
-                        .field("f32", "Single precision.", field!($name, f32))
-                        .field("f64", "Double precision.", field!($name, f64))
-                        .field("flag", "True or False.", field!($name, flag))
-                        .field("text", "A string.", field!($name, text))
-                        .field("blob", "Bytes.", field!($name, blob))
-                        .field("any", "Anything.", field!($name, any))
-                        .field("object", "Any object, or None.", field!($name, object))
-                        .field("point", "A Point, or None.", field!($name, point))
-                        .field("required", "A Point, never None.", field!($name, required))
-                        .field("array", "An array.", field!($name, array))
-                        .field("function", "A function, or None.", field!($name, function))
-                        .field(
-                            "weak",
-                            "A Point that others keep, or None.",
-                            field!($name, weak),
-                        )
-                        .typed_constructor("The values of four of the fields.", Self::make)
-                        .register()
-                })
-            }
-        }
-
+        #[methods]
         impl $name {
+            /// The values of four of the fields.
+            #[object(constructor)]
             fn make(
                 int: i64,
                 text: Str,
@@ -190,10 +179,64 @@ fn race(this: &ObjectArc<Fields>, rounds: u32) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// A default for every kind that has one to write; a field of its own type.
+#[derive(Object)]
+#[object(key = "test_library.Defaults", constructor)]
+#[repr(C)]
+struct Defaults {
+    header: ObjectHeader,
+    #[object(default = -8)]
+    i8: MutField<i8>,
+    #[object(default = -16)]
+    i16: MutField<i16>,
+    #[object(default = -32)]
+    i32: MutField<i32>,
+    #[object(default = -64)]
+    i64: MutField<i64>,
+    #[object(default = 8)]
+    u8: MutField<u8>,
+    #[object(default = 16)]
+    u16: MutField<u16>,
+    #[object(default = 32)]
+    u32: MutField<u32>,
+    #[object(default = 64)]
+    u64: MutField<u64>,
+    #[object(default = 0.5)]
+    f32: MutField<f32>,
+    #[object(default = 0.25)]
+    f64: MutField<f64>,
+    #[object(default = true)]
+    flag: MutField<bool>,
+    #[object(default = "a text in an object")]
+    text: MutField<Str>,
+    #[object(default = Bytes::from(&b"blob"[..]))]
+    blob: MutField<Bytes>,
+    #[object(default)]
+    any: MutField<Any>,
+    #[object(default)]
+    object: MutField<Option<ObjectRef>>,
+    #[object(default = Point::make(1, 2))]
+    required: MutField<ObjectArc<Point>>,
+    #[object(default)]
+    own: MutField<Option<ObjectArc<Defaults>>>,
+    #[object(default)]
+    weak: MutField<WeakObjectArc<Defaults>>,
+    #[object(default = [1, 2, 3].into_iter().collect())]
+    array: MutField<Array>,
+    #[object(default)]
+    function: MutField<Option<Function>>,
+    /// Called otherwise in Rust.
+    #[object(rename = "renamed", default = 7)]
+    named: i64,
+    #[object(skip, default = Tally::new())]
+    _tally: Tally,
+}
+
 pub(crate) fn export(exports: &mut Exports) {
     exports
         .object_type::<Fields>()
         .object_type::<FrozenFields>()
+        .object_type::<Defaults>()
         .function("test_library.fields", Fields::make)
         .function(
             "test_library.race_fields",

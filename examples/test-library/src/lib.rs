@@ -4,7 +4,8 @@
 //! objects of this library's types that are alive: a test asserts that it is back where it was.
 //!
 //! - `points`: `Point`, its heir `Point3`: fields, methods, static methods, constructors.
-//! - `fields`: `Fields` and `FrozenFields`: one field of every kind, mutable and frozen.
+//! - `fields`: `Fields` and `FrozenFields`: one field of every kind, mutable and frozen; `Defaults`: made
+//!   without arguments.
 //! - `nodes`: `Node`: chains, weak parents, a payload of any type.
 //! - `arrays`: `Numbers`, `Wide`: items in the object's own block; `Aligned`: an over-aligned body.
 //! - `odd`: `Loud` (its destructor panics), `OnDrop` (its destructor calls back), `Foreign` (no
@@ -17,16 +18,12 @@ mod tally;
 
 mod threads;
 
-#[allow(unsafe_code)]
 mod points;
 
-#[allow(unsafe_code)]
 mod fields;
 
-#[allow(unsafe_code)]
 mod nodes;
 
-#[allow(unsafe_code)]
 mod arrays;
 
 #[allow(unsafe_code)]

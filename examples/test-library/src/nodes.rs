@@ -7,52 +7,27 @@ use crate::tally::Tally;
 use crate::threads::start;
 
 /// A link of a chain.
+#[derive(Object)]
+#[object(key = "test_library.Node")]
 #[repr(C)]
 pub(crate) struct Node {
     header: ObjectHeader,
+    /// What it is called.
     name: Str,
+    #[object(skip)]
     next: MutField<Option<ObjectArc<Node>>>,
+    #[object(skip)]
     parent: MutField<WeakObjectArc<Node>>,
+    /// Anything.
     payload: MutField<Any>,
+    #[object(skip)]
     tally: Tally,
 }
 
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's; the fields
-// that change are MutFields.
-unsafe impl Object for Node {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        // `next` and `parent` are methods, not fields: describing a field of type Node asks for this
-        // very number while it is being made.
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.Node")
-                .doc("A link of a chain.")
-                .field("name", "What it is called.", field!(Node, name))
-                .field("payload", "Anything.", field!(Node, payload))
-                .typed_constructor("A node without neighbours.", Self::make)
-                .typed_method("next", "The next one, or None.", Self::next)
-                .typed_method(
-                    "parent",
-                    "The one before, while it lives, or None.",
-                    Self::parent,
-                )
-                .typed_method(
-                    "link",
-                    "Puts a node behind this one; returns that.",
-                    Self::link,
-                )
-                .typed_method(
-                    "unlink",
-                    "Takes the next one off and returns it.",
-                    Self::unlink,
-                )
-                .typed_method("length", "Nodes from here to the end.", Self::length)
-                .register()
-        })
-    }
-}
-
+#[methods]
 impl Node {
+    /// A node without neighbours.
+    #[object(constructor)]
     pub(crate) fn make(name: Str) -> ObjectArc<Self> {
         ObjectArc::new(Self {
             header: ObjectHeader::new(),
@@ -64,45 +39,50 @@ impl Node {
         })
     }
 
-    fn next(this: ObjectArc<Self>) -> Result<Option<ObjectArc<Self>>, Error> {
-        this.next.get(&this)
+    /// The next one, or None.
+    fn next(this: &ObjectArc<Self>) -> Option<ObjectArc<Self>> {
+        this.next.load(this)
     }
 
-    fn parent(this: ObjectArc<Self>) -> Result<Option<ObjectArc<Self>>, Error> {
-        this.parent.get(&this)
+    /// The one before, while it lives, or None.
+    fn parent(this: &ObjectArc<Self>) -> Option<ObjectArc<Self>> {
+        this.parent.load(this).upgrade()
     }
 
-    fn link(this: ObjectArc<Self>, next: ObjectArc<Self>) -> Result<ObjectArc<Self>, Error> {
-        next.parent.set(&next, this.clone())?;
-        this.next.set(&this, next.clone())?;
-        Ok(next)
+    /// Puts a node behind this one; returns that.
+    fn link(this: &ObjectArc<Self>, next: ObjectArc<Self>) -> ObjectArc<Self> {
+        next.parent.store(&next, ObjectArc::downgrade(this));
+        this.next.store(this, Some(next.clone()));
+        next
     }
 
-    fn unlink(this: ObjectArc<Self>) -> Result<Option<ObjectArc<Self>>, Error> {
-        let next = Self::next(this.clone())?;
-        this.next.set(&this, Any::NONE)?;
+    /// Takes the next one off and returns it.
+    fn unlink(this: &ObjectArc<Self>) -> Option<ObjectArc<Self>> {
+        let next = this.next.swap(this, None);
         if let Some(next) = &next {
-            next.parent.set(next, Any::NONE)?;
+            next.parent.store(next, WeakObjectArc::null());
         }
-        Ok(next)
+        next
     }
 
-    fn length(this: ObjectArc<Self>) -> Result<i64, Error> {
+    /// Nodes from here to the end.
+    fn length(this: ObjectArc<Self>) -> i64 {
         let (mut at, mut length) = (this, 1);
-        while let Some(next) = Self::next(at)? {
+        while let Some(next) = Self::next(&at) {
             (at, length) = (next, length + 1);
         }
-        Ok(length)
+        length
     }
 
-    fn chain(length: u32) -> Result<ObjectArc<Self>, Error> {
+    #[object(skip)]
+    fn chain(length: u32) -> ObjectArc<Self> {
         let mut first = Self::make(Str::from("last"));
         for _ in 1..length {
             let node = Self::make(Str::from("link"));
-            Self::link(node.clone(), first)?;
+            Self::link(&node, first);
             first = node;
         }
-        Ok(first)
+        first
     }
 }
 

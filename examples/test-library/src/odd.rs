@@ -13,33 +13,15 @@ use rust_binding::report_unraisable;
 use crate::tally::Tally;
 
 /// Its destructor panics.
+#[derive(Object, Debug)]
+#[object(key = "test_library.Loud", constructor)]
 #[repr(C)]
-#[derive(Debug)]
 struct Loud {
     header: ObjectHeader,
+    /// With this text.
     message: Str,
+    #[object(skip, default = Tally::new())]
     tally: Tally,
-}
-
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for Loud {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.Loud")
-                .doc("Its destructor panics.")
-                .field("message", "With this text.", field!(Loud, message))
-                .typed_constructor("Will panic with that text.", |message: Str| {
-                    let (header, tally) = (ObjectHeader::new(), Tally::new());
-                    ObjectArc::new(Self {
-                        header,
-                        message,
-                        tally,
-                    })
-                })
-                .register()
-        })
-    }
 }
 
 impl Drop for Loud {
@@ -48,37 +30,18 @@ impl Drop for Loud {
     }
 }
 
-/// Its destructor calls a function with a value.
+/// Its destructor calls callback(argument).
+#[derive(Object, Debug)]
+#[object(key = "test_library.OnDrop", constructor)]
 #[repr(C)]
-#[derive(Debug)]
 struct OnDrop {
     header: ObjectHeader,
+    /// What it calls.
     callback: Function,
+    /// With what.
     argument: Any,
+    #[object(skip, default = Tally::new())]
     tally: Tally,
-}
-
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for OnDrop {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.OnDrop")
-                .doc("Its destructor calls callback(argument).")
-                .field("callback", "What it calls.", field!(OnDrop, callback))
-                .field("argument", "With what.", field!(OnDrop, argument))
-                .typed_constructor("Will call back.", |callback: Function, argument: Any| {
-                    let (header, tally) = (ObjectHeader::new(), Tally::new());
-                    ObjectArc::new(Self {
-                        header,
-                        callback,
-                        argument,
-                        tally,
-                    })
-                })
-                .register()
-        })
-    }
 }
 
 impl Drop for OnDrop {
@@ -90,31 +53,25 @@ impl Drop for OnDrop {
 }
 
 /// An object that was not allocated by the runtime: no allocation header, its own deleter.
+#[derive(Object, Debug)]
+#[object(key = "test_library.Foreign")]
 #[repr(C)]
-#[derive(Debug)]
 struct Foreign {
     header: ObjectHeader,
+    /// A number.
     value: i64,
+    #[object(skip)]
     tally: Tally,
 }
 
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for Foreign {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.Foreign")
-                .doc("An object without an allocation header.")
-                .field("value", "A number.", field!(Foreign, value))
-                .typed_method("twice", "Two times the number.", |this: ObjectArc<Self>| {
-                    this.value * 2
-                })
-                .register()
-        })
-    }
-}
-
+#[methods]
 impl Foreign {
+    /// Two times the number.
+    fn twice(&self) -> i64 {
+        self.value * 2
+    }
+
+    #[object(skip)]
     fn make(value: i64) -> Result<ObjectArc<Self>, Error> {
         let number = Self::type_index()?;
         // SAFETY: of that type; `delete_foreign` drops and frees what is boxed below.
@@ -129,6 +86,7 @@ impl Foreign {
     }
 
     /// Always the same one, which never dies.
+    #[object(skip)]
     fn immortal() -> Result<ObjectArc<Self>, Error> {
         static ONE: OnceLock<ObjectArc<Foreign>> = OnceLock::new();
         match ONE.get() {

@@ -1,43 +1,26 @@
 //! `Point` and `Point3`: frozen fields, methods, statics, an heir.
 
-use rust_binding::Extends;
 use rust_binding::prelude::*;
 
 use crate::tally::Tally;
 
 /// Two numbers.
+#[derive(Object, Debug)]
+#[object(key = "test_library.Point")]
 #[repr(C)]
-#[derive(Debug)]
 pub(crate) struct Point {
     header: ObjectHeader,
+    /// To the right.
     pub(crate) x: i64,
+    /// Up.
     pub(crate) y: i64,
+    #[object(skip)]
     tally: Tally,
 }
 
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for Point {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.Point")
-                .doc("Two numbers.")
-                .field("x", "To the right.", field!(Point, x))
-                .field("y", "Up.", field!(Point, y))
-                .typed_constructor("The point at x, y.", Self::make)
-                .typed_static("origin", "The point at 0, 0.", || Self::make(0, 0))
-                .typed_method("norm1", "Distance from the origin, by streets.", |this| {
-                    let this: ObjectArc<Self> = this;
-                    this.x.abs().saturating_add(this.y.abs())
-                })
-                .typed_method("add", "The sum of two points.", Self::add)
-                .typed_method("me", "The very same point.", |this: ObjectArc<Self>| this)
-                .register()
-        })
-    }
-}
-
+#[methods]
 impl Point {
+    #[object(skip)]
     fn value(x: i64, y: i64) -> Self {
         Self {
             header: ObjectHeader::new(),
@@ -47,10 +30,28 @@ impl Point {
         }
     }
 
+    /// The point at x, y.
+    #[object(constructor)]
     pub(crate) fn make(x: i64, y: i64) -> ObjectArc<Self> {
         ObjectArc::new(Self::value(x, y))
     }
 
+    /// The point at 0, 0.
+    fn origin() -> ObjectArc<Self> {
+        Self::make(0, 0)
+    }
+
+    /// Distance from the origin, by streets.
+    fn norm1(&self) -> i64 {
+        self.x.abs().saturating_add(self.y.abs())
+    }
+
+    /// The very same point.
+    fn me(this: ObjectArc<Self>) -> ObjectArc<Self> {
+        this
+    }
+
+    /// The sum of two points.
     fn add(this: ObjectArc<Self>, other: ObjectArc<Self>) -> Result<ObjectArc<Self>, Error> {
         match (this.x.checked_add(other.x), this.y.checked_add(other.y)) {
             (Some(x), Some(y)) => Ok(Self::make(x, y)),
@@ -60,30 +61,24 @@ impl Point {
 }
 
 /// A point with a third number.
+#[derive(Object, Debug)]
+#[object(key = "test_library.Point3", parent = Point)]
 #[repr(C)]
-#[derive(Debug)]
 struct Point3 {
     point: Point,
+    /// To you.
     z: i64,
 }
 
-// SAFETY: repr(C), begins with a Point, which begins with a header; the type is this one's.
-unsafe impl Object for Point3 {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| {
-            TypeBuilder::<Self>::new("test_library.Point3")
-                .doc("A point with a third number.")
-                .parent::<Point>()
-                .field("z", "To you.", field!(Point3, z))
-                .typed_constructor("The point at x, y, z.", Self::make)
-                .typed_method("depth", "The third number.", |this: ObjectArc<Self>| this.z)
-                .register()
-        })
-    }
-}
-
+#[methods]
 impl Point3 {
+    /// The third number.
+    fn depth(&self) -> i64 {
+        self.z
+    }
+
+    /// The point at x, y, z.
+    #[object(constructor)]
     fn make(x: i64, y: i64, z: i64) -> ObjectArc<Self> {
         ObjectArc::new(Self {
             point: Point::value(x, y),
@@ -91,9 +86,6 @@ impl Point3 {
         })
     }
 }
-
-// SAFETY: repr(C), a Point first, registered with Point as its parent.
-unsafe impl Extends<Point> for Point3 {}
 
 pub(crate) fn export(exports: &mut Exports) {
     exports.object_type::<Point>().object_type::<Point3>();

@@ -8,30 +8,40 @@ pub(crate) fn is_object(attr: &Attribute) -> bool {
     attr.path().is_ident("object")
 }
 
-/// The doc comment as one text, each line without the space in front of it.
+/// The doc comment as one text, each line without the space in front of it, up to the first heading:
+/// `# Invariants`, `# Panics` and the like are for those who write Rust.
 pub(crate) fn docs(attrs: &[Attribute]) -> String {
     let mut lines = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("doc")) {
         let Meta::NameValue(pair) = &attr.meta else {
             continue;
         };
-        let Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) = &pair.value
-        else {
+        let Some(text) = text(&pair.value) else {
             continue;
         };
-        let text = text.value();
-        lines.extend(
-            text.lines()
-                .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()),
-        );
-        if text.is_empty() {
-            lines.push(String::new());
-        }
+        let line = |line: &str| line.strip_prefix(' ').unwrap_or(line).to_owned();
+        // An empty line has no lines.
+        lines.extend(text.split('\n').map(line));
     }
-    lines.join("\n").trim().to_owned()
+    let above = lines.iter().take_while(|line| !line.starts_with("# "));
+    above
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim()
+        .to_owned()
+}
+
+/// A literal text, also one that a macro passed on.
+fn text(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        Expr::Group(group) => text(&group.expr),
+        _ => None,
+    }
 }
 
 /// Calls `each` with every option of every `#[object(..)]`; it answers whether it knows the option.

@@ -51,7 +51,7 @@ use proc_macro::TokenStream;
 ///
 /// The struct is `#[repr(C)]`, not generic, has named fields, and begins with an `ObjectHeader` or, with
 /// `parent = P`, with a `P`. All other fields are seen by frontends under their names, unless `skip`
-/// says otherwise. Which kind of field it is follows from its type; a plain type is frozen, a `MutField` can be
+/// says otherwise. Their documentation goes with them, up to its first `# Heading`. Which kind of field it is follows from its type; a plain type is frozen, a `MutField` can be
 /// set by frontends too.
 ///
 /// # On the struct: `#[object(..)]`
@@ -122,7 +122,9 @@ pub fn methods(attr: TokenStream, input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Without `name` it is the crate's name, a dot, and the function's. `releases_interpreter` says that it
-/// takes long and touches nothing of its caller's language. The function itself stays as it is.
+/// takes long and touches nothing of its caller's language. The function itself stays as it is; beside it
+/// stands an empty type of its name. Where a module has that name already, export the function by
+/// `exports.function("library.name", path)`, which needs no attribute.
 #[proc_macro_attribute]
 pub fn function(attr: TokenStream, input: TokenStream) -> TokenStream {
     expanded(syn::parse(input).and_then(|item| function::expand(attr.into(), item)))

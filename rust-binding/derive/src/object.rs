@@ -1,6 +1,6 @@
 //! What `#[derive(Object)]` expands to.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Expr, ExprLit, Lit, Result};
@@ -39,8 +39,8 @@ fn object(model: &Model) -> TokenStream {
         .map(|parent| quote!(let builder = builder.parent::<#parent>();));
     let fields = seen(model).map(|(member, name)| {
         let Member { ident, ty, doc, .. } = member;
-        // At the type, so that one that is no field is shown there.
-        quote_spanned!(ty.span()=> let builder = builder.field(
+        // At the type, so that one that is no field is shown there; with the names of this place.
+        quote_spanned!(ty.span().resolved_at(Span::call_site())=> let builder = builder.field(
             #name, #doc, ::rust_binding::support::field!(Self, #ident));)
     });
     let constructor = model.constructor.then(

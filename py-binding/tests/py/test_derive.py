@@ -1,0 +1,136 @@
+"""A type that Rust's derive made: every kind of field x default, get, set, None and wrong type."""
+
+from __future__ import annotations
+
+import gc
+import struct
+from typing import Any, Callable
+
+import pytest
+
+import libraries
+import tieback
+from tie_support import class_of
+
+lib = libraries.load("test_library")
+Defaults = class_of("test_library.Defaults")
+
+
+def echo(x: Any = None) -> Any:
+    return x
+
+
+FUNCTION = tieback.convert(echo)
+
+# kind, default, what is set, takes None, what does not fit, and how that is refused
+TABLE: list[tuple[str, Any, Callable[[], Any], bool, Any, type[Exception]]] = [
+    ("i8", -8, lambda: 127, False, 128, OverflowError),
+    ("i16", -16, lambda: -32768, False, -32769, OverflowError),
+    ("i32", -32, lambda: 5, False, 2**31, OverflowError),
+    ("i64", -64, lambda: -(2**63), False, "1", TypeError),
+    ("u8", 8, lambda: 255, False, -1, OverflowError),
+    ("u16", 16, lambda: 65535, False, 65536, OverflowError),
+    ("u32", 32, lambda: 2**32 - 1, False, 1.5, TypeError),
+    ("u64", 64, lambda: 2**63 - 1, False, -1, OverflowError),
+    ("f32", 0.5, lambda: 1.5, False, "1", TypeError),
+    ("f64", 0.25, lambda: 1e300, False, b"1", TypeError),
+    ("flag", True, lambda: False, False, "yes", TypeError),
+    ("text", "a text in an object", lambda: "new", False, b"new", TypeError),
+    ("blob", b"blob", lambda: b"x" * 100, False, "x", TypeError),
+    ("any", None, lambda: (1, "two"), True, None, TypeError),
+    ("object", None, lambda: lib.point(1, 2), True, 5, TypeError),
+    ("required", None, lambda: lib.point(3, 4), False, lib.chain, TypeError),
+    ("own", None, Defaults, True, "other", TypeError),
+    ("weak", None, Defaults, True, 3, TypeError),
+    ("array", [1, 2, 3], lambda: tieback.convert([4]), False, "abc", TypeError),
+    ("function", None, lambda: FUNCTION, True, 3, TypeError),
+]
+KINDS = [row[0] for row in TABLE]
+
+
+def same(got: Any, wanted: Any) -> bool:
+    return list(got) == wanted if isinstance(wanted, list) else got == wanted
+
+
+@pytest.mark.parametrize("row", TABLE, ids=KINDS)
+def test_default_get_set_none_and_wrong_type(row: Any) -> None:
+    kind, default, make, takes_none, wrong, refusal = row
+    made = Defaults()
+    got = getattr(made, kind)
+    if kind == "required":
+        assert (got.x, got.y) == (1, 2)
+    else:
+        assert same(got, default) and type(got) is type(default) or isinstance(default, list)
+
+    value = make()
+    setattr(made, kind, value)
+    kept = getattr(made, kind)
+    assert kept is value if isinstance(value, tieback.Object) else kept == value
+
+    if refusal is not None and not (takes_none and wrong is None):
+        with pytest.raises(refusal) as raised:
+            setattr(made, kind, wrong)
+        assert f"'{kind}'" in str(raised.value) and "expected" in str(raised.value)
+        assert getattr(made, kind) == kept
+
+    if takes_none:
+        setattr(made, kind, None)
+        assert getattr(made, kind) is None
+    else:
+        with pytest.raises(TypeError, match=f"'{kind}'.*None"):
+            setattr(made, kind, None)
+        assert getattr(made, kind) == kept
+
+
+@pytest.mark.parametrize("row", TABLE, ids=KINDS)
+def test_the_constructor_takes_the_fields_in_order(row: Any) -> None:
+    kind, _, make, _, wrong, refusal = row
+    at = KINDS.index(kind)
+    plain = Defaults()
+    before = [getattr(plain, name) for name in KINDS[:at]]
+    value = make()
+    made = Defaults(*before, value)
+    kept = getattr(made, kind)
+    assert kept is value if isinstance(value, tieback.Object) else kept == value
+    if wrong is not None:
+        with pytest.raises(refusal, match=rf"test_library.Defaults\(\) argument {at + 1} \('{kind}'\)"):
+            Defaults(*before, wrong)
+
+
+def test_names_documentation_and_frozen_fields() -> None:
+    made = Defaults()
+    assert made.renamed == 7 and not hasattr(made, "named") and not hasattr(made, "_tally")
+    assert type(made).renamed.__doc__ == "Called otherwise in Rust."
+    with pytest.raises(AttributeError, match="cannot assign to field 'renamed'"):
+        made.renamed = 8
+    with pytest.raises(TypeError, match=r"takes 0 to 21 arguments, got 22"):
+        Defaults(*range(22))
+    f32 = struct.unpack("f", struct.pack("f", 0.1))[0]
+    made.f32 = 0.1
+    assert made.f32 == f32
+
+
+def test_a_field_of_its_own_type_and_a_weak_one() -> None:
+    parent, child = Defaults(), Defaults()
+    parent.own, child.weak = child, parent
+    first = id(child)
+    del child
+    gc.collect()
+    others = [Defaults() for _ in range(50)]
+    assert id(parent.own) == first and parent.own.weak is parent
+    child = parent.own
+    with pytest.raises(TypeError, match="expected test_library.Defaults"):
+        child.weak = lib.point(1, 2)
+    del parent, others
+    gc.collect()
+    assert child.weak is None
+
+
+def test_live_counts() -> None:
+    before = lib.live()
+    made = Defaults()
+    assert lib.live() == before + 2  # and the point it holds
+    with pytest.raises(TypeError):
+        Defaults("no int")
+    del made
+    assert lib.live() == before
