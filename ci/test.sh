@@ -19,6 +19,6 @@ cargo test --quiet --locked --manifest-path fuzz/Cargo.toml
 say "nothing hidden: no std, no alloc"
 bash ci/no_std.sh
 say "libraries that the Python tests load"
-cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host
+cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host -p backings
 say "Python tests on $($python --version)"
 TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest py-binding/tests/py "$@"

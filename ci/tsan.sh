@@ -27,4 +27,5 @@ run() {
 }
 run -p alloc-header --test registry_stress
 run -p object-core --test threads_stress --test slots_stress --test types --test bit63
+run -p rust-binding --test derive_stress
 run -p py-binding --no-default-features --test deferred_gate

@@ -166,7 +166,7 @@ mod surface {
     };
     pub use crate::register_error::RegisterError;
     pub use crate::runtime::{
-        AdoptError, RuntimeState, adopt, check_table, runtime, runtime_state,
+        AdoptError, RuntimeState, adopt, check_table, registry, runtime, runtime_state,
     };
     pub use crate::str::{Bytes, BytesObj, SMALL_MAX, Str, StrObj};
     pub use crate::types::{TypeName, TypeSlot, is_instance, type_index_of, type_info};

@@ -151,9 +151,11 @@ pub unsafe fn adopt(table: *const RuntimeTable) -> Result<(), AdoptError> {
     if core::ptr::eq(anchor::settle(table), table) { Ok(()) } else { Err(AdoptError::Settled) }
 }
 
-/// The registry in force: where blocks come from.
+/// The registry in force: where blocks come from. In it the backing is set, for every library of the
+/// process.
 #[inline]
-pub(crate) fn registry() -> &'static alloc_header::Registry {
+#[must_use]
+pub fn registry() -> &'static alloc_header::Registry {
     // SAFETY: a table's registry lives as long as the table.
     unsafe { &*runtime().registry }
 }

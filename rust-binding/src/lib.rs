@@ -89,10 +89,16 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! # An allocator of one's own
+//!
+//! [`set_backing`] takes any `allocator_api2::alloc::Allocator`, at any time: each object goes back where it
+//! came from.
+//!
 //! # Rooms, lowest first
 //!
 //! `callee` and `into_any` are values on their way in and out; `typed`, `methods` and `call` build on
-//! those; `exports` collects and commits; `construct` makes objects of their fields; `init` is the handshake
+//! those; `exports` collects and commits; `construct` makes objects of their fields; `backing`
+//! says where blocks come from; `init` is the handshake
 //! behind [`export_library!`]; `load` is the other side of it; `support` is what macros expand to. A file
 //! uses only files named above it.
 
@@ -115,6 +121,9 @@ mod exports;
 
 mod construct;
 
+#[cfg(feature = "allocator-api2")]
+mod backing;
+
 #[allow(unsafe_code)]
 mod init;
 
@@ -133,6 +142,11 @@ pub use object_core::{
 };
 
 pub use rust_binding_derive::{Object, function, methods};
+
+#[cfg(feature = "allocator-api2")]
+pub use crate::backing::{Backing, set_backing};
+#[cfg(feature = "allocator-api2")]
+pub use object_core::alloc_header::allocator_api2;
 
 pub use crate::call::{CallArgs, CallTyped};
 pub use crate::callee::FromAny;
