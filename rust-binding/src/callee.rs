@@ -1,7 +1,7 @@
 //! Arguments on their way into a Rust function, and what an error calls the function.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use object_core::{
     AnyView, CastError, Error, Object, ObjectArc, RegisterError, type_index, type_info,
@@ -113,6 +113,21 @@ impl Callee {
                 format_args!("{self} argument {number}: {error}"),
             ),
         }
+    }
+
+    /// An error that the function itself returned: with a frame that names the function, so that the
+    /// traceback has the frames of every language the error came through.
+    #[cold]
+    pub(crate) fn passed_on(&self, error: Error) -> Error {
+        /// An error that is kept and returned again and again grows no further.
+        const LONGEST: usize = 8 << 10;
+        if error.traceback().len() < LONGEST {
+            let mut frame = String::new();
+            if frame.try_reserve(64).is_ok() && write!(frame, "  Rust, in {self}").is_ok() {
+                error.push_traceback(&frame);
+            }
+        }
+        error
     }
 
     /// The object that a method was called on, and the other arguments.

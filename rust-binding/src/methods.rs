@@ -32,7 +32,8 @@ macro_rules! typed_method {
             fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error> {
                 let (this, args) = callee.receiver::<T>(args)?;
                 callee.check_count($count, args.len())?;
-                self(this, $(callee.argument::<$arg>(args, $at)?),*).into_any()
+                let outcome = self(this, $(callee.argument::<$arg>(args, $at)?),*).into_any();
+                outcome.map_err(|error| callee.passed_on(error))
             }
         }
     };

@@ -30,7 +30,8 @@ macro_rules! typed_fn {
         {
             fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error> {
                 callee.check_count($count, args.len())?;
-                self($(callee.argument::<$arg>(args, $at)?),*).into_any()
+                let outcome = self($(callee.argument::<$arg>(args, $at)?),*).into_any();
+                outcome.map_err(|error| callee.passed_on(error))
             }
         }
     };

@@ -27,6 +27,31 @@ fn catch(function: Function, argument: Any) -> Option<Vec<String>> {
     Some(vec![error.kind().to_owned(), error.message().to_owned()])
 }
 
+/// What `f(argument)` raised, as `[kind, message, traceback]` for the error and each of its sources.
+fn caught(function: Function, argument: Any) -> Result<Array, Error> {
+    let Err(error) = function.call::<Any>((argument,)) else {
+        return Ok(Array::from_iter([Any::NONE; 0]));
+    };
+    let mut levels: Vec<Any> = Vec::new();
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(level) = next {
+        let error = level
+            .downcast_ref::<Error>()
+            .ok_or_else(|| Error::new("RuntimeError", "a source of another kind"))?;
+        let parts = [error.kind(), error.message(), &error.traceback()];
+        levels.push(Array::from_iter(parts.map(Any::from)).into());
+        next = level.source();
+    }
+    Ok(levels.into_iter().collect())
+}
+
+/// `raise(kind, message)`.
+fn raise() -> Function {
+    typed("test_library.raise", |kind: Str, message: Str| {
+        Err::<(), _>(Error::new(&kind, &message))
+    })
+}
+
 fn raise_with_cause(
     kind: Str,
     message: Str,
@@ -58,6 +83,7 @@ pub(crate) fn export(exports: &mut Exports) {
         })
         .function("test_library.nested", nested)
         .function("test_library.catch", catch)
+        .function("test_library.caught", caught)
         .function("test_library.adder", |n: i64| {
             typed("test_library.adder(n)", move |value: i64| {
                 value
@@ -68,10 +94,17 @@ pub(crate) fn export(exports: &mut Exports) {
         .function("test_library.keeper", |value: Any| {
             typed("test_library.keeper(value)", move || value.clone())
         })
-        .function("test_library.raise", |kind: Str, message: Str| {
-            Err::<(), _>(Error::new(&kind, &message))
-        })
+        .add("test_library.raise", raise())
         .function("test_library.raise_with_cause", raise_with_cause)
+        .function("test_library.nested_raise", |message: Str| {
+            raise().call::<Any>(("ValueError", message))
+        })
+        .function("test_library.raiser", |kind: Str, message: Str| {
+            let kept = Error::new(&kind, &message);
+            typed("test_library.raiser(kept)", move || {
+                Err::<(), _>(kept.clone())
+            })
+        })
         .function("test_library.error", |kind: Str, message: Str| {
             Any::from(Error::new(&kind, &message))
         })

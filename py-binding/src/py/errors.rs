@@ -76,6 +76,9 @@ fn describe(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
     };
     match Error::try_with(&kind, &message, cause, Some(context)) {
         Ok(error) => {
+            for frames in native_frames(exception) {
+                error.push_traceback(&frames);
+            }
             if let Some(traceback) = exception_traceback(exception) {
                 error.push_traceback(&traceback);
             }
@@ -83,6 +86,19 @@ fn describe(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
         }
         Err(_) => Error::out_of_memory(),
     }
+}
+
+/// What a note of native frames begins with.
+const NATIVE: &str = "native frames, innermost first:\n";
+
+/// The frames that a native error had come through before it became this exception.
+fn native_frames(exception: &Bound<'_, PyBaseException>) -> Vec<String> {
+    let notes = exception.getattr("__notes__").ok();
+    let notes = notes.and_then(|notes| notes.extract::<Vec<String>>().ok());
+    let frames = notes.into_iter().flatten();
+    frames
+        .filter_map(|note| note.strip_prefix(NATIVE).map(str::to_owned))
+        .collect()
 }
 
 /// The exception's frames, innermost first, as `  File "x.py", line 3, in f`.
@@ -167,7 +183,7 @@ fn one_exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyB
     };
     let traceback = error.traceback();
     if !traceback.is_empty() {
-        let note = format!("native frames, innermost first:\n{}", traceback.trim_end());
+        let note = format!("{NATIVE}{}", traceback.trim_end());
         exception.call_method1("add_note", (note,))?;
     }
     Ok(exception)

@@ -390,7 +390,7 @@ class NoException(Exception):
 @pytest.mark.parametrize("cls", [Two, RaisesInInit, NoException])
 def test_a_kind_whose_class_does_not_take_a_message(registered: Any, cls: Any) -> None:
     registered("library.Odd", cls)
-    with pytest.raises(RuntimeError, match="^library.Odd: the message$") as raised:
+    with pytest.raises(RuntimeError, match="(?m)^library.Odd: the message$") as raised:
         throw_natively("library.Odd", "the message")
     assert type(raised.value) is RuntimeError
     assert raised.value.__context__ is None
@@ -404,7 +404,7 @@ def test_register_error_wants_an_exception_class(bad: Any) -> None:
 
 
 def test_native_causes() -> None:
-    with pytest.raises(ValueError, match="^outer$") as raised:
+    with pytest.raises(ValueError, match="(?m)^outer$") as raised:
         lib.raise_with_cause("ValueError", "outer", "KeyError", "inner")
     cause = raised.value.__cause__
     assert type(cause) is KeyError and cause.args == ("inner",)
@@ -412,7 +412,7 @@ def test_native_causes() -> None:
 
 
 def test_native_cause_of_an_unknown_kind() -> None:
-    with pytest.raises(RuntimeError, match="^A: outer$") as raised:
+    with pytest.raises(RuntimeError, match="(?m)^A: outer$") as raised:
         lib.raise_with_cause("A", "outer", "B", "inner")
     assert str(raised.value.__cause__) == "B: inner"
 
