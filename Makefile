@@ -1,5 +1,5 @@
 # Each target does all of its own set-up in a fresh checkout. `.venv` in the root is what they use.
-.PHONY: demo test test-free-threaded lint loom tsan memory kernel fuzz clean
+.PHONY: demo test test-free-threaded lint loom tsan memory kernel fuzz coverage clean
 
 demo:      ; @bash ci/demo.sh
 test:      ; @bash ci/test.sh
@@ -10,4 +10,5 @@ tsan:      ; @bash ci/tsan.sh
 memory:    ; @bash ci/memory.sh
 kernel:    ; @bash ci/kernel.sh
 fuzz:      ; @bash ci/fuzz.sh
+coverage:  ; @bash ci/coverage.sh
 clean:     ; cargo clean; rm -rf .venv .venv-ft

@@ -181,12 +181,14 @@ fn headers_are_placed_alike_at_every_width() {
 }
 
 /// The two headers as a target whose pointers are `P`s lays them out.
+#[allow(dead_code, reason = "Rust 1.85 sees no use in the assertions")]
 #[repr(C)]
 struct Header<P, const PAD: usize> {
     pad: [u8; PAD],
     delete_space: P,
 }
 
+#[allow(dead_code, reason = "Rust 1.85 sees no use in the assertions")]
 #[repr(C)]
 struct Tied<P, const PAD: usize> {
     word: P,
@@ -195,6 +197,7 @@ struct Tied<P, const PAD: usize> {
 }
 
 /// The same bytes on every width, `delete_space` in the last ones, the word in the first.
+#[allow(dead_code, reason = "Rust 1.85 sees no use in the assertions")]
 const fn laid_out<P, const PAD: usize>() -> bool {
     let pointer = size_of::<P>();
     PAD == width::pad(pointer)

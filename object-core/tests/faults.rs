@@ -7,6 +7,7 @@
 mod common;
 
 use common::heap::{Heap, failing, live};
+use common::sweep::refusals;
 use common::{Drops, Noisy, Point, Told, baseline};
 use object_core::abi::{ByteSlice, FieldKind, RawAny};
 use object_core::{
@@ -20,24 +21,10 @@ static HEAP: Heap = Heap;
 
 const LONG: &str = "longer than seven bytes";
 
-/// Calls `make` with ever later failures until it succeeds; nothing is live after each failure that
-/// was not before. Answers how often it failed.
+/// How often `make` failed before it succeeded; what it made may stay in a table.
 fn every_failure<T, E>(make: impl Fn() -> Result<T, E>, failed: impl Fn(E)) -> usize {
     baseline();
-    for nth in 1..100 {
-        let before = live();
-        let (made, came_to_it) = failing(nth, &make);
-        match made {
-            Ok(value) => {
-                assert!(!came_to_it, "number {nth} was refused, and nobody noticed");
-                drop(value);
-                return nth - 1;
-            }
-            Err(error) => failed(error),
-        }
-        assert_eq!(live(), before, "after the refusal of number {nth}");
-    }
-    panic!("it never succeeds");
+    refusals(make, failed).0
 }
 
 fn no_block(error: NewError) {

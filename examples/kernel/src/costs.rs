@@ -1,4 +1,5 @@
-//! What things cost, in instructions, counted one by one. `docs/embedding.md` quotes these lines.
+//! What things cost, in instructions, counted one by one. Printed as the rows of a table, which is that
+//! of `docs/embedding.md`: `make kernel` compares the two.
 
 use core::alloc::Layout;
 use core::hint::black_box;
@@ -46,11 +47,8 @@ pub(crate) fn print() -> Result<(), NewError> {
     let ((), drop_weak) = cost(|| drop(other));
     let (strong, upgrade) = cost(|| weak.upgrade());
     drop(strong);
-    say!(
-        "cost: clone {clone}, drop {drop_one}, downgrade {downgrade}, drop weak {drop_weak}, upgrade {upgrade}"
-    );
 
-    const SIZE: usize = 40;
+    let size = size_of::<Node>();
     let near = Layout::new::<[u64; 12]>();
     let (block, slab_take) = cost(|| ARENA.allocator().allocate(black_box(near)));
     let Ok(block) = block else {
@@ -63,18 +61,28 @@ pub(crate) fn print() -> Result<(), NewError> {
     let (body, headed) = cost(|| {
         REGISTRY
             .backing()
-            .allocate(black_box(SIZE), black_box(8), 0)
+            .allocate(black_box(size), black_box(8), 0)
     });
     let ((), headed_delete) = cost(|| raw::delete(body));
-    let (body, tied) = cost(|| REGISTRY.allocate(black_box(SIZE), black_box(8), 0));
+    let (body, tied) = cost(|| REGISTRY.allocate(black_box(size), black_box(8), 0));
     let ((), tied_delete) = cost(|| raw::delete(body));
-    say!("cost: the slab's own take {slab_take}, give {slab_give}");
-    say!(
-        "cost: behind an AllocHeader {headed}, {headed_delete}; with an owner's word {tied}, {tied_delete}"
-    );
-
     let (fresh, new) = cost(|| ObjectArc::try_new(black_box(Node::new(2, None))));
     let ((), last) = cost(|| drop(fresh));
-    say!("cost: an object, slab included, try_new {new}, last drop {last}");
+    say!(
+        "costs in instructions: the slab's own take {slab_take}, give {slab_give}; a last drop {last}"
+    );
+    say!(
+        "| `AllocatorBacking` on top of the slab: allocate, delete | {}, {} |",
+        headed - slab_take,
+        headed_delete - slab_give
+    );
+    say!(
+        "| a frontend's word on top of that: allocate, delete (its own counters included) | {}, {} |",
+        tied - headed,
+        tied_delete - headed_delete
+    );
+    say!("| clone a handle; drop one that is not the last | {clone}; {drop_one} |");
+    say!("| downgrade; drop a weak one; upgrade | {downgrade}; {drop_weak}; {upgrade} |");
+    say!("| `try_new` of an object of {size} bytes, the slab and the word included | {new} |");
     Ok(())
 }
