@@ -105,10 +105,11 @@ mod list {
         let _ = DEPTH.try_with(|cell| cell.set(depth));
     }
 
-    /// False if the list cannot take it (no memory): then it nests.
+    /// False if the list cannot take it (no memory, or the program's allocator dropped an object while
+    /// the list asked for room): then it nests.
     fn put_off(due: Due) -> bool {
         let push = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
-            let mut list = list.borrow_mut();
+            let Ok(mut list) = list.try_borrow_mut() else { return false };
             let room = list.try_reserve(1).is_ok();
             if room {
                 list.push(due);
@@ -120,6 +121,7 @@ mod list {
 
     fn take() -> Option<Due> {
         let pop = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
+            // Free: only the outermost deletion comes here, and nothing it runs holds the list.
             let mut list = list.borrow_mut();
             let next = list.pop();
             if next.is_none() && list.capacity() > 0 {

@@ -14,7 +14,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::{Point, Point3};
+use common::{Drops, Noisy, Point, Point3, baseline};
 use object_core::{
     Any, AnyView, DropScope, FieldSpec, Function, Object, ObjectArc, ObjectHeader, ObjectRef,
     WeakObjectArc, abi::FieldKind, is_instance, register_reflected, try_new_reflected, type_index,
@@ -97,6 +97,9 @@ fn allowed(shared: &ObjectArc<Point3>, weak: &WeakObjectArc<Point3>) {
     // A new object, and its last reference, within a scope and without.
     let made = |z| ObjectArc::try_new(Point3::at(1, 2, z)).unwrap();
     drop(made(3));
+    let drops = Drops::new();
+    drop(Noisy::place(&drops)); // may hold others, so that it goes by the drop list
+    assert_eq!(drops.count(), 1);
     let scope = DropScope::open();
     let watched = made(4);
     let weak = ObjectArc::downgrade(&watched);
@@ -128,6 +131,7 @@ fn look_up_elsewhere() -> JoinHandle<()> {
 }
 
 fn subjects() -> (ObjectArc<Point3>, WeakObjectArc<Point3>) {
+    baseline();
     let shared = ObjectArc::try_new(Point3::at(1, 2, 3)).unwrap();
     let weak = ObjectArc::downgrade(&shared);
     (shared, weak)
@@ -194,9 +198,9 @@ fn the_drop_list_may_be_interrupted_anywhere() {
     let (shared, weak) = subjects();
     let times = interrupted(
         move |_| {
-            let (mut chain, mut links) = (None, Vec::with_capacity(200));
             IN.set(0); // making the chain is not the matter
             let handler = HANDLER.take();
+            let (mut chain, mut links) = (None, Vec::with_capacity(200));
             for _ in 0..200 {
                 let header = ObjectHeader::new();
                 let next = chain.take();
