@@ -4,8 +4,8 @@
 //! deletions nest only [`NESTING`] deep on a thread; what comes deeper is put on the thread's list
 //! and deleted when the outermost deletion returns.
 //!
-//! Without std there are no thread locals: there is one list, in use while a [`DropScope`] is open,
-//! and outside of one deletions nest as the objects do.
+//! Without std there are no thread locals: there is one list for all cores, without a lock, in use while
+//! a [`DropScope`] is open, and outside of one deletions nest as the objects do.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -139,64 +139,67 @@ mod list {
 #[cfg(not(feature = "std"))]
 mod list {
     use alloc::vec::Vec;
-    use core::ptr::{NonNull, with_exposed_provenance_mut};
-    use core::sync::atomic::{AtomicUsize, Ordering, fence};
+    use core::mem::ManuallyDrop;
+    use core::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
     use super::Due;
     use crate::header::ObjectHeader;
+    use crate::leak::with_room;
 
     /// How many scopes are open. The last one to close deletes what is due, and counts until that
     /// is done, so that nothing nests meanwhile.
     static SCOPES: AtomicUsize = AtomicUsize::new(0);
-    /// What is due. Only ever try-locked, and held for a push or a pop: an interrupt on the core
-    /// that holds it must not wait. Whoever finds it held leaves the rest to its holder, who looks
-    /// after a push whether a scope is still open ([`settle`]).
-    static LIST: spin::Mutex<List> = spin::Mutex::new(List { dead: None, watched: Vec::new() });
 
+    /// What is due, in two lists that are pushed to one by one and taken whole. No lock: a core that
+    /// is interrupted in the middle of a push would keep it, and all others would nest meanwhile.
+    ///
+    /// Taken whole, a list has no ABA: what a push finds on top is on top when it succeeds, whatever
+    /// became of it in between.
+    ///
     /// # Invariants
     ///
-    /// `dead` begins a list of objects that are due with body and space, each linked to the next
-    /// through its counts' word, which nobody else reads any more.
-    struct List {
-        /// A list of these needs no memory, for there may be none: objects also die because of that.
-        dead: Option<NonNull<ObjectHeader>>,
-        /// Those with weak references, whose word is still counted in.
-        watched: Vec<Due>,
+    /// Null, or an object that is due with body and space, each linked to the next through its
+    /// counts' word, which nobody else reads any more. A list of these needs no memory, for there may
+    /// be none: objects also die because of that.
+    static DEAD: AtomicPtr<ObjectHeader> = AtomicPtr::new(null_mut());
+    /// Those with weak references, whose word is still counted in.
+    ///
+    /// # Invariants
+    ///
+    /// Null, or a [`Watched`] made by [`Watched::push`], and so on.
+    static WATCHED: AtomicPtr<Watched> = AtomicPtr::new(null_mut());
+
+    struct Watched {
+        due: Due,
+        next: *mut Watched,
     }
 
-    // SAFETY: dead objects may be deleted on any thread, as `Due` says.
-    unsafe impl Send for List {}
-
-    impl List {
-        /// False if it cannot take it (no memory).
-        fn push(&mut self, due: Due) -> bool {
-            if due.both {
-                let next = self.dead.map_or(0, |next| next.as_ptr().expose_provenance() as u64);
-                // SAFETY: `both` was the count's answer, and the space is not freed yet.
-                unsafe { due.object.as_ref().counts().set_link(next) };
-                // INVARIANT: linked just now.
-                self.dead = Some(due.object);
-                return true;
+    impl Watched {
+        /// False if there is no memory.
+        fn push(due: Due) -> bool {
+            let Ok(mut room) = with_room(1) else { return false };
+            room.push(Self { due, next: null_mut() });
+            let new = ManuallyDrop::new(room).as_mut_ptr();
+            let mut top = WATCHED.load(Ordering::Relaxed);
+            loop {
+                // SAFETY: ours until the exchange below succeeds.
+                unsafe { (*new).next = top };
+                // Release: what was written is seen by whoever takes the list. INVARIANT: made just
+                // now, and linked to what was on top.
+                match WATCHED.compare_exchange_weak(top, new, Ordering::Release, Ordering::Relaxed)
+                {
+                    Ok(_) => return true,
+                    Err(now) => top = now,
+                }
             }
-            let room = self.watched.try_reserve(1).is_ok();
-            if room {
-                self.watched.push(due);
-            }
-            room
         }
 
-        fn pop(&mut self) -> Option<Due> {
-            let Some(object) = self.dead else { return self.watched.pop() };
-            // SAFETY: by the invariant it is not deleted yet, and its word is the link.
-            let next = unsafe { object.as_ref().counts().link() };
-            self.dead = NonNull::new(with_exposed_provenance_mut(next as usize));
-            // SAFETY: as above. Its deleter finds the word as it would have without a scope.
-            unsafe { object.as_ref().counts().set_link(0) };
-            Some(Due { object, both: true })
-        }
-
-        fn is_empty(&self) -> bool {
-            self.dead.is_none() && self.watched.is_empty()
+        /// The first of a list that was taken, and the rest of it; its memory is freed.
+        fn take(first: NonNull<Self>) -> (Due, *mut Self) {
+            // SAFETY: `push` made it of a vector with room for one, and only we have it.
+            let room = unsafe { Vec::from_raw_parts(first.as_ptr(), 1, 1) };
+            (room[0].due, room[0].next)
         }
     }
 
@@ -206,14 +209,32 @@ mod list {
         }
     }
 
-    /// False if the list cannot take it (it is held, or there is no memory for an object with weak
-    /// references): then it nests.
+    /// False if the lists cannot take it (no memory for an object with weak references): then it
+    /// nests.
     fn put_off(due: Due) -> bool {
-        let Some(mut list) = LIST.try_lock() else { return false };
-        let taken = list.push(due);
-        drop(list);
+        if due.both {
+            push_dead(due.object);
+        } else if !Watched::push(due) {
+            return false;
+        }
         settle();
-        taken
+        true
+    }
+
+    fn push_dead(object: NonNull<ObjectHeader>) {
+        let mut top = DEAD.load(Ordering::Relaxed);
+        loop {
+            let link = top.expose_provenance() as u64;
+            // SAFETY: `both` was the count's answer, and the space is not freed yet.
+            unsafe { object.as_ref().counts().set_link(link) };
+            let new = object.as_ptr();
+            // Release: the link, and what this thread did to the object, is seen by whoever takes the
+            // list. INVARIANT: linked to what was on top.
+            match DEAD.compare_exchange_weak(top, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
     }
 
     pub(super) fn open() {
@@ -246,23 +267,40 @@ mod list {
 
     /// Whether something is due and nobody is there to delete it.
     fn is_left_alone() -> bool {
-        // SeqCst: of two cores, one that let go of the lock and one that closed the last scope, at
-        // least one sees what the other did.
+        // SeqCst: of two cores, one that pushed and one that closed the last scope, at least one sees
+        // what the other did.
         fence(Ordering::SeqCst);
-        SCOPES.load(Ordering::Relaxed) == 0 && LIST.try_lock().is_some_and(|list| !list.is_empty())
+        SCOPES.load(Ordering::Relaxed) == 0
+            && !(DEAD.load(Ordering::Relaxed).is_null() && WATCHED.load(Ordering::Relaxed).is_null())
     }
 
+    /// Deletes what is due, and what becomes due by that, until there is nothing.
     fn drain() {
-        while let Some(mut list) = LIST.try_lock() {
-            let next = list.pop();
-            let Some(due) = next else {
-                let memory = core::mem::take(&mut list.watched);
-                drop(list); // the list's own memory is freed outside the lock
-                drop(memory);
+        loop {
+            // Acquire, here and below: pairs with the Release of each push (those in between are
+            // exchanges, and so part of what is released).
+            let mut dead = DEAD.swap(null_mut(), Ordering::Acquire);
+            let mut watched = WATCHED.swap(null_mut(), Ordering::Acquire);
+            if dead.is_null() && watched.is_null() {
                 return;
-            };
-            drop(list);
-            due.run();
+            }
+            while let Some(object) = NonNull::new(dead) {
+                // SAFETY: by the list's invariant it is not deleted yet, and its word is the link.
+                // Its deleter finds the word as it would have without a scope.
+                let next = unsafe {
+                    let counts = object.as_ref().counts();
+                    let next = counts.link();
+                    counts.set_link(0);
+                    next
+                };
+                dead = with_exposed_provenance_mut(next as usize);
+                Due { object, both: true }.run();
+            }
+            while let Some(first) = NonNull::new(watched) {
+                let (due, rest) = Watched::take(first);
+                watched = rest;
+                due.run();
+            }
         }
     }
 }

@@ -80,13 +80,13 @@ rooms! {
     #[allow(unsafe_code)]
     pub mod table;
     mod anchor;
+    mod leak;
     #[allow(unsafe_code)]
     mod drops;
     #[allow(unsafe_code)]
     pub mod refs;
     #[allow(unsafe_code)]
     pub mod slots;
-    mod leak;
     #[allow(unsafe_code)]
     mod fingerprint;
     #[allow(unsafe_code)]

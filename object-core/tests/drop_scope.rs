@@ -1,10 +1,12 @@
-//! Without std: what dies within a `DropScope` does not nest, be it that there is no memory left.
+//! Without std: what dies within a `DropScope` does not nest, be it that there is no memory left, or that
+//! other cores drop at the same time.
 
 #![cfg(all(not(loom), not(feature = "std"), feature = "default-backing"))]
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use object_core::{
     DropScope, Object, ObjectArc, ObjectHeader, RegisterError, TypeBuilder, TypeSlot,
@@ -65,9 +67,50 @@ fn node(next: [Option<ObjectArc<Node>>; 2]) -> Option<ObjectArc<Node>> {
     .ok()
 }
 
+/// The lists are the process's, and whoever closes the last scope deletes: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A core that stops for long in the middle of a push, as an interrupt or a hypervisor makes it, does
+/// not let the others' chains nest: more threads than cores, each with long chains and a small stack.
+#[test]
+fn chains_on_many_cores_do_not_nest_on_each_others_account() {
+    const LENGTH: usize = 60_000;
+    const ROUNDS: usize = 12;
+    let _alone = alone();
+    let work = |watched: bool| {
+        for _ in 0..ROUNDS {
+            let (mut chain, mut links) = (None, Vec::new());
+            for _ in 0..LENGTH {
+                chain = node([chain, None]);
+                links.extend(chain.as_ref().filter(|_| watched).map(ObjectArc::downgrade));
+            }
+            let scope = DropScope::open();
+            drop(chain);
+            drop(scope);
+        }
+        DROPPED.get()
+    };
+    let threads: Vec<_> = (0..6)
+        .map(|number| {
+            let thread = std::thread::Builder::new().stack_size(64 << 10);
+            thread.spawn(move || work(number % 3 == 2)).unwrap()
+        })
+        .collect();
+    // Whoever closes the last scope deletes for the others as well.
+    let dropped: usize = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    assert_eq!(dropped, 6 * ROUNDS * LENGTH);
+}
+
 #[test]
 fn long_chains_and_wide_trees_are_dropped_without_memory() {
     const LENGTH: usize = 50_000;
+    let _alone = alone();
     let work = || {
         // A comb: a long chain, with a chain of three at each of its nodes.
         let mut comb = None;
