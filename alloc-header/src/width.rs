@@ -30,13 +30,13 @@ pub const NEAR_ALIGN: u64 = 16;
 
 /// Bytes beside a pointer of `pointer` bytes in a word of the header, which has 8 on every width.
 ///
-/// A target whose pointers are wider than 8 bytes stops the build here.
+/// (No room is left beside wider ones; then the headers are not 8 and 16 bytes, and do not compile.)
 pub const fn pad(pointer: usize) -> usize {
-    8 - pointer
+    8usize.saturating_sub(pointer)
 }
 
 /// Bytes in front of a body at alignment `align` for an allocator whose words take `words` bytes, a
-/// multiple of 8 (`words` is some type's size, so the sum is far from overflowing).
+/// multiple of 8; `u64::MAX`, which no block has room for, if they are too many.
 ///
 /// ```text
 ///   near:  [ padding to 16 | words | body     the same for every near alignment
@@ -44,9 +44,11 @@ pub const fn pad(pointer: usize) -> usize {
 /// ```
 pub const fn prefix(words: u64, align: u64) -> u64 {
     if align > NEAR_ALIGN {
-        8 + words
-    } else {
-        words.next_multiple_of(NEAR_ALIGN)
+        return words.saturating_add(8);
+    }
+    match words.checked_next_multiple_of(NEAR_ALIGN) {
+        Some(prefix) => prefix,
+        None => u64::MAX,
     }
 }
 

@@ -69,6 +69,12 @@ fn prefixes_and_alignments_at_the_edge_do_not_wrap() {
                 );
             }
         }
+        for words in [u64::MAX, u64::MAX - 7, u64::MAX - 15, max] {
+            for align in [8, 16, 32, 65536] {
+                let prefix = width::prefix(words, align);
+                assert!(prefix >= words && width::block(prefix, 0, align, max).is_err());
+            }
+        }
         // The largest alignment of the width: a body could begin there only past the end.
         assert!(width::block(8, 0, max + 1, max).is_err());
         assert!(width::block(8, 0, max / 2 + 1, max).is_ok());

@@ -273,6 +273,17 @@ fn sums(max: u64, prefix: u64, size: u64, align: u64) {
         (block, model) => panic!("{block:?} against {model:?}"),
     }
 
+    let words = wide_prefix & !7;
+    let wanted = if align > width::NEAR_ALIGN {
+        words + 8
+    } else {
+        words.next_multiple_of(16)
+    };
+    assert_eq!(
+        u128::from(width::prefix(words as u64, align)),
+        wanted.min(u64::MAX.into())
+    );
+
     // The same for the machine at hand, whose bodies are aligned to 8 at least.
     let (prefix, size, align) = (prefix as usize, size as usize, align as usize);
     let here = BlockLayout::new(prefix, size, align).ok();
