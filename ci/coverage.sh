@@ -33,7 +33,8 @@ measure() {
             grep -o '"executable":"[^"]*"' | cut -d'"' -f4)
     "$profdata" merge --sparse --failure-mode=all "$folder"/*.profraw -o "$folder/all.profdata"
     "$cov" report "${programs[@]}" --instr-profile="$folder/all.profdata" 2>/dev/null |
-        awk -v files="$files" '
+        awk -v files="$files" -v root="${PWD#/}/" '
+            { sub(root, "", $1) }
             $1 ~ files { printf "%7.2f%% of %5d lines  %s\n", 100 - 100 * $9 / ($8 ? $8 : 1), $8, $1; all += $8; missed += $9
                 split($1, parts, "/src/"); crate[parts[1]] += $8; left[parts[1]] += $9 }
             END { for (name in crate) printf "%7.2f%% of %5d lines  %s, all of it\n", 100 - 100 * left[name] / crate[name], crate[name], name }'
