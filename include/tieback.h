@@ -202,7 +202,7 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 #define TB_ABI_MAJOR 1
 
 // Grows when the runtime table grows; a library newer than its host is refused.
-#define TB_ABI_MINOR 0
+#define TB_ABI_MINOR 1
 
 // The key is taken by a type with another fingerprint.
 #define TB_REGISTER_CONFLICT (-1)
@@ -227,6 +227,24 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 
 // No memory.
 #define TB_FUNCTION_OUT_OF_MEMORY (-4)
+
+// Done.
+#define TB_CONTAINER_DONE 0
+
+// There is no such index or key, or nothing left.
+#define TB_CONTAINER_ABSENT 0
+
+// It is there.
+#define TB_CONTAINER_FOUND 1
+
+// The container is not of the version that was named.
+#define TB_CONTAINER_CHANGED (-1)
+
+// No memory; nothing has changed.
+#define TB_CONTAINER_OUT_OF_MEMORY (-4)
+
+// As a version: whichever it is.
+#define TB_ANY_VERSION UINT64_MAX
 
 // Everything is registered.
 #define TB_LIBRARY_OK 0
@@ -525,6 +543,70 @@ typedef struct tb_RuntimeTable {
     void (*report_unraisable)(struct tb_ByteSlice message);
     // Sets who is told; returns who was. Null: nobody.
     void (*(*set_unraisable_hook)(void (*hook)(struct tb_ByteSlice message)))(struct tb_ByteSlice message);
+    // A list of values, which are taken; null (and nothing is taken) if there is no memory.
+    struct tb_ObjectHeader *(*list_new)(struct tb_RawAny *values, size_t num_values);
+    // How many values; `version`, if not null, is what grows when one comes, goes or moves.
+    size_t (*list_len)(struct tb_ObjectHeader *list, uint64_t *version);
+    // An owned copy of the value at `index`; a `container_status`.
+    int32_t (*list_get)(struct tb_ObjectHeader *list,
+                        size_t index,
+                        uint64_t version,
+                        struct tb_RawAny *out);
+    // Exchanges the value at `index` with `*value`; a `container_status`.
+    int32_t (*list_swap)(struct tb_ObjectHeader *list, size_t index, struct tb_RawAny *value);
+    // Owned copies of the values from `start` on, as many as there is room for; answers the length.
+    size_t (*list_read)(struct tb_ObjectHeader *list,
+                        size_t start,
+                        struct tb_RawAny *out,
+                        size_t room,
+                        uint64_t *version);
+    // Puts values, which are taken, in the place of those from `start` to `stop`; answers how many
+    // went, or a `container_status` below 0.
+    ptrdiff_t (*list_splice)(struct tb_ObjectHeader *list,
+                             size_t start,
+                             size_t stop,
+                             struct tb_RawAny *values,
+                             size_t num_values,
+                             struct tb_RawAny *removed,
+                             uint64_t version);
+    // A map of pairs, which are taken; null (and nothing is taken) if there is no memory.
+    struct tb_ObjectHeader *(*map_new)(struct tb_RawAny *pairs, size_t num_pairs);
+    // The pairs in order, borrowed from the map.
+    const struct tb_RawAny *(*map_items)(struct tb_ObjectHeader *map, size_t *num_pairs);
+    // The value of a key, borrowed from the map, or null.
+    const struct tb_RawAny *(*map_find)(struct tb_ObjectHeader *map, const struct tb_RawAny *key);
+    // A dict of pairs, which are taken; null (and nothing is taken) if there is no memory.
+    struct tb_ObjectHeader *(*dict_new)(struct tb_RawAny *pairs, size_t num_pairs);
+    // How many pairs; `version`, if not null, is what grows when a key comes or goes.
+    size_t (*dict_len)(struct tb_ObjectHeader *dict, uint64_t *version);
+    // An owned copy of a key's value; a `container_status`.
+    int32_t (*dict_get)(struct tb_ObjectHeader *dict,
+                        const struct tb_RawAny *key,
+                        struct tb_RawAny *out);
+    // Puts a pair in, or exchanges the value of a key that is there; a `container_status`.
+    int32_t (*dict_set)(struct tb_ObjectHeader *dict,
+                        struct tb_RawAny *key,
+                        struct tb_RawAny *value,
+                        int32_t replace);
+    // Takes a key's pair out; a `container_status`.
+    int32_t (*dict_remove)(struct tb_ObjectHeader *dict,
+                           const struct tb_RawAny *key,
+                           struct tb_RawAny *pair);
+    // Takes the last pair out; a `container_status`.
+    int32_t (*dict_pop)(struct tb_ObjectHeader *dict, struct tb_RawAny *pair);
+    // An owned copy of the pair behind the cursor, or in front of it; a `container_status`.
+    int32_t (*dict_step)(struct tb_ObjectHeader *dict,
+                         size_t *cursor,
+                         int32_t backwards,
+                         uint64_t version,
+                         struct tb_RawAny *pair);
+    // Owned copies of the first pairs, as many as there is room for; answers how many there are.
+    size_t (*dict_read)(struct tb_ObjectHeader *dict,
+                        struct tb_RawAny *pairs,
+                        size_t room,
+                        uint64_t *version);
+    // Drops all pairs.
+    void (*dict_clear)(struct tb_ObjectHeader *dict);
 } tb_RuntimeTable;
 
 // What a library tells its loader about the handshake.

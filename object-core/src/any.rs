@@ -1,6 +1,5 @@
 //! [`Any`], an owned value of any type, and [`AnyView`], a borrowed one.
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
@@ -11,8 +10,9 @@ use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
+use crate::raw_bytes::raw_bytes;
 use crate::slots::{raw_dec, raw_inc};
-use crate::str::{Bytes, Str, raw_bytes};
+use crate::str::{Bytes, Str};
 use crate::type_index as index;
 use crate::types::is_instance;
 
@@ -267,31 +267,6 @@ impl Drop for Any {
 impl Default for Any {
     fn default() -> Self {
         Self::NONE
-    }
-}
-
-impl fmt::Debug for AnyView<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.type_index {
-            index::NONE => f.write_str("None"),
-            // SAFETY: an int.
-            index::INT => write!(f, "{}", unsafe { self.0.value.int }),
-            // SAFETY: a bool is stored as an int.
-            index::BOOL => write!(f, "{}", unsafe { self.0.value.int } != 0),
-            // SAFETY: a float.
-            index::FLOAT => write!(f, "{:?}", unsafe { self.0.value.float }),
-            number => match (self.as_str(), self.as_bytes()) {
-                (Some(text), _) => write!(f, "{text:?}"),
-                (None, Some(bytes)) => write!(f, "b\"{}\"", bytes.escape_ascii()),
-                (None, None) => write!(f, "<{}>", crate::types::TypeName(number)),
-            },
-        }
-    }
-}
-
-impl fmt::Debug for Any {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.view().fmt(f)
     }
 }
 

@@ -1,6 +1,5 @@
 //! [`Array`]: an immutable array of values, its items in the object's own block.
 
-use core::fmt;
 use core::ops::Index;
 use core::ptr::{NonNull, null_mut};
 
@@ -193,12 +192,6 @@ impl<T: Into<Any>> FromIterator<T> for Array {
             Ok(array) => array,
             Err(error) => panic!("{error}"),
         }
-    }
-}
-
-impl fmt::Debug for Array {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -61,6 +61,18 @@ impl<T> fmt::Display for PlaceError<T> {
 
 impl<T> core::error::Error for PlaceError<T> {}
 
+/// A container gained or lost something, or moved it, after the version that was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed;
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the container changed while it was iterated")
+    }
+}
+
+impl core::error::Error for Changed {}
+
 /// A value is not of the type that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CastError {

@@ -13,15 +13,16 @@
 //! - [`Any`] and [`AnyView`]: a value of any type, owned or borrowed; 16 bytes.
 //! - [`Str`], [`Bytes`]: short ones in the value, longer ones in an object.
 //! - [`Array`], [`WithItems`]: items in the object's own block.
+//! - [`List`], [`Map`], [`Dict`]: containers that the runtime keeps, whoever made them.
 //! - [`Function`], [`Error`]: what crosses between frontends when they call each other.
 //!
 //! # Rooms, lowest first
 //!
 //! `count`, `bits`, `header`, `abi` and `table` are the frozen layouts; `settle` and `anchor` say which
-//! table is in force; `refs` and `slots` count and lock by address; `type_table`, `functions` and
-//! `runtime` are the process-wide state behind one table; `place`, then the handles stand on those;
-//! `field`, `mut_field`, `builder`, `reflected` describe types; `library` loads others. A file uses
-//! only files named above it.
+//! table is in force; `refs` and `slots` count and lock by address; `key` to `dict_body` are the engine
+//! of the containers; `type_table`, `functions` and `runtime` are the process-wide state behind one
+//! table; `place`, then the handles stand on those; `field`, `mut_field`, `builder`, `reflected`
+//! describe types; `library` loads others. A file uses only files named above it.
 //!
 //! # Interrupt handlers
 //!
@@ -37,7 +38,8 @@
 //! - **Where allocation is allowed**: the constructors.
 //! - **Never**: registering a type or a function (a type's first use registers it) and looking one up
 //!   by key or name, which take a spin lock; reading or writing a [`MutField`] that holds references,
-//!   which takes the owner's slot lock. The interrupted code may hold either, and would not go on.
+//!   which takes the owner's slot lock; reading or changing a [`List`] or [`Dict`]. The interrupted code
+//!   may hold the lock, and would not go on.
 //!
 //! `tests/interrupt.rs`, and `examples/kernel` in the repository, interrupt count operations after each
 //! of their instructions; `tests/interrupt_locked.rs` interrupts registrations that hold a lock.
@@ -88,6 +90,22 @@ rooms! {
     #[allow(unsafe_code)]
     pub mod slots;
     #[allow(unsafe_code)]
+    mod raw_bytes;
+    #[allow(unsafe_code)]
+    mod key;
+    #[allow(unsafe_code)]
+    mod owned;
+    #[allow(unsafe_code)]
+    mod ordered;
+    #[allow(unsafe_code)]
+    mod shared_body;
+    #[allow(unsafe_code)]
+    mod list_body;
+    #[allow(unsafe_code)]
+    mod map_body;
+    #[allow(unsafe_code)]
+    mod dict_body;
+    #[allow(unsafe_code)]
     mod fingerprint;
     #[allow(unsafe_code)]
     mod type_table;
@@ -126,6 +144,14 @@ rooms! {
     #[allow(unsafe_code)]
     mod array;
     #[allow(unsafe_code)]
+    mod list;
+    #[allow(unsafe_code)]
+    mod map;
+    #[allow(unsafe_code)]
+    mod dict;
+    #[allow(unsafe_code)]
+    mod debug;
+    #[allow(unsafe_code)]
     mod opaque;
     #[allow(unsafe_code)]
     mod field;
@@ -146,8 +172,9 @@ mod surface {
     pub use crate::arc::{ObjectArc, ObjectRef};
     pub use crate::array::{Array, ArrayObj};
     pub use crate::builder::TypeBuilder;
+    pub use crate::dict::{Cursor, Dict, DictObj};
     pub use crate::drops::DropScope;
-    pub use crate::error_kinds::{AllocError, CastError, NewError, PlaceError};
+    pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
     pub use crate::field::{FieldOf, FieldType, convert_for, read_field, write_field};
     pub use crate::function::{Function, FunctionObj, catch, return_packed};
@@ -155,6 +182,8 @@ mod surface {
     pub use crate::items::{ItemsHead, ItemsLen, WithItems};
     #[cfg(feature = "std")]
     pub use crate::library::load_library;
+    pub use crate::list::{List, ListObj, SpliceError};
+    pub use crate::map::{Map, MapObj};
     pub use crate::mut_field::{MutField, field_value};
     pub use crate::object::{Extends, Object};
     pub use crate::opaque::OpaqueObj;

@@ -31,6 +31,8 @@ unsafe impl Object for OpaqueObj {
     }
 }
 
+const _: () = assert!(core::mem::offset_of!(OpaqueObj, carried) == crate::key::CARRIED_OFFSET);
+
 impl OpaqueObj {
     /// The head of a frontend's carrier of `carried`.
     #[must_use]

@@ -8,7 +8,9 @@
 use core::fmt;
 
 use crate::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
-use crate::{anchor, functions, refs, slots, type_table, unraisable};
+use crate::{
+    anchor, dict_body, functions, list_body, map_body, refs, slots, type_table, unraisable,
+};
 
 static OWN: RuntimeTable = RuntimeTable {
     major: ABI_MAJOR,
@@ -36,6 +38,24 @@ static OWN: RuntimeTable = RuntimeTable {
     function_names: functions::names,
     report_unraisable: unraisable::report,
     set_unraisable_hook: unraisable::set_hook,
+    list_new: list_body::new,
+    list_len: list_body::len,
+    list_get: list_body::get,
+    list_swap: list_body::swap,
+    list_read: list_body::read,
+    list_splice: list_body::splice,
+    map_new: map_body::new,
+    map_items: map_body::items,
+    map_find: map_body::find,
+    dict_new: dict_body::new,
+    dict_len: dict_body::len,
+    dict_get: dict_body::get,
+    dict_set: dict_body::set,
+    dict_remove: dict_body::remove,
+    dict_pop: dict_body::pop,
+    dict_step: dict_body::step,
+    dict_read: dict_body::read,
+    dict_clear: dict_body::clear,
 };
 
 /// How this copy of the code stands.
@@ -123,8 +143,7 @@ pub unsafe fn check_table(table: *const RuntimeTable) -> Result<(), AdoptError> 
     // SAFETY: version and size are the first 8 bytes of every version; fields are read one by one,
     // because a shorter table must not be borrowed whole.
     let (major, minor, size) = unsafe { ((*table).major, (*table).minor, (*table).size) };
-    // As a range, because a minor of 0 cannot be undercut.
-    if major != ABI_MAJOR || !(ABI_MINOR..=u16::MAX).contains(&minor) {
+    if major != ABI_MAJOR || minor < ABI_MINOR {
         return Err(AdoptError::Version(major, minor));
     }
     if (size as usize) < size_of::<RuntimeTable>() {

@@ -16,6 +16,7 @@ use crate::error_kinds::{NewError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::items::ItemsHead;
 use crate::object::Object;
+use crate::raw_bytes::{TEXT_OFFSET, raw_bytes};
 use crate::slots::{raw_dec, raw_inc};
 use crate::type_index;
 
@@ -89,6 +90,12 @@ byte_object!(
     BYTES
 );
 
+const _: () = {
+    use static_assertions::const_assert_eq;
+    const_assert_eq!(core::mem::offset_of!(StrObj, data), TEXT_OFFSET);
+    const_assert_eq!(core::mem::offset_of!(BytesObj, data), TEXT_OFFSET);
+};
+
 /// `bytes` as a value: in place if short, else in an object of type `large`.
 fn pack(bytes: &[u8], small: i32, large: i32) -> Result<RawAny, NewError> {
     if bytes.len() <= SMALL_MAX {
@@ -106,44 +113,6 @@ fn pack(bytes: &[u8], small: i32, large: i32) -> Result<RawAny, NewError> {
         ObjectArc::into_raw(made.map_err(|error| error.cause)?).cast()
     };
     Ok(RawAny::object(large, object.as_ptr()))
-}
-
-/// The bytes of a string or bytes value; `None` for anything else, and for an address that is null.
-///
-/// # Safety
-///
-/// What `raw` points to outlives the borrow.
-pub(crate) unsafe fn raw_bytes(raw: &RawAny) -> Option<&[u8]> {
-    match raw.type_index {
-        type_index::SMALL_STR | type_index::SMALL_BYTES => {
-            // SAFETY: the type says that the bytes were written; the length is at most 7.
-            let bytes = unsafe { &raw.value.bytes };
-            bytes.get(..raw.small_len as usize)
-        }
-        type_index::STR => {
-            let object = raw.as_object()?.cast::<StrObj>();
-            // SAFETY: the type says which object it is; alive by the caller's contract.
-            Some(unsafe { object.as_ref() }.bytes())
-        }
-        type_index::BYTES => {
-            let object = raw.as_object()?.cast::<BytesObj>();
-            // SAFETY: as above.
-            Some(unsafe { object.as_ref() }.bytes())
-        }
-        type_index::RAW_STR => {
-            // SAFETY: the type says that an address was written.
-            let text = NonNull::new(unsafe { raw.value.pointer })?;
-            // SAFETY: alive by the caller's contract: a NUL-terminated string.
-            Some(unsafe { core::ffi::CStr::from_ptr(text.as_ptr().cast()) }.to_bytes())
-        }
-        type_index::BYTE_SLICE_PTR => {
-            // SAFETY: the type says that an address was written.
-            let bytes = NonNull::new(unsafe { raw.value.pointer })?.cast::<ByteSlice>();
-            // SAFETY: alive by the caller's contract: a run of bytes.
-            Some(unsafe { bytes.as_ref().as_bytes() })
-        }
-        _ => None,
-    }
 }
 
 /// Where the text of `text` lies, by `text`'s own provenance: no reference is made, so the address

@@ -12,7 +12,7 @@ use crate::header::ObjectHeader;
 /// Layouts below belong to this number; libraries of another one are refused.
 pub const ABI_MAJOR: u16 = 1;
 /// Grows when the runtime table grows; a library newer than its host is refused.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 
 /// What `type_register` answers below 0.
 pub mod register_status {
@@ -37,6 +37,23 @@ pub mod function_status {
     /// No memory.
     pub const OUT_OF_MEMORY: i32 = -4;
 }
+
+/// What the entries of containers answer.
+pub mod container_status {
+    /// Done.
+    pub const DONE: i32 = 0;
+    /// There is no such index or key, or nothing left.
+    pub const ABSENT: i32 = 0;
+    /// It is there.
+    pub const FOUND: i32 = 1;
+    /// The container is not of the version that was named.
+    pub const CHANGED: i32 = -1;
+    /// No memory; nothing has changed.
+    pub const OUT_OF_MEMORY: i32 = -4;
+}
+
+/// As a version: whichever it is.
+pub const ANY_VERSION: u64 = u64::MAX;
 
 /// Everything process-wide, behind one table. Version first, size second, grown only at its end.
 ///
@@ -113,6 +130,91 @@ pub struct RuntimeTable {
     pub set_unraisable_hook: unsafe extern "C" fn(
         hook: Option<unsafe extern "C" fn(message: ByteSlice)>,
     ) -> Option<unsafe extern "C" fn(message: ByteSlice)>,
+    // From here on: since 1.1.
+    /// A list of values, which are taken; null (and nothing is taken) if there is no memory.
+    pub list_new:
+        unsafe extern "C" fn(values: *mut RawAny, num_values: usize) -> *mut ObjectHeader,
+    /// How many values; `version`, if not null, is what grows when one comes, goes or moves.
+    pub list_len: unsafe extern "C" fn(list: *mut ObjectHeader, version: *mut u64) -> usize,
+    /// An owned copy of the value at `index`; a [`container_status`].
+    pub list_get: unsafe extern "C" fn(
+        list: *mut ObjectHeader,
+        index: usize,
+        version: u64,
+        out: *mut RawAny,
+    ) -> i32,
+    /// Exchanges the value at `index` with `*value`; a [`container_status`].
+    pub list_swap:
+        unsafe extern "C" fn(list: *mut ObjectHeader, index: usize, value: *mut RawAny) -> i32,
+    /// Owned copies of the values from `start` on, as many as there is room for; answers the length.
+    pub list_read: unsafe extern "C" fn(
+        list: *mut ObjectHeader,
+        start: usize,
+        out: *mut RawAny,
+        room: usize,
+        version: *mut u64,
+    ) -> usize,
+    /// Puts values, which are taken, in the place of those from `start` to `stop`; answers how many
+    /// went, or a [`container_status`] below 0.
+    pub list_splice: unsafe extern "C" fn(
+        list: *mut ObjectHeader,
+        start: usize,
+        stop: usize,
+        values: *mut RawAny,
+        num_values: usize,
+        removed: *mut RawAny,
+        version: u64,
+    ) -> isize,
+    /// A map of pairs, which are taken; null (and nothing is taken) if there is no memory.
+    pub map_new: unsafe extern "C" fn(pairs: *mut RawAny, num_pairs: usize) -> *mut ObjectHeader,
+    /// The pairs in order, borrowed from the map.
+    pub map_items:
+        unsafe extern "C" fn(map: *mut ObjectHeader, num_pairs: *mut usize) -> *const RawAny,
+    /// The value of a key, borrowed from the map, or null.
+    pub map_find:
+        unsafe extern "C" fn(map: *mut ObjectHeader, key: *const RawAny) -> *const RawAny,
+    /// A dict of pairs, which are taken; null (and nothing is taken) if there is no memory.
+    pub dict_new: unsafe extern "C" fn(pairs: *mut RawAny, num_pairs: usize) -> *mut ObjectHeader,
+    /// How many pairs; `version`, if not null, is what grows when a key comes or goes.
+    pub dict_len: unsafe extern "C" fn(dict: *mut ObjectHeader, version: *mut u64) -> usize,
+    /// An owned copy of a key's value; a [`container_status`].
+    pub dict_get: unsafe extern "C" fn(
+        dict: *mut ObjectHeader,
+        key: *const RawAny,
+        out: *mut RawAny,
+    ) -> i32,
+    /// Puts a pair in, or exchanges the value of a key that is there; a [`container_status`].
+    pub dict_set: unsafe extern "C" fn(
+        dict: *mut ObjectHeader,
+        key: *mut RawAny,
+        value: *mut RawAny,
+        replace: i32,
+    ) -> i32,
+    /// Takes a key's pair out; a [`container_status`].
+    pub dict_remove: unsafe extern "C" fn(
+        dict: *mut ObjectHeader,
+        key: *const RawAny,
+        pair: *mut RawAny,
+    ) -> i32,
+    /// Takes the last pair out; a [`container_status`].
+    pub dict_pop: unsafe extern "C" fn(dict: *mut ObjectHeader, pair: *mut RawAny) -> i32,
+    /// An owned copy of the pair behind the cursor, or in front of it; a [`container_status`].
+    pub dict_step: unsafe extern "C" fn(
+        dict: *mut ObjectHeader,
+        cursor: *mut usize,
+        backwards: i32,
+        version: u64,
+        pair: *mut RawAny,
+    ) -> i32,
+    /// Owned copies of the first pairs, as many as there is room for; answers how many there are.
+    pub dict_read: unsafe extern "C" fn(
+        dict: *mut ObjectHeader,
+        pairs: *mut RawAny,
+        room: usize,
+        version: *mut u64,
+    ) -> usize,
+    /// Drops all pairs.
+    pub dict_clear: unsafe extern "C" fn(dict: *mut ObjectHeader),
 }
 
 // SAFETY: a table is immutable; the registry behind the pointer is Sync and lives as long.

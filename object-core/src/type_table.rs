@@ -40,7 +40,7 @@ struct Names {
 static NAMES: spin::Mutex<Option<Names>> = spin::Mutex::new(None);
 
 /// The fixed types of this version, parents first.
-const FIXED: [(i32, &str, &str); 8] = [
+const FIXED: [(i32, &str, &str); 10] = [
     (index::OBJECT, "tieback.Object", "The root of all object types."),
     (index::STR, "tieback.Str", "A string object."),
     (index::BYTES, "tieback.Bytes", "A bytes object."),
@@ -48,9 +48,9 @@ const FIXED: [(i32, &str, &str); 8] = [
     (index::FUNCTION, "tieback.Function", "A function that any frontend can call."),
     (index::ARRAY, "tieback.Array", "An immutable array of values."),
     (index::OPAQUE, "tieback.Opaque", "Carries something of a frontend's."),
-    // Registered in this version so that their numbers have names; their bodies come with the
-    // containers.
     (index::LIST, "tieback.List", "A mutable list of values."),
+    (index::MAP, "tieback.Map", "An immutable map that keeps the order of insertion."),
+    (index::DICT, "tieback.Dict", "A mutable map that keeps the order of insertion."),
 ];
 
 /// The type of that number, if there is one. Lock-free, any thread.

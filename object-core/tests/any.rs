@@ -170,7 +170,7 @@ fn they_print_as_python_would() {
         "b\"longer than seven\"",
         "<test.Point>",
         "<test.Point3>",
-        "<tieback.Array>",
+        "[1]",
         "<tieback.Function>",
         "<tieback.Error>",
     ];

@@ -109,6 +109,29 @@ unsafe extern "C" fn no_names(_: *mut c_void, _: unsafe extern "C" fn(*mut c_voi
 unsafe extern "C" fn no_report(_: ByteSlice) {
     never()
 }
+/// Entries of containers, which nothing here uses.
+macro_rules! never {
+    ($($name:ident($($arg:ty),*) $(-> $out:ty)?;)*) => {$(
+        unsafe extern "C" fn $name($(_: $arg),*) $(-> $out)? {
+            never()
+        }
+    )*};
+}
+never! {
+    no_new(*mut RawAny, usize) -> *mut ObjectHeader;
+    no_len(*mut ObjectHeader, *mut u64) -> usize;
+    no_list_get(*mut ObjectHeader, usize, u64, *mut RawAny) -> i32;
+    no_swap(*mut ObjectHeader, usize, *mut RawAny) -> i32;
+    no_list_read(*mut ObjectHeader, usize, *mut RawAny, usize, *mut u64) -> usize;
+    no_splice(*mut ObjectHeader, usize, usize, *mut RawAny, usize, *mut RawAny, u64) -> isize;
+    no_items(*mut ObjectHeader, *mut usize) -> *const RawAny;
+    no_find(*mut ObjectHeader, *const RawAny) -> *const RawAny;
+    no_dict_get(*mut ObjectHeader, *const RawAny, *mut RawAny) -> i32;
+    no_set(*mut ObjectHeader, *mut RawAny, *mut RawAny, i32) -> i32;
+    no_pop(*mut ObjectHeader, *mut RawAny) -> i32;
+    no_step(*mut ObjectHeader, *mut usize, i32, u64, *mut RawAny) -> i32;
+    no_dict_read(*mut ObjectHeader, *mut RawAny, usize, *mut u64) -> usize;
+}
 type Hook = unsafe extern "C" fn(ByteSlice);
 unsafe extern "C" fn no_hook(_: Option<Hook>) -> Option<Hook> {
     never()
@@ -140,6 +163,24 @@ static TABLE: RuntimeTable = RuntimeTable {
     function_names: no_names,
     report_unraisable: no_report,
     set_unraisable_hook: no_hook,
+    list_new: no_new,
+    list_len: no_len,
+    list_get: no_list_get,
+    list_swap: no_swap,
+    list_read: no_list_read,
+    list_splice: no_splice,
+    map_new: no_new,
+    map_items: no_items,
+    map_find: no_find,
+    dict_new: no_new,
+    dict_len: no_len,
+    dict_get: no_dict_get,
+    dict_set: no_set,
+    dict_remove: no_dict_get,
+    dict_pop: no_pop,
+    dict_step: no_step,
+    dict_read: no_dict_read,
+    dict_clear: no_object,
 };
 
 /// Runs `work` under the table, alone, and answers how often each slow function was called.

@@ -11,9 +11,9 @@ use common::sweep::{no_block, sweep};
 use common::{Drops, Point, Told, baseline, object};
 use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
 use object_core::{
-    Any, AnyView, Bytes, Error, FieldSpec, Function, MutField, Object, ObjectArc, ObjectHeader,
-    ObjectRef, RegisterError, Str, TypeBuilder, field, read_field, register_reflected,
-    try_new_reflected, type_index as index, type_info, write_field,
+    Any, AnyView, Bytes, Dict, Error, FieldSpec, Function, List, Map, MutField, Object, ObjectArc,
+    ObjectHeader, ObjectRef, RegisterError, SpliceError, Str, TypeBuilder, field, read_field,
+    register_reflected, try_new_reflected, type_index as index, type_info, write_field,
 };
 
 #[global_allocator]
@@ -241,4 +241,73 @@ fn deletions_that_cannot_be_put_off() {
         failing(nth, || drop(chain));
         assert_eq!(drops.count(), before + 200);
     }
+}
+
+/// A list or dict that cannot grow keeps what it has, and hands back what was to come.
+#[test]
+fn containers_keep_what_they_have() {
+    baseline();
+    let long = || Any::from(Str::from(LONG));
+    let list = List::from_iter([long(), long()]);
+    let dict = Dict::from_iter([(1i64, long()), (2, long())]);
+    for nth in 1..3 {
+        let values = vec![long()];
+        let (made, refused) = failing(nth, || List::try_from_vec(values));
+        assert!(refused);
+        assert_eq!(made.unwrap_err().value.len(), 1, "handed back");
+        let flat = vec![long(), long()];
+        let (made, _) = failing(nth, || Map::try_from_flat(flat));
+        assert_eq!(made.unwrap_err().value.len(), 2, "handed back");
+        let flat = vec![long(), long()];
+        let (made, _) = failing(nth, || Dict::try_from_flat(flat));
+        assert_eq!(made.unwrap_err().value.len(), 2, "handed back");
+    }
+    let (mut grown, mut copied) = (0, 0);
+    for i in 0..40i64 {
+        let (text, key) = (long(), Str::from("a key that is longer than seven bytes"));
+        let before = live();
+        let (pushed, refused) = failing(1, || list.try_push(text.clone()));
+        match pushed {
+            Err(error) => {
+                assert!(refused);
+                assert_eq!(error.value.view().as_str(), Some(LONG));
+                drop(error);
+                assert_eq!(live(), before);
+                grown += 1;
+                list.try_push(i).unwrap();
+            }
+            Ok(()) => assert!(!refused),
+        }
+        let (set, refused) = failing(1, || dict.try_insert(i + 10, text.clone()));
+        if let Err(error) = set {
+            assert!(refused);
+            assert_eq!(error.value.0.get::<i64>(), Ok(i + 10));
+            assert!(!dict.contains_key(AnyView::int(i + 10)));
+            drop(error);
+            grown += 1;
+            dict.try_insert(i + 10, text.clone()).unwrap();
+        }
+        assert_eq!(dict.len(), i as usize + 3, "one more");
+        let (there, refused) = failing(1, || dict.try_get_or_insert(i + 10, text.clone()));
+        assert!(there.is_ok() && !refused, "it is there");
+        let (front, refused) = failing(1, || list.try_insert(0, text.clone()));
+        assert_eq!(front.is_err(), refused);
+        let (copy, refused) = failing(1, || list.try_to_vec());
+        copied += usize::from(refused);
+        assert_eq!(copy.is_err(), refused);
+        let values = vec![Any::from(key)];
+        let (spliced, refused) = failing(1, || list.try_splice(0, 1, values, None));
+        assert_eq!(spliced.is_err(), refused);
+        if let Err(SpliceError::NoMemory(error)) = spliced {
+            assert_eq!(error.value.len(), 1, "handed back");
+        }
+        let (dropped, refused) = failing(1, || list.try_splice(0, 1, Vec::new(), None));
+        assert_eq!(dropped.is_err(), refused, "room to carry what goes out");
+    }
+    assert!(grown >= 6, "{grown}");
+    assert_eq!(copied, 40);
+    // These ask for nothing.
+    let ((), refused) = failing(1, || (list.clear(), dict.clear()).0);
+    assert!(!refused);
+    assert_eq!((list.len(), dict.len()), (0, 0));
 }

@@ -34,8 +34,9 @@ use object_core::alloc_header::{
     layer_allocate, layer_release_far, layer_release_near,
 };
 use object_core::{
-    Any, AnyView, Array, Bytes, Error, FieldSpec, Function, Object, ObjectArc, ObjectHeader, Str,
-    UniqueObject, WithItems, register_reflected, try_new_reflected, type_index as index, type_info,
+    Any, AnyView, Array, Bytes, Dict, Error, FieldSpec, Function, List, Map, Object, ObjectArc,
+    ObjectHeader, Str, UniqueObject, WithItems, register_reflected, try_new_reflected,
+    type_index as index, type_info,
 };
 
 #[global_allocator]
@@ -218,6 +219,32 @@ fn of_texts_and_calls(class: &'static TypeInfo) -> Vec<Swept> {
     ]
 }
 
+/// What the runtime keeps: the block and the room for values, and a Map's or Dict's table.
+fn of_containers() -> Vec<Swept> {
+    let pairs = [(1i64, 2i64), (3, 4)];
+    let list = List::from_iter([1i64, 2]);
+    let dict = Dict::from_iter(pairs);
+    vec![
+        ("List::try_new", sweep(List::try_new, no_block)),
+        (
+            "List::try_from_values",
+            sweep(|| List::try_from_values([1i64, 2]), no_block),
+        ),
+        ("List::try_to_vec", sweep(|| list.try_to_vec(), no_block)),
+        ("List::try_read", sweep(|| list.try_read(1, 1), no_block)),
+        (
+            "Map::try_from_pairs",
+            sweep(|| Map::try_from_pairs(pairs), no_block),
+        ),
+        ("Dict::try_new", sweep(Dict::try_new, no_block)),
+        (
+            "Dict::try_from_pairs",
+            sweep(|| Dict::try_from_pairs(pairs), no_block),
+        ),
+        ("Dict::try_to_flat", sweep(|| dict.try_to_flat(), no_block)),
+    ]
+}
+
 fn class() -> &'static TypeInfo {
     let spec = FieldSpec {
         name: "any",
@@ -241,9 +268,14 @@ fn every_constructor_over_every_backing() {
         for tied in [false, true] {
             REGISTRY.set_backing(backing);
             TIED.set(tied);
-            let all = [of_values(), of_texts_and_calls(class)].concat();
+            let all = [of_values(), of_texts_and_calls(class), of_containers()].concat();
             let counts: Vec<usize> = all.iter().map(|(_, refusals)| *refusals).collect();
-            assert_eq!(counts, [2, 1, 1, 4, 1, 0, 1, 3, 1, 1, 2, 1, 3, 1]);
+            assert_eq!(
+                counts,
+                [
+                    2, 1, 1, 4, 1, 0, 1, 3, 1, 1, 2, 1, 3, 1, 1, 3, 1, 1, 4, 1, 4, 1
+                ]
+            );
             swept += all.len();
             refused += counts.iter().sum::<usize>();
             names = all.iter().map(|(name, _)| *name).collect();
@@ -255,7 +287,7 @@ fn every_constructor_over_every_backing() {
         "{swept} sweeps of {} constructors, {refused} refusals",
         names.len()
     );
-    assert_eq!((names.len(), swept, refused), (14, 56, 88));
+    assert_eq!((names.len(), swept, refused), (22, 88, 152));
     names.extend(ELSEWHERE.map(|(name, _)| name));
     names.sort_unstable();
     assert_eq!(
@@ -274,7 +306,7 @@ fn every_constructor_over_every_backing() {
 }
 
 /// Public and fallible too, but swept by a test of their own.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("AllocatorEntry::allocate", "every_way_to_a_block"),
     ("Registry::allocate", "every_way_to_a_block"),
     ("layer_allocate", "every_way_to_a_block"),
@@ -284,6 +316,14 @@ const ELSEWHERE: [(&str, &str); 6] = [
         "register_reflected",
         "a_refused_registration_leaves_nothing_behind",
     ),
+    ("Dict::try_from_flat", "containers_keep_what_they_have"),
+    ("Dict::try_get_or_insert", "containers_keep_what_they_have"),
+    ("Dict::try_insert", "containers_keep_what_they_have"),
+    ("List::try_from_vec", "containers_keep_what_they_have"),
+    ("List::try_insert", "containers_keep_what_they_have"),
+    ("List::try_push", "containers_keep_what_they_have"),
+    ("List::try_splice", "containers_keep_what_they_have"),
+    ("Map::try_from_flat", "containers_keep_what_they_have"),
 ];
 
 /// The doors of alloc-header: an error names what was asked for.

@@ -14,12 +14,13 @@ use object_core::abi::{
 use object_core::alloc_header::{AllocHeader, TiedHeader};
 use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
 use object_core::table::{
-    ABI_MAJOR, ABI_MINOR, LIBRARY_INIT_SYMBOL, LibraryReply, RuntimeTable, function_status,
-    library_status, register_status,
+    ABI_MAJOR, ABI_MINOR, ANY_VERSION, LIBRARY_INIT_SYMBOL, LibraryReply, RuntimeTable,
+    container_status, function_status, library_status, register_status,
 };
 use object_core::{
-    Any, AnyView, Array, ArrayObj, Bytes, BytesObj, Error, ErrorObj, Function, FunctionObj,
-    ObjectArc, ObjectHeader, OpaqueObj, SMALL_MAX, Str, StrObj, WeakObjectArc, type_index,
+    Any, AnyView, Array, ArrayObj, Bytes, BytesObj, Dict, DictObj, Error, ErrorObj, Function,
+    FunctionObj, List, ListObj, Map, MapObj, ObjectArc, ObjectHeader, OpaqueObj, SMALL_MAX, Str,
+    StrObj, WeakObjectArc, type_index,
 };
 
 /// Both numbers of each pair.
@@ -52,12 +53,15 @@ layout!(
     methods: 56, num_fields: 64, num_methods: 68
 );
 layout!(
-    RuntimeTable, 184, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
+    RuntimeTable, 328, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
     count_slow_dec: 24, count_slow_upgrade: 32, inc_ref: 40, dec_ref: 48, inc_weak: 56,
     dec_weak: 64, upgrade: 72, slot_load: 80, slot_store: 88, any_slot_load: 96,
     any_slot_swap: 104, type_register: 112, type_info: 120, type_index_of_key: 128,
     function_register: 136, function_get: 144, function_remove: 152, function_names: 160,
-    report_unraisable: 168, set_unraisable_hook: 176
+    report_unraisable: 168, set_unraisable_hook: 176, list_new: 184, list_len: 192, list_get: 200,
+    list_swap: 208, list_read: 216, list_splice: 224, map_new: 232, map_items: 240, map_find: 248,
+    dict_new: 256, dict_len: 264, dict_get: 272, dict_set: 280, dict_remove: 288, dict_pop: 296,
+    dict_step: 304, dict_read: 312, dict_clear: 320
 );
 layout!(LibraryReply, 24, 8, size: 0, major: 4, minor: 6, error: 8);
 layout!(StrObj, 40, 8);
@@ -65,6 +69,10 @@ layout!(BytesObj, 40, 8);
 layout!(FunctionObj, 40, 8);
 layout!(ArrayObj, 56, 8);
 layout!(OpaqueObj, 32, 8);
+// Opaque: a handle's copy of the code knows the header alone.
+layout!(ListObj, 24, 8);
+layout!(MapObj, 24, 8);
+layout!(DictObj, 24, 8);
 layout!(ErrorObj, 120, 8, kind: 24, message: 40);
 layout!(AllocHeader, 8, 8, delete_space: 0);
 layout!(TiedHeader, 16, 8, word: 0, base: 8);
@@ -74,6 +82,9 @@ layout!(ObjectArc<ObjectHeader>, 8, 8);
 layout!(Option<ObjectArc<ObjectHeader>>, 8, 8);
 layout!(WeakObjectArc<ObjectHeader>, 8, 8);
 layout!(Array, 8, 8);
+layout!(List, 8, 8);
+layout!(Map, 8, 8);
+layout!(Dict, 8, 8);
 layout!(Function, 8, 8);
 layout!(Error, 8, 8);
 layout!(Any, 16, 8);
@@ -82,7 +93,7 @@ layout!(Str, 16, 8);
 layout!(Bytes, 16, 8);
 
 same!(
-    ABI_MAJOR => 1, ABI_MINOR => 0, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
+    ABI_MAJOR => 1, ABI_MINOR => 1, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
     DELETE_BODY => 1, DELETE_SPACE => 2,
     flags::HEADED => 1, flags::SLOT_LOCK => 2, flags::LEAF => 4, flags::ITEMS => 8,
     flags::RELEASES_INTERPRETER => 256, flags::FRONTEND_SHIFT => 16,
@@ -94,6 +105,9 @@ same!(
     function_status::OK => 0, function_status::TAKEN => -1, function_status::OUT_OF_MEMORY => -4,
     library_status::OK => 0, library_status::FAILED => 1, library_status::REFUSED => 2,
     library_status::OWN_RUNTIME => 3,
+    container_status::DONE => 0, container_status::ABSENT => 0, container_status::FOUND => 1,
+    container_status::CHANGED => -1, container_status::OUT_OF_MEMORY => -4,
+    ANY_VERSION => u64::MAX,
 );
 
 same!(

@@ -47,6 +47,8 @@ fn the_fixed_types_are_there_before_anything_is_registered() {
         (index::ARRAY, "tieback.Array"),
         (index::OPAQUE, "tieback.Opaque"),
         (index::LIST, "tieback.List"),
+        (index::MAP, "tieback.Map"),
+        (index::DICT, "tieback.Dict"),
     ] {
         let info = type_info(number).unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@ use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Attribute, Expr, Fields, Ident, Item, Lit, Meta, Type, Visibility, parse_quote};
 
 /// What C calls the constants of a module: `flags::HEADED` is `TB_FLAG_HEADED`.
-const PREFIXES: [(&str, &str); 9] = [
+const PREFIXES: [(&str, &str); 10] = [
     ("type_index", "TB_TYPE_"),
     ("flags", "TB_FLAG_"),
     ("field_flags", "TB_FIELD_"),
@@ -15,6 +15,7 @@ const PREFIXES: [(&str, &str); 9] = [
     ("register_status", "TB_REGISTER_"),
     ("function_status", "TB_FUNCTION_"),
     ("library_status", "TB_LIBRARY_"),
+    ("container_status", "TB_CONTAINER_"),
     ("FieldKind", "TB_KIND_"),
 ];
 

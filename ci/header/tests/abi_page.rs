@@ -160,6 +160,8 @@ fn assertions(page: &str) -> (String, [usize; 3]) {
                 ("TB_TYPE_", 0, 1)
             } else if is(&["status", "name", "meaning", "what `load_library` raises"]) {
                 ("TB_LIBRARY_", 0, 1)
+            } else if is(&["status of containers", "name"]) {
+                ("TB_CONTAINER_", 0, 1)
             } else if is(&["status", "name"]) {
                 ("TB_REGISTER_", 0, 1)
             } else if section.heading == "The deleter" && is(&["bits", "name"]) {
