@@ -70,7 +70,7 @@ impl<'a> Key<'a> {
     fn of_float(value: f64) -> Self {
         /// 2^63, exactly: the first float above every `i64`.
         const ABOVE: f64 = 9_223_372_036_854_775_808.0;
-        if value >= -ABOVE && value < ABOVE {
+        if (-ABOVE..ABOVE).contains(&value) {
             // Truncates; the way back is exact, so it is equal for whole numbers only.
             let whole = value as i64;
             if whole as f64 == value {
