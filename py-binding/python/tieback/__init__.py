@@ -5,8 +5,8 @@ An object lives in native code; the first time Python looks at it, it gets one w
 ``f(x) is x`` through any native function.
 """
 
-from tieback._core import Array, Function, Object, PanicError, __version__
-from tieback._containers import *  # noqa: F403 - completes Array
+from tieback._core import Array, Dict, Function, List, Map, Object, PanicError, __version__
+from tieback._containers import *  # noqa: F403 - completes the containers
 from tieback._errors import Error, register_error
 from tieback._pickling import *  # noqa: F403 - completes Object
 from tieback._registry import (
@@ -24,8 +24,11 @@ from tieback import dataclasses, testing
 
 __all__ = [
     "Array",
+    "Dict",
     "Error",
     "Function",
+    "List",
+    "Map",
     "Object",
     "PanicError",
     "Weak",

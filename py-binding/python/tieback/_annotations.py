@@ -15,7 +15,7 @@ from dataclasses import KW_ONLY, Field, InitVar, dataclass, field as std_field
 from typing import Any, Callable, ClassVar, Union
 
 from tieback import _core
-from tieback._core import Array, Error, Function, Object
+from tieback._core import Array, Dict, Error, Function, List, Map, Object
 from tieback._weak import Weak
 
 NONE, BOOL, INT, FLOAT, STR, BYTES = (1 << bit for bit in range(6))
@@ -30,6 +30,18 @@ _SCALARS: dict[Any, tuple[str, int]] = {
     bool: ("bool", BOOL),
     str: ("str", STR),
     bytes: ("bytes", BYTES),
+}
+
+
+# What is stored for an annotation: mutable ones so that every holder sees them change.
+_CONTAINERS: dict[Any, type] = {
+    tuple: Array,
+    collections.abc.Sequence: Array,
+    list: List,
+    collections.abc.MutableSequence: List,
+    collections.abc.Mapping: Map,
+    dict: Dict,
+    collections.abc.MutableMapping: Dict,
 }
 
 
@@ -168,8 +180,10 @@ class Kind:
         if self.kind == "bytes":
             return isinstance(default, (bytes, bytearray))
         if self.kind in ("object", "weak") and not isinstance(default, Object):
-            if self.type_index == _index(Array):
+            if self.type_index in (_index(Array), _index(List)):
                 return isinstance(default, (list, tuple))
+            if self.type_index in (_index(Map), _index(Dict)):
+                return isinstance(default, dict)
             if self.type_index == _index(Function):
                 return callable(default)
             return self.type_index == _index(Error) and isinstance(default, BaseException)
@@ -390,8 +404,9 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
             )
         target.kind, target.text, target.optional = "weak", target.text, True
         return target
-    if origin in (Array, tuple):
-        return Kind("object", text, type_index=_index(Array))
+    native = _CONTAINERS.get(origin) if _is_hashable(origin) else None
+    if native is not None:
+        return Kind("object", text, type_index=_index(native))
     if origin in (Function, Callable, collections.abc.Callable):
         return Kind("object", text, type_index=_index(Function))
     if isinstance(origin, type) and issubclass(origin, BaseException):
@@ -405,12 +420,8 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
             )
         return Kind("object", text, type_index=index)
     hint = (
-        "annotate with tieback.Array, which takes lists and tuples"
-        if origin in (list, collections.abc.Sequence)
-        else "there is no native map yet; annotate with Any and store an Array of pairs"
-        if origin in (dict, collections.abc.Mapping)
-        else "use int, float, bool, str, bytes, a native class, Weak, Array, Callable, a union of "
-        "them, or Any"
+        "use int, float, bool, str, bytes, list, dict, tuple, a native class, Weak, Callable, a "
+        "union of them, or Any"
     )
     raise TypeError(
         f"{cls.__name__}: field {name!r}: cannot store the annotation {text!r} natively; {hint}"

@@ -1,86 +1,395 @@
-"""What ``Array`` is besides its slots: a ``collections.abc.Sequence``."""
+"""What ``Array``, ``List``, ``Map`` and ``Dict`` are besides their slots: ``collections.abc`` in full.
+
+Native sequences compare item by item with each other, with lists and with tuples; native maps with
+each other and with dicts, whatever the order.
+"""
 
 from __future__ import annotations
 
 import collections.abc
+import operator
 import reprlib
 import types
-from typing import Any, Iterator
+from typing import Any, Callable, ClassVar, Iterable, Iterator
 
-from tieback._core import Array
+from tieback import _core
+from tieback._core import Array, Dict, List, Map
 
 __all__: list[str] = []
 
-
-def _iter(self: Array) -> Iterator[Any]:
-    for index in range(len(self)):
-        yield self[index]
-
-
-def _reversed(self: Array) -> Iterator[Any]:
-    for index in range(len(self) - 1, -1, -1):
-        yield self[index]
+_END = (1 << 63) - 1
+_MISSING = object()
+_KEYS, _VALUES, _ITEMS = range(3)
 
 
-def _eq(self: Array, other: object) -> Any:
-    if self is other:
-        return len(self) >= 0  # asked, because a moved-from one has no length
-    if isinstance(other, (Array, list, tuple)):
-        return len(self) == len(other) and all(a is b or a == b for a, b in zip(self, other))
-    self.same_as(other)  # raises if this one was moved
+def _methods(*classes: type) -> Callable[[type], None]:
+    """Gives each of the classes what the decorated class's body defines."""
+
+    def give(body: type) -> None:
+        for name, value in body.__dict__.items():
+            if name not in ("__module__", "__dict__", "__weakref__", "__doc__", "__qualname__",
+                            "__firstlineno__", "__static_attributes__"):  # fmt: skip
+                for cls in classes:
+                    own = value
+                    if isinstance(value, types.FunctionType):
+                        own = types.FunctionType(
+                            value.__code__, value.__globals__, name, value.__defaults__,
+                            value.__closure__,
+                        )  # fmt: skip
+                        own.__kwdefaults__ = value.__kwdefaults__
+                        own.__doc__ = value.__doc__
+                        own.__qualname__ = f"{cls.__name__}.{name}"
+                    setattr(cls, name, own)
+
+    return give
+
+
+def _values(sequence: Any) -> list[Any]:
+    """The items at one moment."""
+    return _core.list_read(sequence)[0] if isinstance(sequence, List) else list(sequence)
+
+
+def _each(sequence: Any) -> Iterable[Any]:
+    """The items, to look at: of a List those of one moment."""
+    return _values(sequence) if isinstance(sequence, List) else sequence
+
+
+def _same(a: object, b: object) -> bool:
+    return a is b or a == b
+
+
+@_methods(Array, List)
+class _Sequence:
+    def __iter__(self: Any) -> Iterator[Any]:
+        return _core.iterate_items(self, False)
+
+    def __reversed__(self: Any) -> Iterator[Any]:
+        return _core.iterate_items(self, True)
+
+    def __eq__(self: Any, other: object) -> Any:
+        if self is other:
+            return len(self) >= 0  # asked, because a moved-from one has no length
+        if isinstance(other, (Array, List, list, tuple)):
+            if len(self) != len(other):
+                return False
+            items, others = _values(self), _values(other)
+            return len(items) == len(others) and all(map(_same, items, others))
+        self.same_as(other)  # raises if this one was moved
+        return NotImplemented
+
+    def __lt__(self: Any, other: object) -> Any:
+        return _order(operator.lt, self, other)
+
+    def __le__(self: Any, other: object) -> Any:
+        return _order(operator.le, self, other)
+
+    def __gt__(self: Any, other: object) -> Any:
+        return _order(operator.gt, self, other)
+
+    def __ge__(self: Any, other: object) -> Any:
+        return _order(operator.ge, self, other)
+
+    def __contains__(self: Any, value: object) -> bool:
+        return any(item is value or item == value for item in _each(self))
+
+    def count(self: Any, value: object) -> int:
+        """How many items equal the value."""
+        return sum(1 for item in _each(self) if item is value or item == value)
+
+    def index(self: Any, value: object, start: int = 0, stop: int | None = None) -> int:
+        """The first index of the value."""
+        items = _values(self)
+        for index in range(*slice(start, stop).indices(len(items))):
+            item = items[index]
+            if item is value or item == value:
+                return index
+        raise ValueError(f"{value!r} is not in the {type(self).__name__}")
+
+    def __add__(self: Any, other: object) -> Any:
+        if isinstance(other, (Array, List, list, tuple)):
+            return _kind(self)([*_values(self), *_values(other)])
+        return NotImplemented
+
+    def __radd__(self: Any, other: object) -> Any:
+        if isinstance(other, (list, tuple)):
+            return _kind(self)([*other, *_values(self)])
+        return NotImplemented
+
+    def __mul__(self: Any, times: object) -> Any:
+        if not hasattr(times, "__index__"):
+            return NotImplemented
+        return _kind(self)(_values(self) * operator.index(times))  # type: ignore[arg-type]
+
+    __rmul__ = __mul__
+
+
+def _kind(sequence: Any) -> Any:
+    """The native class, without what Python derived from it."""
+    return List if isinstance(sequence, List) else Array
+
+
+def _order(compare: Callable[[Any, Any], bool], self: Any, other: object) -> Any:
+    if isinstance(other, (Array, List, list, tuple)):
+        return compare(_values(self), _values(other))
     return NotImplemented
 
 
-def _hash(self: Array) -> int:
-    return hash(("tieback.Array", *self))
-
-
-def _contains(self: Array, value: object) -> bool:
-    return any(item is value or item == value for item in self)
-
-
-def _count(self: Array, value: object) -> int:
-    """How many items equal the value."""
-    return sum(1 for item in self if item is value or item == value)
-
-
-def _index(self: Array, value: object, start: int = 0, stop: int | None = None) -> int:
-    """The first index of the value."""
-    for index in range(*slice(start, stop).indices(len(self))):
-        item = self[index]
-        if item is value or item == value:
-            return index
-    raise ValueError(f"{value!r} is not in the Array")
-
-
-def _add(self: Array, other: object) -> Any:
-    if isinstance(other, (Array, list, tuple)):
-        return Array([*self, *other])
-    return NotImplemented
-
-
-def _radd(self: Array, other: object) -> Any:
-    if isinstance(other, (list, tuple)):
-        return Array([*other, *self])
-    return NotImplemented
-
-
-@reprlib.recursive_repr("Array([...])")
-def _repr(self: Array) -> str:
+def _repr_sequence(self: Any) -> str:
+    name = type(self).__name__
     if not self.__chandle__():
-        return "<Array (moved)>"
-    return f"Array([{', '.join(map(repr, self))}])"
+        return f"<{name} (moved)>"
+    return f"{name}([{', '.join(map(repr, _values(self)))}])"
 
 
-Array.__iter__ = _iter  # type: ignore[method-assign]
-Array.__reversed__ = _reversed  # type: ignore[method-assign]
-Array.__eq__ = _eq  # type: ignore[method-assign, assignment]
-Array.__hash__ = _hash  # type: ignore[method-assign]
-Array.__contains__ = _contains  # type: ignore[method-assign]
-Array.__add__ = _add  # type: ignore[attr-defined]
-Array.__radd__ = _radd  # type: ignore[attr-defined]
-Array.__repr__ = _repr  # type: ignore[method-assign]
-Array.count = _count  # type: ignore[method-assign]
-Array.index = _index  # type: ignore[method-assign, assignment]
-Array.__class_getitem__ = classmethod(types.GenericAlias)  # type: ignore[attr-defined]
+@_methods(Array)
+class _Array:
+    __repr__ = reprlib.recursive_repr("Array([...])")(_repr_sequence)
+
+    def __hash__(self: Any) -> int:
+        return hash(tuple(self))  # as the tuple that it equals
+
+
+@_methods(List)
+class _List:
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __repr__ = reprlib.recursive_repr("List([...])")(_repr_sequence)
+
+    def insert(self: Any, index: int, value: Any) -> None:
+        """Puts a value in front of the one at ``index``."""
+        index = operator.index(index)
+        _core.list_splice(self, _cut(index), _cut(index), (value,))
+
+    def extend(self: Any, values: Iterable[Any]) -> None:
+        """Puts values at the end, all in one step."""
+        _core.list_splice(self, _END, _END, values)
+
+    def __iadd__(self: Any, values: Iterable[Any]) -> Any:
+        _core.list_splice(self, _END, _END, values)
+        return self
+
+    def __imul__(self: Any, times: int) -> Any:
+        times = max(operator.index(times), 0)
+        _pick(self, lambda items: [*range(len(items))] * times)
+        return self
+
+    def clear(self: Any) -> None:
+        """Takes all values out."""
+        _core.list_splice(self, 0, _END, ())
+
+    def remove(self: Any, value: Any) -> None:
+        """Takes the first value out that equals ``value``."""
+
+        def without(items: list[Any]) -> list[int]:
+            for index, item in enumerate(items):
+                if item is value or item == value:
+                    return [*range(index), *range(index + 1, len(items))]
+            raise ValueError(f"{value!r} is not in the List")
+
+        _pick(self, without)
+
+    def reverse(self: Any) -> None:
+        """Turns the order round."""
+        _pick(self, lambda items: [*range(len(items))][::-1])
+
+    def sort(self: Any, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
+        """Sorts in place; equal items keep their order."""
+        items, version = _core.list_read(self)
+        keys = items if key is None else [key(item) for item in items]
+        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)
+        if not _core.list_pick(self, order, version):
+            raise ValueError("List changed while it was sorted")
+
+    def copy(self: Any) -> Any:
+        """A new List of the same values."""
+        return self[:]
+
+
+def _cut(index: int) -> int:
+    """An index as the core takes it: not beyond its integers."""
+    return max(min(index, _END), -_END)
+
+
+def _pick(self: Any, order: Callable[[list[Any]], list[int]]) -> None:
+    """Rearranges a List, again if another thread has changed it meanwhile."""
+    while True:
+        items, version = _core.list_read(self)
+        if _core.list_pick(self, order(items), version):
+            return
+
+
+class _View:
+    """What the three views share; with what ``collections.abc`` says they are."""
+
+    __slots__ = ()
+    _what: ClassVar[int]
+    _mapping: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return _core.iterate_map(self._mapping, self._what, False)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return _core.iterate_map(self._mapping, self._what, True)
+
+    @property
+    def mapping(self) -> types.MappingProxyType[Any, Any]:
+        """The map itself, to read."""
+        return types.MappingProxyType(self._mapping)
+
+    def __repr__(self) -> str:
+        name = ("keys", "values", "items")[self._what]
+        return f"{type(self._mapping).__name__}.{name}({list(self)!r})"
+
+
+class KeysView(_View, collections.abc.KeysView):  # type: ignore[type-arg]
+    """The keys of a Map or Dict, as a set."""
+
+    __slots__ = ()
+    _what = _KEYS
+
+
+class ValuesView(_View, collections.abc.ValuesView):  # type: ignore[type-arg]
+    """The values of a Map or Dict."""
+
+    __slots__ = ()
+    _what = _VALUES
+
+    def __contains__(self, value: object) -> bool:
+        return any(there is value or there == value for there in self)
+
+
+class ItemsView(_View, collections.abc.ItemsView):  # type: ignore[type-arg]
+    """The pairs of a Map or Dict, as a set."""
+
+    __slots__ = ()
+    _what = _ITEMS
+
+
+@_methods(Map, Dict)
+class _Mapping:
+    def __iter__(self: Any) -> Iterator[Any]:
+        return _core.iterate_map(self, _KEYS, False)
+
+    def __reversed__(self: Any) -> Iterator[Any]:
+        return _core.iterate_map(self, _KEYS, True)
+
+    def keys(self: Any) -> KeysView:
+        """The keys, as a set that follows the map."""
+        len(self)  # raises if it was moved
+        return KeysView(self)
+
+    def values(self: Any) -> ValuesView:
+        """The values, as a collection that follows the map."""
+        len(self)
+        return ValuesView(self)
+
+    def items(self: Any) -> ItemsView:
+        """The pairs, as a set that follows the map."""
+        len(self)
+        return ItemsView(self)
+
+    def __eq__(self: Any, other: object) -> Any:
+        if self is other:
+            return len(self) >= 0
+        if isinstance(other, (Map, Dict, dict)):
+            if len(self) != len(other):
+                return False
+            for key, value in _core.map_read(self):
+                try:
+                    there = other.get(key, _MISSING)
+                except TypeError:  # a key that a dict cannot hash
+                    return False
+                if there is _MISSING or not (there is value or there == value):
+                    return False
+            return True
+        self.same_as(other)
+        return NotImplemented
+
+    def __or__(self: Any, other: object) -> Any:
+        if not isinstance(other, (Map, Dict, dict)):
+            return NotImplemented
+        return _joined(Dict if isinstance(self, Dict) else Map, self, other)
+
+    def __ror__(self: Any, other: object) -> Any:
+        if not isinstance(other, dict):
+            return NotImplemented
+        return _joined(Dict if isinstance(self, Dict) else Map, other, self)
+
+
+def _joined(cls: Any, first: Any, second: Any) -> Any:
+    both = Dict(first)
+    _core.dict_update(both, second)
+    return both if cls is Dict else cls(both)
+
+
+def _repr_map(self: Any) -> str:
+    name = type(self).__name__
+    if not self.__chandle__():
+        return f"<{name} (moved)>"
+    pairs = ", ".join(f"{key!r}: {value!r}" for key, value in _core.map_read(self))
+    return f"{name}({{{pairs}}})"
+
+
+@_methods(Map)
+class _Map:
+    __repr__ = reprlib.recursive_repr("Map({...})")(_repr_map)
+
+    def __hash__(self: Any) -> int:
+        return hash(("tieback.Map", frozenset(_core.map_read(self))))
+
+
+@_methods(Dict)
+class _Dict:
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __repr__ = reprlib.recursive_repr("Dict({...})")(_repr_map)
+
+    def pop(self: Any, key: Any, default: Any = _MISSING, /) -> Any:
+        """Takes a key's value out and returns it; without the key the default, or KeyError."""
+        value = _core.dict_pop(self, key, default)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
+
+    def popitem(self: Any) -> tuple[Any, Any]:
+        """Takes the last pair out."""
+        pair = _core.dict_popitem(self)
+        if pair is None:
+            raise KeyError("popitem(): the Dict is empty")
+        return pair
+
+    def setdefault(self: Any, key: Any, default: Any = None, /) -> Any:
+        """The value of a key; if there is none, the default is put there."""
+        return _core.dict_setdefault(self, key, default)
+
+    def update(self: Any, other: Any = (), /, **kwargs: Any) -> None:
+        """Puts in all pairs of a mapping or an iterable of pairs."""
+        _core.dict_update(self, other)
+        if kwargs:
+            _core.dict_update(self, kwargs)
+
+    def __ior__(self: Any, other: Any) -> Any:
+        _core.dict_update(self, other)
+        return self
+
+    def clear(self: Any) -> None:
+        """Takes all pairs out."""
+        _core.dict_clear(self)
+
+    def copy(self: Any) -> Any:
+        """A new Dict of the same pairs."""
+        return Dict(self)
+
+
+def _fromkeys(cls: Any, keys: Iterable[Any], value: Any = None) -> Any:
+    """A new one with the keys, all of them with the same value."""
+    return cls([(key, value) for key in keys])
+
+
+for _cls in (Map, Dict):
+    _cls.fromkeys = classmethod(_fromkeys)  # type: ignore[attr-defined]
+for _cls in (Array, List, Map, Dict):
+    _cls.__class_getitem__ = classmethod(types.GenericAlias)  # type: ignore[attr-defined]
+
 collections.abc.Sequence.register(Array)
+collections.abc.MutableSequence.register(List)
+collections.abc.Mapping.register(Map)
+collections.abc.MutableMapping.register(Dict)

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from tieback import _core
-from tieback._core import Array, Function, Object
+from tieback._core import Array, Dict, Function, List, Map, Object
 from tieback._errors import Error
 
 __all__: list[str] = []
@@ -98,6 +98,33 @@ def _deepcopy_array(self: Array, memo: dict[int, Any]) -> Array:
     return memo[id(self)] if id(self) in memo else Array(items)
 
 
+def _deepcopy_map(self: Map, memo: dict[int, Any]) -> Map:
+    pairs = [copy.deepcopy(pair, memo) for pair in _core.map_read(self)]
+    # As with an Array.
+    return memo[id(self)] if id(self) in memo else Map(pairs)
+
+
+def _reduce_list(self: Any, protocol: int) -> tuple[Any, ...]:
+    """Made empty and then filled, so that one that contains itself comes out as it went in."""
+    items = iter(_core.list_read(self)[0])
+    return type(self), (), _own_state(self), items
+
+
+def _reduce_dict(self: Any, protocol: int) -> tuple[Any, ...]:
+    """As a List."""
+    pairs = iter(_core.map_read(self))
+    return type(self), (), _own_state(self), None, pairs
+
+
+def _own_state(self: Any) -> dict[str, Any] | None:
+    """What a subclass of Python's keeps besides."""
+    return getattr(self, "__dict__", None) or None
+
+
+def _set_own_state(self: Any, state: dict[str, Any]) -> None:
+    self.__dict__.update(state)
+
+
 Object.__getstate__ = _getstate  # type: ignore[attr-defined]
 Object.__setstate__ = _setstate  # type: ignore[attr-defined]
 Object.__reduce_check__ = _reduce_check  # type: ignore[attr-defined]
@@ -117,6 +144,18 @@ Array.__reduce__ = _reduce_array  # type: ignore
 Array.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Array.__copy__ = _same  # type: ignore[attr-defined]
 Array.__deepcopy__ = _deepcopy_array  # type: ignore[attr-defined]
+
+List.__reduce_ex__ = _reduce_list  # type: ignore
+List.__setstate__ = _set_own_state  # type: ignore[attr-defined]
+List.__copy__ = lambda self: self.copy()  # type: ignore
+
+Map.__reduce_ex__ = lambda self, protocol: (Map, (_core.map_read(self),))  # type: ignore
+Map.__copy__ = _same  # type: ignore[attr-defined]
+Map.__deepcopy__ = _deepcopy_map  # type: ignore[attr-defined]
+
+Dict.__reduce_ex__ = _reduce_dict  # type: ignore
+Dict.__setstate__ = _set_own_state  # type: ignore[attr-defined]
+Dict.__copy__ = lambda self: self.copy()  # type: ignore
 
 Function.__copy__ = _same  # type: ignore[attr-defined]
 Function.__deepcopy__ = _same  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
-use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, TypeName, type_index};
+use object_core::{Any, Array, ArrayObj, ObjectArc, ObjectHeader, type_index};
 use pyo3::ffi;
 
 use crate::py::call::function_vectorcall;
@@ -11,6 +11,7 @@ use crate::py::carrier;
 use crate::py::classes::{self, CallableWrapper, is_wrapper};
 use crate::py::host::Cpython;
 use crate::py::into::array_of;
+use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_range, place_of};
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
@@ -43,17 +44,8 @@ impl core::ops::Deref for Values<'_> {
 unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<Values<'a>, Raised> {
     // SAFETY: the caller's contract.
     unsafe {
-        let native = glance(object)?;
-        let number = native.object().as_ref().type_index();
-        if number != type_index::ARRAY {
-            let got = TypeName(number);
-            return Err(raise!(
-                Exc::Type,
-                "expected a native Array, got a native '{got}'"
-            ));
-        }
-        // INVARIANT: asked, because Python lets classes be assigned.
-        Ok(Values(native))
+        // INVARIANT: of that number.
+        Ok(Values(native(object, type_index::ARRAY)?))
     }
 }
 
@@ -74,12 +66,7 @@ unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::Py
         };
         match usize::try_from(at).ok().and_then(|at| values.get(at)) {
             Some(value) => value_to_python(value.view().raw()),
-            None => raise!(
-                Exc::Index,
-                "index {at} is out of range for an Array of {} items",
-                values.len()
-            )
-            .null(),
+            None => out_of_range("an Array", at, values.len()).null(),
         }
     }
 }
@@ -92,46 +79,28 @@ unsafe extern "C" fn subscript(
     // SAFETY: the slot's contract.
     unsafe {
         if ffi::PyLong_CheckExact(key) != 0 || ffi::PyIndex_Check(key) != 0 {
-            let at = ffi::PyNumber_AsSsize_t(key, ffi::PyExc_IndexError);
-            if at == -1 && !ffi::PyErr_Occurred().is_null() {
+            let Ok(at) = index_of(key) else {
                 return null_mut();
-            }
+            };
             let Ok(values) = values(object) else {
                 return null_mut();
             };
-            let len = values.len() as isize;
-            let place = if at < 0 { at + len } else { at };
-            return match usize::try_from(place)
-                .ok()
-                .and_then(|place| values.get(place))
-            {
-                Some(value) => value_to_python(value.view().raw()),
-                None => raise!(
-                    Exc::Index,
-                    "index {at} is out of range for an Array of {len} items"
-                )
-                .null(),
+            return match place_of(at, values.len()) {
+                Some(place) => value_to_python(values[place].view().raw()),
+                None => out_of_range("an Array", at, values.len()).null(),
             };
         }
         if ffi::PySlice_Check(key) == 0 {
-            let got = type_name(key);
-            return raise!(
-                Exc::Type,
-                "Array indices must be integers or slices, not {got}"
-            )
-            .null();
+            return no_index("Array", key).null();
         }
-        let (mut start, mut stop, mut step) = (0, 0, 0);
-        if ffi::PySlice_Unpack(key, &raw mut start, &raw mut stop, &raw mut step) < 0 {
+        let Ok(slice) = Slice::of(key) else {
             return null_mut();
-        }
+        };
         let Ok(values) = values(object) else {
             return null_mut();
         };
-        let len = values.len() as isize;
-        let count = ffi::PySlice_AdjustIndices(len, &raw mut start, &raw mut stop, step);
-        let pick = |i: usize| values[(start + i as isize * step) as usize].clone();
-        match Array::try_from_values((0..count as usize).map(pick)) {
+        let picked = slice.cut(values.len()).iter();
+        match Array::try_from_values(picked.map(|place| values[place].clone())) {
             Ok(array) => crate::py::out::value_into_python(array.into()),
             Err(_) => crate::py::raise::no_memory().null(),
         }
@@ -146,22 +115,13 @@ unsafe extern "C" fn array_new(
 ) -> *mut ffi::PyObject {
     // SAFETY: the slot's contract.
     unsafe {
-        let count = ffi::PyTuple_Size(args);
-        if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
-            return raise!(Exc::Type, "Array() takes no keyword arguments").null();
-        }
-        if count > 1 {
-            return raise!(
-                Exc::Type,
-                "Array() takes one iterable, got {count} arguments"
-            )
-            .null();
-        }
-        let made = if count == 1 {
-            array_of(ffi::PyTuple_GetItem(args, 0))
-        } else {
-            Array::try_from_values::<[Any; 0]>([]).map_err(|_| crate::py::raise::no_memory())
-        };
+        let made = one_argument("Array", args, kwargs).and_then(|iterable| {
+            if iterable.is_null() {
+                Array::try_from_values::<[Any; 0]>([]).map_err(|_| crate::py::raise::no_memory())
+            } else {
+                array_of(iterable)
+            }
+        });
         let Ok(array) = made else { return null_mut() };
         let object = ObjectArc::into_raw(array.into_object()).cast::<ObjectHeader>();
         bind_fresh(class, object, None)
@@ -215,7 +175,7 @@ unsafe extern "C" fn function_new(
 }
 
 /// `__init__` of classes whose `__new__` has done everything.
-unsafe extern "C" fn no_init(
+pub(crate) unsafe extern "C" fn no_init(
     _object: *mut ffi::PyObject,
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
@@ -224,7 +184,7 @@ unsafe extern "C" fn no_init(
 }
 
 /// A new wrapper of `class` for an object nobody has seen yet; takes the reference.
-unsafe fn bind_fresh(
+pub(crate) unsafe fn bind_fresh(
     class: *mut ffi::PyTypeObject,
     object: NonNull<ObjectHeader>,
     vectorcall: Option<ffi::vectorcallfunc>,

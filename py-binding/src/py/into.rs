@@ -6,6 +6,7 @@
 //! | str, bytes, bytearray | string, bytes |
 //! | a wrapper | its object |
 //! | list, tuple | an Array |
+//! | dict | a Map |
 //! | an exception | an Error that carries it |
 //! | a callable | a Function that calls it |
 //! | anything else | a carrier |
@@ -13,7 +14,7 @@
 use core::ptr::NonNull;
 
 use object_core::abi::RawAny;
-use object_core::{Any, Array, Bytes, NewError, ObjectArc, ObjectRef, Str, type_index as index};
+use object_core::{Any, Array, Dict, List, Map, ObjectArc, ObjectRef, type_index as index};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -23,7 +24,9 @@ use crate::py::carrier::{self, EXPLICIT};
 use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
 use crate::py::moved::{as_moved, twice};
-use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, name_place, no_memory, raise};
+use crate::py::scalars::made;
+pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, str_of, text_of};
 use crate::py::wrapper::{Loan, glance};
 
 /// A value for a call: borrowed from its Python object, or made for the call.
@@ -55,6 +58,8 @@ pub(crate) enum Form {
     Crossing,
     /// A callable becomes a `Function`, an exception an `Error`.
     Explicit,
+    /// Both are carried, so that the same one is the same key each time.
+    Key,
 }
 
 /// A Python object as a value for a call; borrows where it can.
@@ -62,7 +67,7 @@ pub(crate) enum Form {
 /// # Errors
 ///
 /// The exception of what cannot cross: OverflowError for a large int, ValueError for a moved-from
-/// wrapper, TypeError for a dict.
+/// wrapper.
 ///
 /// # Safety
 ///
@@ -117,6 +122,25 @@ pub(crate) unsafe fn to_explicit_value(object: *mut ffi::PyObject) -> Result<Any
     unsafe { Ok(own(pass_other(object, Form::Explicit)?)) }
 }
 
+/// As [`to_value`], for the key of a map.
+///
+/// # Errors
+///
+/// As [`pass`].
+///
+/// # Safety
+///
+/// Attached; a live object.
+pub(crate) unsafe fn to_key(object: *mut ffi::PyObject) -> Result<Any, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if is_wrapper(object) {
+            return to_value(object);
+        }
+        Ok(own(pass_other(object, Form::Key)?))
+    }
+}
+
 /// # Safety
 ///
 /// What the value borrows is alive.
@@ -140,111 +164,6 @@ unsafe fn own(passed: Passed) -> Any {
     }
     // SAFETY: owned, either way.
     unsafe { Any::from_raw(passed.raw) }
-}
-
-/// An int that must fit into 64 bits.
-///
-/// # Errors
-///
-/// OverflowError.
-///
-/// # Safety
-///
-/// Attached; an int.
-#[inline]
-pub(crate) unsafe fn int_of(object: *mut ffi::PyObject) -> Result<i64, Raised> {
-    let mut overflow = 0;
-    // SAFETY: the caller's contract.
-    unsafe {
-        let value = ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
-        if overflow == 0 && (value != -1 || ffi::PyErr_Occurred().is_null()) {
-            return Ok(value);
-        }
-        if overflow == 0 {
-            return Err(Raised);
-        }
-        let sign = if overflow > 0 {
-            "above 2**63-1"
-        } else {
-            "below -2**63"
-        };
-        Err(raise!(
-            Exc::Overflow,
-            "expected an int of 64 bits (i64), got one {sign}"
-        ))
-    }
-}
-
-/// The UTF-8 of a str, alive as long as the object.
-///
-/// # Errors
-///
-/// UnicodeEncodeError for lone surrogates.
-///
-/// # Safety
-///
-/// Attached; a live str.
-pub(crate) unsafe fn text_of<'a>(object: *mut ffi::PyObject) -> Result<&'a str, Raised> {
-    let mut len = 0;
-    // SAFETY: the caller's contract; the interpreter keeps the UTF-8 with the str.
-    unsafe {
-        let data = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut len);
-        if data.is_null() {
-            return Err(Raised);
-        }
-        let bytes = core::slice::from_raw_parts(data.cast::<u8>(), len as usize);
-        Ok(core::str::from_utf8_unchecked(bytes))
-    }
-}
-
-/// A str as a native string.
-///
-/// # Errors
-///
-/// UnicodeEncodeError, MemoryError.
-///
-/// # Safety
-///
-/// Attached; a live str.
-pub(crate) unsafe fn str_of(object: *mut ffi::PyObject) -> Result<Str, Raised> {
-    // SAFETY: the caller's contract.
-    unsafe { made(Str::try_new(text_of(object)?)) }
-}
-
-/// Bytes or a bytearray as native bytes.
-///
-/// # Errors
-///
-/// MemoryError.
-///
-/// # Safety
-///
-/// Attached; a live bytes or bytearray.
-pub(crate) unsafe fn bytes_of(object: *mut ffi::PyObject) -> Result<Bytes, Raised> {
-    // SAFETY: the caller's contract; while the buffer is exported, the memory stays where it is.
-    unsafe {
-        let mut buffer = core::mem::MaybeUninit::<ffi::Py_buffer>::uninit();
-        if ffi::PyObject_GetBuffer(object, buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) != 0 {
-            return Err(Raised);
-        }
-        let buffer = buffer.assume_init_mut();
-        let copy = if buffer.len == 0 {
-            Bytes::try_new(&[])
-        } else {
-            let data = buffer.buf.cast::<u8>().cast_const();
-            Bytes::try_new(core::slice::from_raw_parts(data, buffer.len as usize))
-        };
-        ffi::PyBuffer_Release(buffer);
-        made(copy)
-    }
-}
-
-/// # Safety
-///
-/// Attached.
-unsafe fn made<T>(result: Result<T, NewError>) -> Result<T, Raised> {
-    // SAFETY: attached.
-    result.map_err(|_| unsafe { no_memory() })
 }
 
 /// # Safety
@@ -287,13 +206,9 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             return Ok(Passed::plain(raw));
         }
         if ffi::PyDict_Check(object) != 0 {
-            return Err(raise!(
-                Exc::Type,
-                "a {} cannot cross yet: there is no native map; pass a list of pairs",
-                type_name(object)
-            ));
+            return Ok(Passed::made(map_of(object)?));
         }
-        if ffi::PyExceptionInstance_Check(object) != 0 {
+        if form != Form::Key && ffi::PyExceptionInstance_Check(object) != 0 {
             let py = Python::assume_attached();
             let exception = Bound::from_borrowed_ptr(py, object);
             let Ok(exception) = exception.cast_into::<PyBaseException>() else {
@@ -305,7 +220,7 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             }
             return Ok(Passed::made(error));
         }
-        if ffi::PyCallable_Check(object) != 0 {
+        if form != Form::Key && ffi::PyCallable_Check(object) != 0 {
             return Ok(Passed::made(carrier::function(
                 object,
                 form == Form::Explicit,
@@ -315,28 +230,6 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
             return index_of(object).map(|int| Passed::plain(RawAny::int(int)));
         }
         Ok(Passed::made(carrier::carry(object)?))
-    }
-}
-
-/// `int(object)` through `__index__`.
-///
-/// # Errors
-///
-/// What `__index__` raised; OverflowError.
-///
-/// # Safety
-///
-/// Attached; a live object with `__index__`.
-pub(crate) unsafe fn index_of(object: *mut ffi::PyObject) -> Result<i64, Raised> {
-    // SAFETY: the caller's contract; the int is ours.
-    unsafe {
-        let int = ffi::PyNumber_Index(object);
-        if int.is_null() {
-            return Err(Raised);
-        }
-        let value = int_of(int);
-        ffi::Py_DECREF(int);
-        value
     }
 }
 
@@ -363,41 +256,143 @@ unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
     })
 }
 
-/// A list or tuple (or what iterates into one) as a native array.
+/// The values that an iterable gives, converted; errors name the item.
 ///
 /// # Errors
 ///
-/// What an element raises; RecursionError for a list that contains itself.
+/// What iterating or converting raises; MemoryError.
 ///
 /// # Safety
 ///
-/// Attached; a live object.
-pub(crate) unsafe fn array_of(object: *mut ffi::PyObject) -> Result<Array, Raised> {
-    // A tuple of our own: converting elements may run Python code that changes the list.
-    // SAFETY: the caller's contract; the tuple is ours until the end.
+/// Attached; a live object. Runs Python code.
+pub(crate) unsafe fn values_of(iterable: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    // SAFETY: the caller's contract; the tuple is ours: converting may run code that changes a list.
     unsafe {
         if ffi::Py_EnterRecursiveCall(c" while converting nested lists".as_ptr()) != 0 {
             return Err(Raised);
         }
-        let tuple = ffi::PySequence_Tuple(object);
+        let tuple = ffi::PySequence_Tuple(iterable);
         let result = if tuple.is_null() {
             Err(Raised)
         } else {
             let len = ffi::PyTuple_Size(tuple) as usize;
-            // Inside a container callables stay callables: only the outermost is explicit.
-            let item = |i: usize| {
-                to_value(ffi::PyTuple_GetItem(tuple, i as isize))
-                    .map_err(|raised| name_place(raised, format_args!("item {i}")))
+            let mut values = Vec::new();
+            let mut fill = || {
+                values.try_reserve_exact(len).map_err(|_| no_memory())?;
+                for i in 0..len {
+                    let item = ffi::PyTuple_GetItem(tuple, i as isize);
+                    values.push(
+                        to_value(item)
+                            .map_err(|raised| name_place(raised, format_args!("item {i}")))?,
+                    );
+                }
+                Ok(())
             };
-            match Array::try_from_fn(len, item) {
-                Ok(made) => made,
-                Err(_) => Err(no_memory()),
-            }
-        };
-        if !tuple.is_null() {
+            let filled = fill();
             ffi::Py_DECREF(tuple);
-        }
+            filled.map(|()| values)
+        };
         ffi::Py_LeaveRecursiveCall();
         result
     }
+}
+
+/// A list or tuple (or what iterates into one) as a native array.
+///
+/// # Errors
+///
+/// As [`values_of`]; RecursionError for a list that contains itself.
+///
+/// # Safety
+///
+/// As [`values_of`].
+pub(crate) unsafe fn array_of(object: *mut ffi::PyObject) -> Result<Array, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { made(Array::try_from_values(values_of(object)?)) }
+}
+
+/// What iterates, as a new native list.
+///
+/// # Errors
+///
+/// As [`values_of`].
+///
+/// # Safety
+///
+/// As [`values_of`].
+pub(crate) unsafe fn list_of(object: *mut ffi::PyObject) -> Result<List, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { made(List::try_from_vec(values_of(object)?).map_err(|error| error.cause)) }
+}
+
+/// Keys and values of a dict in turn.
+///
+/// # Errors
+///
+/// What a key or value raises; RecursionError for a dict that contains itself.
+///
+/// # Safety
+///
+/// Attached; a live dict.
+pub(crate) unsafe fn flat_of_dict(object: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    // A dict of our own: converting may run Python code that changes the original.
+    // SAFETY: the caller's contract; the copy is ours until the end, and lends what is in it.
+    unsafe {
+        if ffi::Py_EnterRecursiveCall(c" while converting nested dicts".as_ptr()) != 0 {
+            return Err(Raised);
+        }
+        let copy = ffi::PyDict_Copy(object);
+        let mut flat = Vec::new();
+        let mut fill = || {
+            if copy.is_null() {
+                return Err(Raised);
+            }
+            let room = 2 * ffi::PyDict_Size(copy) as usize;
+            flat.try_reserve_exact(room).map_err(|_| no_memory())?;
+            let (mut at, mut key, mut value) = (0, core::ptr::null_mut(), core::ptr::null_mut());
+            while ffi::PyDict_Next(copy, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                let number = flat.len() / 2;
+                let native = to_key(key)
+                    .map_err(|raised| name_place(raised, format_args!("key {number}")))?;
+                let shown = native.clone();
+                flat.push(native);
+                flat.push(to_value(value).map_err(|raised| {
+                    name_place(raised, format_args!("value of the key {shown:?}"))
+                })?);
+            }
+            Ok(())
+        };
+        let filled = fill();
+        ffi::Py_XDECREF(copy);
+        ffi::Py_LeaveRecursiveCall();
+        filled.map(|()| flat)
+    }
+}
+
+/// A dict as a native map.
+///
+/// # Errors
+///
+/// As [`flat_of_dict`].
+///
+/// # Safety
+///
+/// As [`flat_of_dict`].
+pub(crate) unsafe fn map_of(object: *mut ffi::PyObject) -> Result<Map, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { made(Map::try_from_flat(flat_of_dict(object)?).map_err(|error| error.cause)) }
+}
+
+/// A dict as a new native one.
+///
+/// # Errors
+///
+/// As [`flat_of_dict`].
+///
+/// # Safety
+///
+/// As [`flat_of_dict`].
+pub(crate) unsafe fn dict_of(object: *mut ffi::PyObject) -> Result<Dict, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { made(Dict::try_from_flat(flat_of_dict(object)?).map_err(|error| error.cause)) }
 }

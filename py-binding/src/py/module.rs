@@ -14,8 +14,8 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::py::raise::Raised;
 use crate::py::{
-    allocator, array, attached, callback, carrier, classes, error_type, errors, moved, pyclass,
-    reflect, registry, slots, testing,
+    allocator, array, attached, callback, carrier, classes, error_type, errors, iterate, list, map,
+    map_methods, moved, pyclass, reflect, registry, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -117,6 +117,9 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         for (name, class) in [
             ("Object", slots::make_base()),
             ("Array", array::make_array()),
+            ("List", list::make_list()),
+            ("Map", map::make_map()),
+            ("Dict", map::make_dict()),
             ("Function", array::make_function()),
         ] {
             let class = class.map_err(|error| raised(py, error))?;
@@ -166,6 +169,17 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(registry::global_names, module)?,
         wrap_pyfunction!(registry::convert, module)?,
         wrap_pyfunction!(registry::load_library, module)?,
+        wrap_pyfunction!(list::list_read, module)?,
+        wrap_pyfunction!(list::list_splice, module)?,
+        wrap_pyfunction!(list::list_pick, module)?,
+        wrap_pyfunction!(map_methods::map_read, module)?,
+        wrap_pyfunction!(map_methods::dict_pop, module)?,
+        wrap_pyfunction!(map_methods::dict_popitem, module)?,
+        wrap_pyfunction!(map_methods::dict_setdefault, module)?,
+        wrap_pyfunction!(map_methods::dict_update, module)?,
+        wrap_pyfunction!(map_methods::dict_clear, module)?,
+        wrap_pyfunction!(iterate::iterate_items, module)?,
+        wrap_pyfunction!(iterate::iterate_map, module)?,
         wrap_pyfunction!(testing::use_count, module)?,
         wrap_pyfunction!(testing::tie_state, module)?,
         wrap_pyfunction!(testing::stats, module)?,

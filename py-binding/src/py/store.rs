@@ -9,7 +9,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::py::carrier;
-use crate::py::into::{array_of, bytes_of, index_of, int_of, str_of, to_value};
+use crate::py::into::{
+    array_of, bytes_of, dict_of, index_of, int_of, list_of, map_of, str_of, to_value,
+};
 use crate::py::plan::{Field, UNRESOLVED, mask};
 use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
 
@@ -193,8 +195,18 @@ unsafe fn convert_any(
     value: *mut ffi::PyObject,
     context: Context,
 ) -> Result<Any, Raised> {
+    // In a union a list or dict becomes the container that the union names, if it names one.
     // SAFETY: the caller's: attached, a live value.
-    let new = unsafe { to_value(value).map_err(|raised| named(raised, field, context)) }?;
+    let container = unsafe {
+        field
+            .objects
+            .iter()
+            .find_map(|&number| container_of(number, value))
+    };
+    // SAFETY: as above.
+    let new = container.unwrap_or_else(|| unsafe { to_value(value) });
+    // SAFETY: attached.
+    let new = new.map_err(|raised| unsafe { named(raised, field, context) })?;
     if field.mask == mask::ALL {
         return Ok(new);
     }
@@ -290,11 +302,34 @@ unsafe fn convert_object(
                 let new = array_of(value).map(Any::from);
                 new.map_err(|raised| named(raised, field, context))
             }
+            index::LIST | index::MAP | index::DICT => match container_of(expected, value) {
+                Some(new) => new.map_err(|raised| named(raised, field, context)),
+                None => Err(mismatch(field, value, context)),
+            },
             index::FUNCTION if ffi::PyCallable_Check(value) != 0 => {
                 carrier::function(value, false).map(Any::from)
             }
             index::ERROR if ffi::PyExceptionInstance_Check(value) != 0 => to_value(value),
             _ => Err(mismatch(field, value, context)),
+        }
+    }
+}
+
+/// A Python list, tuple or dict as a container of that type; `None` if it does not become one.
+///
+/// # Safety
+///
+/// Attached; a live value.
+unsafe fn container_of(number: i32, value: *mut ffi::PyObject) -> Option<Result<Any, Raised>> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let is_list = ffi::PyList_Check(value) != 0 || ffi::PyTuple_Check(value) != 0;
+        let is_dict = ffi::PyDict_Check(value) != 0;
+        match number {
+            index::LIST if is_list => Some(list_of(value).map(Any::from)),
+            index::MAP if is_dict => Some(map_of(value).map(Any::from)),
+            index::DICT if is_dict => Some(dict_of(value).map(Any::from)),
+            _ => None,
         }
     }
 }

@@ -11,6 +11,7 @@ import functools
 import math
 import numbers
 import operator
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 
@@ -185,6 +186,11 @@ ROWS = [
     Row("tuple", lambda: (1, 2.5), "tieback.Array", lambda: an_array(1, 2.5)),
     Row("tuple_subclass", lambda: TupleChild((1,)), "tieback.Array", lambda: an_array(1)),
     Row("namedtuple", lambda: Named(1, "b"), "tieback.Array", lambda: an_array(1, "b")),
+    Row("dict_empty", dict, "tieback.Map", tieback.Map),
+    Row("dict", lambda: {1: "two", "x": None}, "tieback.Map", lambda: tieback.Map({1: "two", "x": None})),
+    Row("dict_nested", lambda: {"a": {1: [2]}}, "tieback.Map", lambda: tieback.Map(a={1: [2]})),
+    Row("dict_subclass", lambda: DictChild(a=1), "tieback.Map", lambda: tieback.Map(a=1)),
+    Row("ordered_dict", lambda: OrderedDict(b=1, a=2), "tieback.Map", lambda: tieback.Map(b=1, a=2)),
     Row("function", lambda: an_array, "tieback.Function", shown=tieback.Function),
     Row("lambda", lambda: lambda *args: args, "tieback.Function", shown=tieback.Function),
     Row("builtin", lambda: len, "tieback.Function", shown=tieback.Function),
@@ -202,6 +208,9 @@ ROWS = [
     Row("wrapper_library", lambda: lib.point(1, 2), "test_library.Point"),
     Row("wrapper_foreign", lambda: lib.foreign(1), "test_library.Foreign", EQUAL),
     Row("wrapper_array", lambda: an_array(1, 2), "tieback.Array"),
+    Row("wrapper_list", lambda: tieback.List([1]), "tieback.List"),
+    Row("wrapper_map", lambda: tieback.Map({1: 2}), "tieback.Map"),
+    Row("wrapper_dict", lambda: tieback.Dict({1: 2}), "tieback.Dict"),
     Row("wrapper_function", lambda: tieback.convert(len), "tieback.Function"),
     Row("wrapper_error", lambda: tieback.Error("ValueError", "bad"), "tieback.Error"),
     Row("wrapper_of_exception", lambda: tieback.convert(KeyError(1)), "tieback.Error"),
@@ -396,9 +405,6 @@ REFUSED = {
     "int_below": (lambda: -(2**63) - 1, OverflowError, r"64 bits \(i64\), got one below -2\*\*63"),
     "int_huge": (lambda: 1 << 5000, OverflowError, "64 bits"),
     "int_subclass_above": (lambda: IntChild(2**64), OverflowError, "64 bits"),
-    "dict": (lambda: {1: 2}, TypeError, "a dict cannot cross yet"),
-    "dict_empty": (dict, TypeError, "a dict cannot cross yet"),
-    "dict_subclass": (lambda: DictChild(a=1), TypeError, "a DictChild cannot cross yet"),
     "surrogate": (lambda: "a\ud800b", UnicodeEncodeError, "surrogates not allowed"),
 }
 
@@ -408,6 +414,10 @@ PLACES = {
     "second_argument": (lambda value: lib.pair(1, value), "argument 2: "),
     "tenth_argument": (lambda value: lib.apply(max, *range(8), value), "argument 10: "),
     "list_item": (lambda value: tieback.convert([1, value]), "item 1: "),
+    "dict_key": (lambda value: tieback.convert({1: 2, value: 3}), "key 1: "),
+    "dict_value": (lambda value: lib.echo({"k": value}), 'argument 1: value of the key "k": '),
+    "list_append": (lambda value: tieback.List().append(value), ""),
+    "dict_set": (lambda value: tieback.Dict().__setitem__(value, 1), "key: "),
     "list_in_call": (lambda value: lib.echo(["x", ["y", value]]), "argument 1: item 1: item 1: "),
     "array_item": (lambda value: tieback.Array([value]), "item 0: "),
     "callback_result": (lambda value: lib.nested(lambda: value, 2), "result of a Python callable: "),

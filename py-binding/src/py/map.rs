@@ -1,0 +1,485 @@
+//! `tieback.Map` and `tieback.Dict`: the slots of both.
+
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+
+use object_core::{Any, Dict, DictObj, Map, MapObj, ObjectArc, ObjectHeader, type_index as index};
+use pyo3::ffi;
+
+use crate::py::array::{bind_fresh, no_init};
+use crate::py::classes::{self, is_wrapper};
+use crate::py::into::{flat_of_dict, to_key, to_value};
+use crate::py::items::{length, none, own};
+use crate::py::out::value_into_python;
+use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
+use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
+use crate::py::wrapper::glance;
+
+/// The number of a wrapper's type.
+///
+/// # Safety
+///
+/// Attached; a live wrapper.
+unsafe fn number_of(object: *mut ffi::PyObject) -> Result<i32, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { Ok(glance(object)?.object().as_ref().type_index()) }
+}
+
+/// Either of the two, with a reference of its own.
+pub(crate) enum Either {
+    Map(Map),
+    Dict(Dict),
+}
+
+impl Either {
+    /// # Errors
+    ///
+    /// ValueError: moved out. TypeError: of another type.
+    ///
+    /// # Safety
+    ///
+    /// Attached; a live wrapper.
+    pub(crate) unsafe fn of(object: *mut ffi::PyObject) -> Result<Self, Raised> {
+        // SAFETY: the caller's contract; each number with its object.
+        unsafe {
+            if number_of(object)? == index::MAP {
+                own::<MapObj>(object, index::MAP).map(|map| Self::Map(Map::from_object(map)))
+            } else {
+                own::<DictObj>(object, index::DICT).map(|it| Self::Dict(Dict::from_object(it)))
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Map(map) => map.len(),
+            Self::Dict(dict) => dict.len(),
+        }
+    }
+
+    fn get(&self, key: &Any) -> Option<Any> {
+        match self {
+            Self::Map(map) => map.get(key.view()).cloned(),
+            Self::Dict(dict) => dict.get(key.view()),
+        }
+    }
+
+    pub(crate) fn flat(&self) -> Result<Vec<Any>, Raised> {
+        let flat = match self {
+            Self::Map(map) => {
+                let mut flat = Vec::new();
+                let room = flat.try_reserve_exact(2 * map.len());
+                flat.extend(map.pairs().iter().flatten().cloned().take(if room.is_ok() {
+                    usize::MAX
+                } else {
+                    0
+                }));
+                room.is_ok().then_some(flat)
+            }
+            Self::Dict(dict) => dict.try_to_flat().ok(),
+        };
+        // SAFETY: whoever has an `Either` is attached.
+        flat.ok_or_else(|| unsafe { no_memory() })
+    }
+}
+
+/// A key on its way in. What Python cannot hash is no key here either.
+///
+/// # Errors
+///
+/// TypeError: a list, dict or bytearray; what converting raises.
+///
+/// # Safety
+///
+/// Attached; a live object.
+pub(crate) unsafe fn key_of(key: *mut ffi::PyObject) -> Result<Any, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let unhashable = ffi::PyList_Check(key) != 0
+            || ffi::PyDict_Check(key) != 0
+            || ffi::PyByteArray_Check(key) != 0;
+        if unhashable {
+            let got = type_name(key);
+            return Err(raise!(
+                Exc::Type,
+                "unhashable type: '{got}' cannot be a key"
+            ));
+        }
+        to_key(key).map_err(|raised| name_place(raised, format_args!("key")))
+    }
+}
+
+unsafe extern "C" fn mapping_length(object: *mut ffi::PyObject) -> isize {
+    // SAFETY: the slot's contract.
+    length(unsafe { Either::of(object) }.map(|either| either.len()))
+}
+
+/// A look-up: an int that is too large for a native one is simply not there.
+///
+/// # Safety
+///
+/// As [`key_of`].
+unsafe fn look_up(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+) -> Result<Option<Any>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let there = Either::of(object)?;
+        match key_of(key) {
+            Ok(key) => Ok(there.get(&key)),
+            Err(raised) if ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) != 0 => {
+                if ffi::PyLong_Check(key) == 0 {
+                    return Err(raised);
+                }
+                ffi::PyErr_Clear();
+                large(&there, key)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+}
+
+/// A whole float past 64 bits is the same key as the int of its value.
+///
+/// # Safety
+///
+/// Attached; an int.
+unsafe fn large(there: &Either, key: *mut ffi::PyObject) -> Result<Option<Any>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let float = ffi::PyLong_AsDouble(key);
+        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear(); // past every float
+            return Ok(None);
+        }
+        let same = ffi::PyFloat_FromDouble(float);
+        if same.is_null() {
+            return Err(Raised);
+        }
+        let equal = ffi::PyObject_RichCompareBool(key, same, ffi::Py_EQ);
+        ffi::Py_DECREF(same);
+        match equal {
+            -1 => Err(Raised),
+            0 => Ok(None),
+            _ => Ok(there.get(&Any::from(float))),
+        }
+    }
+}
+
+unsafe extern "C" fn subscript(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        match look_up(object, key) {
+            Ok(Some(value)) => value_into_python(value),
+            Ok(None) => missing(key).null(),
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// KeyError, with the key itself as Python has it.
+///
+/// # Safety
+///
+/// Attached; a live object.
+#[cold]
+unsafe fn missing(key: *mut ffi::PyObject) -> Raised {
+    // SAFETY: the caller's contract. A tuple would be taken for the arguments.
+    unsafe {
+        let args = ffi::PyTuple_Pack(1, key);
+        if !args.is_null() {
+            ffi::PyErr_SetObject(ffi::PyExc_KeyError, args);
+            ffi::Py_DECREF(args);
+        }
+    }
+    Raised
+}
+
+unsafe extern "C" fn contains(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> c_int {
+    // SAFETY: the slot's contract.
+    match unsafe { look_up(object, key) } {
+        Ok(found) => found.is_some().into(),
+        Err(Raised) => -1,
+    }
+}
+
+/// `map.get(key, default=None)`.
+unsafe extern "C" fn get(
+    object: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the method's contract: attached, a live wrapper, a tuple.
+    unsafe {
+        let count = ffi::PyTuple_Size(args);
+        if count != 1 && count != 2 {
+            return raise!(
+                Exc::Type,
+                "get() takes a key and a default, got {count} arguments"
+            )
+            .null();
+        }
+        match look_up(object, ffi::PyTuple_GetItem(args, 0)) {
+            Ok(Some(value)) => value_into_python(value),
+            Ok(None) if count == 1 => none(),
+            Ok(None) => {
+                let default = ffi::PyTuple_GetItem(args, 1);
+                ffi::Py_INCREF(default);
+                default
+            }
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// `dict[key] = value`, or `del dict[key]` for a value that is NULL.
+unsafe extern "C" fn assign(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the slot's contract. What goes is dropped here, with no lock held.
+    let done = unsafe {
+        (|| {
+            let dict = Dict::from_object(own::<DictObj>(object, index::DICT)?);
+            let native = key_of(key)?;
+            if value.is_null() {
+                let gone = dict.remove_pair(native.view());
+                return gone.map(drop).ok_or_else(|| missing(key));
+            }
+            let value = to_value(value)?;
+            dict.try_insert(native, value)
+                .map(drop)
+                .map_err(|_| no_memory())
+        })()
+    };
+    if done.is_ok() { 0 } else { -1 }
+}
+
+/// Keys and values of what a class call is given: a mapping or pairs, and keyword arguments.
+///
+/// # Safety
+///
+/// Attached; a tuple, and a dict or NULL.
+unsafe fn arguments(
+    class: &str,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> Result<Vec<Any>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let count = ffi::PyTuple_Size(args);
+        if count > 1 {
+            return Err(raise!(
+                Exc::Type,
+                "{class}() takes one mapping or iterable of pairs, got {count} arguments"
+            ));
+        }
+        let mut flat = match count {
+            0 => Vec::new(),
+            _ => flat_of(ffi::PyTuple_GetItem(args, 0))?,
+        };
+        if !kwargs.is_null() {
+            flat.append(&mut flat_of_dict(kwargs)?);
+        }
+        Ok(flat)
+    }
+}
+
+/// Keys and values in turn, of a mapping or an iterable of pairs.
+///
+/// # Errors
+///
+/// What iterating or converting raises; TypeError and ValueError for what is no pair.
+///
+/// # Safety
+///
+/// Attached; a live object. Runs Python code.
+pub(crate) unsafe fn flat_of(object: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    // SAFETY: the caller's contract; the objects made on the way are given back.
+    unsafe {
+        if is_wrapper(object) {
+            let number = number_of(object)?;
+            if number == index::MAP || number == index::DICT {
+                return Either::of(object)?.flat();
+            }
+        }
+        if ffi::PyDict_Check(object) != 0 {
+            return flat_of_dict(object);
+        }
+        if ffi::PyObject_HasAttrString(object, c"keys".as_ptr()) != 0 {
+            // Whatever else is a mapping: as a dict, which knows how to ask it.
+            let class = (&raw mut ffi::PyDict_Type).cast::<ffi::PyObject>();
+            let dict = ffi::PyObject_Vectorcall(class, &raw const object, 1, null_mut());
+            if dict.is_null() {
+                return Err(Raised);
+            }
+            let flat = flat_of_dict(dict);
+            ffi::Py_DECREF(dict);
+            return flat;
+        }
+        let pairs = ffi::PySequence_Tuple(object);
+        if pairs.is_null() {
+            return Err(Raised);
+        }
+        let flat = flat_of_pairs(pairs);
+        ffi::Py_DECREF(pairs);
+        flat
+    }
+}
+
+/// # Safety
+///
+/// As [`flat_of`]; a tuple.
+unsafe fn flat_of_pairs(pairs: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    let mut flat = Vec::new();
+    // SAFETY: the caller's contract.
+    unsafe {
+        for i in 0..ffi::PyTuple_Size(pairs) {
+            let pair = ffi::PySequence_Tuple(ffi::PyTuple_GetItem(pairs, i));
+            if pair.is_null() {
+                return Err(name_place(Raised, format_args!("pair {i}")));
+            }
+            let count = ffi::PyTuple_Size(pair);
+            let done = if count == 2 {
+                key_of(ffi::PyTuple_GetItem(pair, 0)).and_then(|key| {
+                    let value = to_value(ffi::PyTuple_GetItem(pair, 1))?;
+                    flat.try_reserve(2).map_err(|_| no_memory())?;
+                    flat.extend([key, value]);
+                    Ok(())
+                })
+            } else {
+                Err(raise!(
+                    Exc::Value,
+                    "expected a key and a value, got {count} items"
+                ))
+            };
+            ffi::Py_DECREF(pair);
+            done.map_err(|raised| name_place(raised, format_args!("pair {i}")))?;
+        }
+    }
+    Ok(flat)
+}
+
+/// `tieback.Map(mapping_or_pairs=(), **kwargs)`.
+unsafe extern "C" fn map_new(
+    class: *mut ffi::PyTypeObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        let flat = arguments("Map", args, kwargs);
+        let made = flat.and_then(|flat| Map::try_from_flat(flat).map_err(|_| no_memory()));
+        let Ok(map) = made else { return null_mut() };
+        let object = ObjectArc::into_raw(map.into_object()).cast::<ObjectHeader>();
+        bind_fresh(class, object, None)
+    }
+}
+
+/// `tieback.Dict(mapping_or_pairs=(), **kwargs)`.
+unsafe extern "C" fn dict_new(
+    class: *mut ffi::PyTypeObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract.
+    unsafe {
+        let flat = arguments("Dict", args, kwargs);
+        let made = flat.and_then(|flat| Dict::try_from_flat(flat).map_err(|_| no_memory()));
+        let Ok(dict) = made else { return null_mut() };
+        let object = ObjectArc::into_raw(dict.into_object()).cast::<ObjectHeader>();
+        bind_fresh(class, object, None)
+    }
+}
+
+struct Methods([ffi::PyMethodDef; 2]);
+// SAFETY: immutable; pointers to statics.
+unsafe impl Sync for Methods {}
+
+static METHODS: Methods = Methods([
+    ffi::PyMethodDef {
+        ml_name: c"get".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: get },
+        ml_flags: ffi::METH_VARARGS,
+        ml_doc: c"get($self, key, default=None, /)\n--\n\nThe value of a key, or the default."
+            .as_ptr(),
+    },
+    ffi::PyMethodDef::zeroed(),
+]);
+
+const MAP_DOC: &core::ffi::CStr = c"Map(mapping_or_pairs=(), /, **kwargs)\n--\n\nAn immutable native map that keeps the order of insertion.";
+const DICT_DOC: &core::ffi::CStr = c"Dict(mapping_or_pairs=(), /, **kwargs)\n--\n\nA mutable native map that keeps the order of insertion and that every frontend sees change.";
+
+/// Makes `tieback.Map`.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; the base class is made.
+pub(crate) unsafe fn make_map() -> Result<*mut ffi::PyTypeObject, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { make(c"tieback.Map", index::MAP, map_new, MAP_DOC, None) }
+}
+
+/// Makes `tieback.Dict`.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached; the base class is made.
+pub(crate) unsafe fn make_dict() -> Result<*mut ffi::PyTypeObject, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        make(
+            c"tieback.Dict",
+            index::DICT,
+            dict_new,
+            DICT_DOC,
+            Some(assign),
+        )
+    }
+}
+
+unsafe fn make(
+    name: &core::ffi::CStr,
+    number: i32,
+    new: ffi::newfunc,
+    doc: &core::ffi::CStr,
+    assign: Option<ffi::objobjargproc>,
+) -> Result<*mut ffi::PyTypeObject, Raised> {
+    let mut slots = vec![
+        slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
+        slot(ffi::Py_tp_new, new as *mut c_void),
+        slot(ffi::Py_tp_init, no_init as *mut c_void),
+        slot(ffi::Py_mp_length, mapping_length as *mut c_void),
+        slot(ffi::Py_mp_subscript, subscript as *mut c_void),
+        slot(ffi::Py_sq_contains, contains as *mut c_void),
+        slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_doc, doc.as_ptr().cast_mut().cast()),
+    ];
+    if let Some(assign) = assign {
+        slots.push(slot(ffi::Py_mp_ass_subscript, assign as *mut c_void));
+    }
+    slots.push(slot(0, null_mut()));
+    let size = crate::py::wrapper::PLAIN_SIZE as usize;
+    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_MAPPING;
+    // SAFETY: attached by the caller's contract; slots of a wrapper.
+    unsafe {
+        let class = class_from_spec(name, size, flags, classes::base(), &mut slots);
+        if class.is_null() {
+            return Err(Raised);
+        }
+        classes::register(number, class, None)?;
+        Ok(class)
+    }
+}
