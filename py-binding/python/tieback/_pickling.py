@@ -104,13 +104,13 @@ def _deepcopy_map(self: Map, memo: dict[int, Any]) -> Map:
     return memo[id(self)] if id(self) in memo else Map(pairs)
 
 
-def _reduce_list(self: Any, protocol: int) -> tuple[Any, ...]:
+def _reduce_list(self: Any) -> tuple[Any, ...]:
     """Made empty and then filled, so that one that contains itself comes out as it went in."""
     items = iter(_core.list_read(self)[0])
     return type(self), (), _own_state(self), items
 
 
-def _reduce_dict(self: Any, protocol: int) -> tuple[Any, ...]:
+def _reduce_dict(self: Any) -> tuple[Any, ...]:
     """As a List."""
     pairs = iter(_core.map_read(self))
     return type(self), (), _own_state(self), None, pairs
@@ -145,15 +145,18 @@ Array.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Array.__copy__ = _same  # type: ignore[attr-defined]
 Array.__deepcopy__ = _deepcopy_array  # type: ignore[attr-defined]
 
-List.__reduce_ex__ = _reduce_list  # type: ignore
+List.__reduce__ = _reduce_list  # type: ignore
+List.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 List.__setstate__ = _set_own_state  # type: ignore[attr-defined]
 List.__copy__ = lambda self: self.copy()  # type: ignore
 
-Map.__reduce_ex__ = lambda self, protocol: (Map, (_core.map_read(self),))  # type: ignore
+Map.__reduce__ = lambda self: (Map, (_core.map_read(self),))  # type: ignore
+Map.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Map.__copy__ = _same  # type: ignore[attr-defined]
 Map.__deepcopy__ = _deepcopy_map  # type: ignore[attr-defined]
 
-Dict.__reduce_ex__ = _reduce_dict  # type: ignore
+Dict.__reduce__ = _reduce_dict  # type: ignore
+Dict.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Dict.__setstate__ = _set_own_state  # type: ignore[attr-defined]
 Dict.__copy__ = lambda self: self.copy()  # type: ignore
 
