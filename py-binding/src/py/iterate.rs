@@ -36,7 +36,7 @@ enum What {
 ///
 /// `at` is the next place; behind the end of what is iterated when it is over.
 #[pyclass(frozen, module = "tieback._core", name = "ContainerIterator")]
-pub(crate) struct Iter {
+pub(crate) struct Steps {
     over: Over,
     what: What,
     backwards: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Iter {
 
 const OVER: usize = usize::MAX;
 
-impl Iter {
+impl Steps {
     fn new(over: Over, what: What, backwards: bool, len: usize) -> Self {
         Self {
             over,
@@ -113,8 +113,8 @@ impl Iter {
 }
 
 #[pymethods]
-impl Iter {
-    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+impl Steps {
+    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
         this
     }
 
@@ -147,7 +147,7 @@ impl Iter {
 
 /// Iterates over the items of an Array or a List.
 #[pyfunction]
-pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyResult<Iter> {
+pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyResult<Steps> {
     let py = object.py();
     let raised = |Raised| PyErr::fetch(py);
     // SAFETY: attached; called by methods of the two classes. Each number with its object.
@@ -160,7 +160,7 @@ pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyRes
             let list = own::<ListObj>(object.as_ptr(), type_index::LIST).map_err(raised)?;
             let list = List::from_object(list);
             let (len, version) = list.len_and_version();
-            return Ok(Iter::new(
+            return Ok(Steps::new(
                 Over::List(list, version),
                 What::Values,
                 backwards,
@@ -170,13 +170,13 @@ pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyRes
         let array = own::<ArrayObj>(object.as_ptr(), type_index::ARRAY).map_err(raised)?;
         let array = Array::from_object(array);
         let len = array.len();
-        Ok(Iter::new(Over::Array(array), What::Values, backwards, len))
+        Ok(Steps::new(Over::Array(array), What::Values, backwards, len))
     }
 }
 
 /// Iterates over the keys (0), values (1) or items (2) of a Map or Dict.
 #[pyfunction]
-pub(crate) fn iterate_map(object: &Bound<'_, PyAny>, what: u8, backwards: bool) -> PyResult<Iter> {
+pub(crate) fn iterate_map(object: &Bound<'_, PyAny>, what: u8, backwards: bool) -> PyResult<Steps> {
     let what = match what {
         0 => What::Keys,
         1 => What::Values,
@@ -185,12 +185,12 @@ pub(crate) fn iterate_map(object: &Bound<'_, PyAny>, what: u8, backwards: bool) 
     Ok(match either(object)? {
         Either::Map(map) => {
             let len = map.len();
-            Iter::new(Over::Map(map), what, backwards, len)
+            Steps::new(Over::Map(map), what, backwards, len)
         }
         Either::Dict(dict) => {
             let (cursor, len) = dict.cursor(backwards);
             let (_, _, version) = cursor.parts();
-            Iter::new(Over::Dict(dict, version), what, backwards, len)
+            Steps::new(Over::Dict(dict, version), what, backwards, len)
         }
     })
 }

@@ -68,13 +68,11 @@ impl Either {
         let flat = match self {
             Self::Map(map) => {
                 let mut flat = Vec::new();
-                let room = flat.try_reserve_exact(2 * map.len());
-                flat.extend(map.pairs().iter().flatten().cloned().take(if room.is_ok() {
-                    usize::MAX
-                } else {
-                    0
-                }));
-                room.is_ok().then_some(flat)
+                let room = flat.try_reserve_exact(2 * map.len()).is_ok();
+                room.then(|| {
+                    flat.extend(map.pairs().iter().flatten().cloned());
+                    flat
+                })
             }
             Self::Dict(dict) => dict.try_to_flat().ok(),
         };
