@@ -1,5 +1,7 @@
 //! Typed calls of [`Function`]s.
 
+use std::fmt::Display;
+
 use object_core::{Any, AnyView, Error, Function};
 
 use crate::callee::{FromAny, too_wide};
@@ -10,6 +12,10 @@ pub trait CallArgs {
     /// Calls with the arguments, converted.
     #[doc(hidden)]
     fn call_with(self, function: &Function) -> Result<Any, Error>;
+
+    /// Calls with an object in front of the arguments.
+    #[doc(hidden)]
+    fn call_on(self, object: AnyView<'_>, function: &Function) -> Result<Any, Error>;
 }
 
 macro_rules! call_args {
@@ -20,6 +26,12 @@ macro_rules! call_args {
                 $(let $value = $value.into_any()?;)*
                 let args: &[AnyView<'_>] = &[$($value.view()),*];
                 function.call_packed(args)
+            }
+
+            fn call_on(self, object: AnyView<'_>, function: &Function) -> Result<Any, Error> {
+                let ($($value,)*) = self;
+                $(let $value = $value.into_any()?;)*
+                function.call_packed(&[object, $($value.view()),*])
             }
         }
     };
@@ -55,10 +67,14 @@ pub trait CallTyped {
 
 impl CallTyped for Function {
     fn call<R: FromAny>(&self, args: impl CallArgs) -> Result<R, Error> {
-        let result = args.call_with(self)?;
-        R::try_from(result.view()).map_err(|error| match too_wide(result.view(), error) {
-            Some(text) => Error::format("OverflowError", format_args!("result of a call: {text}")),
-            None => Error::format("TypeError", format_args!("result of a call: {error}")),
-        })
+        wanted(&args.call_with(self)?, "result of a call")
     }
+}
+
+/// A value as an `R`; `what` is what the error calls it.
+pub(crate) fn wanted<R: FromAny>(value: &Any, what: impl Display) -> Result<R, Error> {
+    R::try_from(value.view()).map_err(|error| match too_wide(value.view(), error) {
+        Some(text) => Error::format("OverflowError", format_args!("{what}: {text}")),
+        None => Error::format("TypeError", format_args!("{what}: {error}")),
+    })
 }

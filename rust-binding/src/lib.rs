@@ -97,7 +97,7 @@
 //! # Rooms, lowest first
 //!
 //! `callee` and `into_any` are values on their way in and out; `typed`, `methods` and `call` build on
-//! those; `exports` collects and commits; `construct` makes objects of their fields; `backing`
+//! those; `reflect` uses objects of types that this crate does not know; `exports` collects and commits; `construct` makes objects of their fields; `backing`
 //! says where blocks come from; `init` is the handshake
 //! behind [`export_library!`]; `load` is the other side of it; `support` is what macros expand to. A file
 //! uses only files named above it.
@@ -116,6 +116,9 @@ mod typed;
 mod methods;
 
 mod call;
+
+#[allow(unsafe_code)]
+mod reflect;
 
 mod exports;
 
@@ -154,6 +157,7 @@ pub use crate::exports::{Exports, register};
 pub use crate::into_any::IntoAny;
 pub use crate::load::load_library;
 pub use crate::methods::{TypedMethod, TypedMethods};
+pub use crate::reflect::Reflect;
 pub use crate::typed::{TypedFn, try_typed, typed};
 
 /// What a library's source file wants in scope: `use rust_binding::prelude::*;`.
@@ -167,6 +171,7 @@ pub mod prelude {
     pub use crate::call::CallTyped;
     pub use crate::exports::Exports;
     pub use crate::methods::TypedMethods;
+    pub use crate::reflect::Reflect;
     pub use crate::typed::typed;
 }
 
