@@ -68,14 +68,15 @@ class Scene:
 
 def build(lib: Scene):
     """A tree: Python hangs the first row, Rust what is under it."""
-    scene = lib.Node("scene", 400.0, 60.0)
+    scene = lib.Node("scene", 600.0, 60.0)
     for at, name in enumerate(("sun", "house", "tree")):
-        scene.add(lib.Node(name, 260.0 * (at - 1), 70.0))
+        scene.add(lib.Node(name, 400.0 * (at - 1), 70.0))
     sun, house, tree = scene.children
     assert lib.grow(house, 2, 3) == 12
     # From one parent to another, by Python; the node stays itself.
     window = house.children[0]
     tree.add(window)
+    window.x = 0.0
     assert window.parent is tree and window not in list(house.children)
     try:
         window.add(tree)
@@ -125,8 +126,8 @@ def look(lib: Scene, scene) -> tuple[dict, dict[int, str]]:
 def draw(nodes: dict, states: dict[int, str]) -> str:
     """The picture, as SVG."""
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 420" font-family="sans-serif">',
-        '<rect width="800" height="420" fill="white"/>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 420" font-family="sans-serif">',
+        '<rect width="1200" height="420" fill="white"/>',
     ]
     for _, x, y, parent in nodes.values():
         if parent is not None:
@@ -138,7 +139,7 @@ def draw(nodes: dict, states: dict[int, str]) -> str:
         colour, _ = COLOURS[state]
         parts.append(
             f'<g class="{state}"><circle cx="{x:.1f}" cy="{y:.1f}" r="13" fill="{colour}"/>'
-            f'<text x="{x:.1f}" y="{y + 27:.1f}" font-size="11" text-anchor="middle">'
+            f'<text x="{x:.1f}" y="{y + 27:.1f}" font-size="8.5" text-anchor="middle">'
             f"{escape(name)}</text></g>"
         )
     for row, (state, (colour, meaning)) in enumerate(COLOURS.items()):

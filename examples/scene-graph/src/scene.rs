@@ -22,7 +22,7 @@ pub fn grow(node: ObjectArc<Node>, depth: u32, width: u32) -> Result<i64, Error>
         for parent in &row {
             let name = parent.name.load(parent);
             for at in 0..width {
-                let spread = 400.0 / f64::from(width.pow(level + 1));
+                let spread = 420.0 / f64::from(width.pow(level + 1));
                 let x = spread * (f64::from(at) - f64::from(width - 1) / 2.0);
                 let child = Node::named(&format!("{name}.{at}"), x, 60.0);
                 next.push(Node::add(parent, child)?);
