@@ -12,6 +12,11 @@ const RELEASE: &str = "rustc 1.95.";
 
 #[test]
 fn refusals_say_what_to_write_instead() {
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    if flags.contains("sanitizer") || std::env::var_os("TIEBACK_SMALL").is_some() {
+        println!("SKIPPED what must not compile: this run looks at memory, not at the compiler");
+        return;
+    }
     let tests = trybuild::TestCases::new();
     for refused in [
         "struct_shape",
