@@ -12,3 +12,7 @@ kernel:    ; @bash ci/kernel.sh
 fuzz:      ; @bash ci/fuzz.sh
 coverage:  ; @bash ci/coverage.sh
 clean:     ; cargo clean; rm -rf .venv .venv-ft
+
+# Everything, for every interpreter found: hours.
+.PHONY: check-deep
+check-deep: ; @bash ci/deep.sh

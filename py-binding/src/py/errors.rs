@@ -5,16 +5,18 @@
 //! is that very exception; any other becomes a new one of the class its kind names.
 
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use object_core::{Error, ObjectArc};
-use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::{PyBaseException, PyMemoryError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTraceback, PyType};
+use pyo3::types::{PyDict, PyString, PyTraceback, PyType};
 use pyo3::{PyTypeCheck, ffi};
 
 use crate::py::carrier;
-use crate::py::raise::{Raised, with_pyo3};
+use crate::py::raise::{Raised, no_memory, type_name, with_pyo3};
 
 /// Causes of causes are followed this deep.
 const CAUSES: usize = 16;
@@ -41,8 +43,10 @@ pub(crate) unsafe fn take_raised() -> Error {
         Some(raised) => describe(raised.into_value(py).bind(py), CAUSES),
         None => Error::new("SystemError", "a Python call failed without an exception"),
     };
+    // Some of PyO3's conversions panic without memory; a slot above us has no place for that.
     // SAFETY: attached by the caller's contract.
-    unsafe { with_pyo3(take) }
+    catch_unwind(AssertUnwindSafe(|| unsafe { with_pyo3(take) }))
+        .unwrap_or_else(|_| Error::out_of_memory())
 }
 
 /// An exception as an error, with the exception in it.
@@ -53,28 +57,26 @@ pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>) -> Error {
 
 fn describe(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
     let py = exception.py();
-    let kind = exception
-        .get_type()
-        .name()
-        .map_or_else(|_| "Exception".into(), |n| n.to_string());
-    let message = exception
-        .str()
-        .map_or_else(|_| String::new(), |text| text.to_string());
-    let cause = match exception.getattr("__cause__") {
+    // SAFETY: attached; a live object.
+    let kind = unsafe { type_name(exception.as_ptr()) };
+    // `str(e)` is user code; what it raises is not this error's business.
+    let message = match done(py, exception.str()) {
+        Ok(text) => text.map_or_else(String::new, |text| text.to_string()),
+        Err(_) => return Error::out_of_memory(),
+    };
+    let cause = match exception.getattr(intern!(py, "__cause__")) {
         Ok(cause) if depth > 0 && !cause.is_none() => cause
             .cast_into::<PyBaseException>()
             .ok()
             .map(|cause| describe(&cause, depth - 1)),
         _ => None,
     };
-    // `str(e)` is user code; what it raised is not this error's business.
-    drop(PyErr::take(py));
     // SAFETY: attached; the exception is alive.
     let Ok(context) = (unsafe { carrier::carry(exception.as_ptr()) }) else {
         drop(PyErr::take(py));
         return Error::out_of_memory();
     };
-    match Error::try_with(&kind, &message, cause, Some(context)) {
+    match Error::try_with(kind, &message, cause, Some(context)) {
         Ok(error) => {
             for frames in native_frames(exception) {
                 error.push_traceback(&frames);
@@ -93,7 +95,7 @@ const NATIVE: &str = "native frames, innermost first:\n";
 
 /// The frames that a native error had come through before it became this exception.
 fn native_frames(exception: &Bound<'_, PyBaseException>) -> Vec<String> {
-    let notes = exception.getattr("__notes__").ok();
+    let notes = exception.getattr(intern!(exception.py(), "__notes__")).ok();
     let notes = notes.and_then(|notes| notes.extract::<Vec<String>>().ok());
     let frames = notes.into_iter().flatten();
     frames
@@ -103,23 +105,26 @@ fn native_frames(exception: &Bound<'_, PyBaseException>) -> Vec<String> {
 
 /// The exception's frames, innermost first, as `  File "x.py", line 3, in f`.
 pub(crate) fn exception_traceback(exception: &Bound<'_, PyBaseException>) -> Option<String> {
-    let mut next = exception.getattr("__traceback__").ok();
+    let py = exception.py();
+    let mut next = exception.getattr(intern!(py, "__traceback__")).ok();
     let mut frames = Vec::new();
     while let Some(traceback) = next.take().filter(PyTraceback::type_check) {
         let frame = (|| {
-            let code = traceback.getattr("tb_frame")?.getattr("f_code")?;
+            let code = traceback
+                .getattr(intern!(py, "tb_frame"))?
+                .getattr(intern!(py, "f_code"))?;
             let mut line = String::new();
             let _ = write!(
                 line,
                 "  File \"{}\", line {}, in {}",
-                code.getattr("co_filename")?,
-                traceback.getattr("tb_lineno")?,
-                code.getattr("co_name")?
+                code.getattr(intern!(py, "co_filename"))?,
+                traceback.getattr(intern!(py, "tb_lineno"))?,
+                code.getattr(intern!(py, "co_name"))?
             );
             PyResult::Ok(line)
         })();
         frames.extend(frame);
-        next = traceback.getattr("tb_next").ok();
+        next = traceback.getattr(intern!(py, "tb_next")).ok();
     }
     if frames.is_empty() {
         return None;
@@ -153,7 +158,7 @@ pub(crate) fn to_exception<'py>(
     while carried_exception(py, &error).is_none() {
         let Some(cause) = error.cause() else { break };
         let next = one_exception(py, &cause)?;
-        last.setattr("__cause__", &next)?;
+        last.setattr(intern!(py, "__cause__"), &next)?;
         (last, error) = (next, cause);
     }
     Ok(first)
@@ -164,46 +169,66 @@ fn one_exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyB
     if let Some(exception) = carried_exception(py, error) {
         return Ok(exception);
     }
-    let made = class_for(py, error.kind()).and_then(|class| {
+    let made = match class_for(py, error.kind())? {
         // A class may want other arguments than a message: then it is not made of one.
-        class
-            .call1((error.message(),))
-            .ok()?
-            .cast_into::<PyBaseException>()
-            .ok()
-    });
+        Some(class) => done(py, class.call1((string(py, error.message())?,)))?
+            .and_then(|made| made.cast_into::<PyBaseException>().ok()),
+        None => None,
+    };
     let exception = match made {
         Some(exception) => exception,
         None => {
             let text = format!("{}: {}", error.kind(), error.message());
             py.get_type::<pyo3::exceptions::PyRuntimeError>()
-                .call1((text,))?
+                .call1((string(py, &text)?,))?
                 .cast_into::<PyBaseException>()?
         }
     };
     let traceback = error.traceback();
     if !traceback.is_empty() {
         let note = format!("{NATIVE}{}", traceback.trim_end());
-        exception.call_method1("add_note", (note,))?;
+        exception.call_method1(intern!(py, "add_note"), (string(py, &note)?,))?;
     }
     Ok(exception)
 }
 
+/// A Python string; MemoryError where PyO3's own conversion panics.
+fn string<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
+    let (start, len) = (text.as_ptr().cast(), text.len() as isize);
+    // SAFETY: attached; the text is readable for the call. An exact string or an exception comes.
+    unsafe {
+        let made = ffi::PyUnicode_FromStringAndSize(start, len);
+        Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked())
+    }
+}
+
+/// What was answered, or nothing if it could not be; but without memory nothing can go on.
+fn done<T>(py: Python<'_>, answer: PyResult<T>) -> PyResult<Option<T>> {
+    match answer {
+        Err(error) if error.is_instance_of::<PyMemoryError>(py) => Err(error),
+        answer => Ok(answer.ok()),
+    }
+}
+
 /// The exception class a kind names: registered, or a builtin.
-fn class_for<'py>(py: Python<'py>, kind: &str) -> Option<Bound<'py, PyAny>> {
+fn class_for<'py>(py: Python<'py>, kind: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let kind = string(py, kind)?;
     let classes = CLASSES.load(Ordering::Acquire);
     if !classes.is_null() {
         // SAFETY: a dict, kept for ever.
         let classes = unsafe { Bound::from_borrowed_ptr(py, classes) };
-        if let Some(class) = classes.cast::<PyDict>().ok()?.get_item(kind).ok().flatten() {
-            return Some(class);
+        if let Some(class) = classes.cast::<PyDict>()?.get_item(&kind)? {
+            return Ok(Some(class));
         }
     }
-    let class = py.import("builtins").ok()?.getattr(kind).ok()?;
+    let builtins = py.import(intern!(py, "builtins"))?;
+    let Some(class) = done(py, builtins.getattr(kind))? else {
+        return Ok(None);
+    };
     let is_exception = class
         .cast::<PyType>()
         .is_ok_and(|class| class.is_subclass_of::<PyBaseException>().unwrap_or(false));
-    is_exception.then_some(class)
+    Ok(is_exception.then_some(class))
 }
 
 /// Raises an error as its exception.
@@ -226,7 +251,11 @@ pub(crate) unsafe fn raise_error(error: &Error) -> Raised {
         }
         Err(raised) => raised.restore(py),
     };
+    // As in `take_raised`.
     // SAFETY: attached by the caller's contract.
-    unsafe { with_pyo3(raise) };
+    if catch_unwind(AssertUnwindSafe(|| unsafe { with_pyo3(raise) })).is_err() {
+        // SAFETY: as above.
+        return unsafe { no_memory() };
+    }
     Raised
 }

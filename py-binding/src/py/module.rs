@@ -93,6 +93,14 @@ static MAIN: Mutex<()> = Mutex::new(());
 #[pyo3(name = "_core")]
 pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    // SAFETY: attached. PyO3 refuses subinterpreters that come second, and CPython those with a GIL of
+    // their own; this is for one that comes first.
+    if unsafe { ffi::PyInterpreterState_Get() != ffi::PyInterpreterState_Main() } {
+        return Err(PyImportError::new_err(
+            "tieback._core cannot be imported in a subinterpreter: the tie is one in a process; import \
+             it in the main interpreter",
+        ));
+    }
     let _once = MAIN.lock();
     if IMPORTED.load(Ordering::Acquire) {
         return Err(PyImportError::new_err(

@@ -215,7 +215,8 @@ pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> Py
     let record = record_of(class)?;
     for (info, arg) in record.info.own_fields().iter().zip(fields) {
         // SAFETY: attached.
-        let Some(mut field) = (unsafe { leak_field(info, record.type_index) }) else {
+        let field = unsafe { leak_field(info, record.type_index) };
+        let Some(mut field) = field.map_err(|error| raised(py, error))? else {
             continue;
         };
         field.expected = AtomicI32::new(if arg.resolver.is_some() {

@@ -31,22 +31,29 @@ fn kind_text(field: &FieldInfo, kind: FieldKind) -> String {
 
 /// A field as its descriptor sees it, leaked; `None` for a kind of a newer version.
 ///
+/// # Errors
+///
+/// MemoryError.
+///
 /// # Safety
 ///
 /// Attached.
-pub(crate) unsafe fn leak_field(info: &FieldInfo, owner: i32) -> Option<Field> {
-    let kind = info.kind()?;
+pub(crate) unsafe fn leak_field(info: &FieldInfo, owner: i32) -> Result<Option<Field>, Raised> {
+    let Some(kind) = info.kind() else {
+        return Ok(None);
+    };
     let name = info.name();
     // SAFETY: attached; the name is kept for ever.
     let name = unsafe {
         let mut object =
             ffi::PyUnicode_FromStringAndSize(name.as_ptr().cast(), name.len() as isize);
-        if !object.is_null() {
-            ffi::PyUnicode_InternInPlace(&raw mut object);
+        if object.is_null() {
+            return Err(Raised);
         }
+        ffi::PyUnicode_InternInPlace(&raw mut object);
         object
     };
-    Some(Field {
+    Ok(Some(Field {
         name,
         info: *info,
         owner,
@@ -58,7 +65,7 @@ pub(crate) unsafe fn leak_field(info: &FieldInfo, owner: i32) -> Option<Field> {
         objects: Vec::new(),
         text: kind_text(info, kind),
         resolver: null_mut(),
-    })
+    }))
 }
 
 /// A NUL-terminated copy that is kept for ever.
@@ -124,11 +131,11 @@ pub(crate) unsafe fn add_members(
 ) -> Result<(), Raised> {
     for own in info.own_fields() {
         // SAFETY: attached.
-        let field = unsafe { leak_field(own, info.type_index) };
+        let field = unsafe { leak_field(own, info.type_index)? };
         if let Some(field) = field {
             // SAFETY: the caller's contract.
             unsafe {
-                if !defines(class, field.name) {
+                if !defines(class, field.name)? {
                     add_field(class, Box::leak(Box::new(field)), own.doc())?;
                 }
             }
@@ -162,10 +169,12 @@ pub(crate) unsafe fn add_members(
             let name_object = ffi::PyUnicode_InternFromString(name.as_ptr());
             let failed = if name_object.is_null() {
                 -1
-            } else if defines(class, name_object) {
-                0
             } else {
-                ffi::PyObject_SetAttr(class.cast(), name_object, bound)
+                match defines(class, name_object) {
+                    Ok(true) => 0,
+                    Ok(false) => ffi::PyObject_SetAttr(class.cast(), name_object, bound),
+                    Err(Raised) => -1,
+                }
             };
             ffi::Py_XDECREF(name_object);
             ffi::Py_DECREF(bound);
@@ -178,17 +187,24 @@ pub(crate) unsafe fn add_members(
 }
 
 /// Whether the class's own body defines the name.
-unsafe fn defines(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> bool {
+///
+/// # Errors
+///
+/// The interpreter's.
+unsafe fn defines(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> Result<bool, Raised> {
     // SAFETY: attached; a live class with a dict.
     unsafe {
         let dict = ffi::PyObject_GetAttrString(class.cast(), c"__dict__".as_ptr());
         if dict.is_null() {
-            ffi::PyErr_Clear();
-            return false;
+            return Err(Raised);
         }
         let there = ffi::PySequence_Contains(dict, name);
         ffi::Py_DECREF(dict);
-        there == 1
+        if there < 0 {
+            Err(Raised)
+        } else {
+            Ok(there == 1)
+        }
     }
 }
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 import pytest
 
 import tieback
+
+
+# The collector at (nearly) every allocation, during every test.
+COLLECT = "TIEBACK_COLLECT" in os.environ
 
 
 def _counts() -> dict[str, int]:
@@ -35,7 +40,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def nothing_left_behind(request: pytest.FixtureRequest):
     """Live objects, live wrappers and kept storage are back to where they were."""
     before = _counts()
+    old = gc.get_threshold()
+    if COLLECT:
+        gc.set_threshold(1)
     yield
+    gc.set_threshold(*old)
     after = _counts()
     if request.node.stash.get(FAILED, False):
         return  # a failed test's traceback keeps its objects

@@ -201,8 +201,8 @@ class TestNativeDestructors:
     """OnDrop calls back while it is being deleted: what it names is fetched, moved and dropped."""
 
     @pytest.mark.parametrize("action", ACTIONS)
-    def test_of_an_owner(self, action: str):
-        inner = Plain(5)
+    def test_of_an_owner(self, action: str, cls: type):
+        inner = cls(5)
         number = lib.hold(inner)
         do = actions(number)[action]
         owner = OnDrop(lambda _: do(), inner)

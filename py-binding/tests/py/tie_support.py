@@ -138,7 +138,7 @@ def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-X", "faulthandler", "-c", program, *paths, *args],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=float(os.environ.get("TIEBACK_TIMEOUT", "120")),
         env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)},
     )
 

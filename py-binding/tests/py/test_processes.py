@@ -1,0 +1,349 @@
+"""Hazard 10, and what programs do with processes and loops: fork, multiprocessing, futures, asyncio,
+subinterpreters."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tie_support
+from tie_support import Box, Leaf, Node, OnDrop, Point, lib, ran_cleanly, run_python
+from tieback.testing import use_count
+
+BEGIN = """
+import gc, os, sys, threading, warnings
+warnings.simplefilter("ignore")  # from 3.12 on fork warns where there are threads
+from tie_support import *
+def child(work):
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        sys.stdout.flush()
+        return True
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, status
+    return False
+"""
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+
+
+@needs_fork
+class TestFork:
+    def test_live_ties_are_the_childs_too(self):
+        """Alive, kept and detached ones: each goes on in both processes as it was."""
+        ran_cleanly(
+            BEGIN
+            + """
+alive = {key: make() for key, make in TIED.items()}
+held = {key: lib.hold(x) for key, x in alive.items()}
+ids = {key: id(x) for key, x in alive.items()}
+dead = lib.hold(Leaf(3))
+dead_id = id(lib.held(dead))
+moved = lib.hold(Leaf(4)._move())
+def use():
+    for key, x in alive.items():
+        assert lib.held(held[key]) is x and id(x) == ids[key], key
+    assert id(lib.held(dead)) == dead_id
+    assert lib.held(moved).number == 4
+    alive.clear()
+    others = crowd()
+    for key, number in held.items():
+        if key not in STATEFUL:
+            assert id(lib.held(number)) == ids[key], key
+    before = tieback.stats()["objects"]
+    for number in held.values():
+        lib.release_on_thread(number)
+    assert tieback.stats()["deferred"] == 0 and tieback.stats()["objects"] < before
+    box = Box(Opaque())
+    assert lib.call(lambda x: x, box) is box
+    assert lib.call_on_thread(lambda x: x, box) is box
+if not child(use):
+    use()
+"""
+        )
+
+    def test_what_waited_is_freed_in_both(self):
+        """The list is not empty when the process forks."""
+        ran_cleanly(
+            BEGIN
+            + """
+from tieback import _core
+class Noting:
+    def __del__(self): freed.append(1)
+freed = []
+pids = []
+numbers = [lib.hold(Noting()) for _ in range(5)]
+answers = list(lib.drop_then(numbers, [[_core.deferred], [os.fork]]))
+assert answers[0] == 5
+tieback.stats()
+assert len(freed) == 5 and _core.deferred() == 0, (freed, _core.deferred())
+lib.release_on_thread(lib.hold(Noting()))
+tieback.stats()
+assert len(freed) == 6 and _core.deferred() == 0
+if answers[1]:
+    assert os.waitpid(answers[1], 0)[1] == 0
+"""
+        )
+
+    def test_while_threads_are_in_the_gate(self):
+        """Rust threads attach and drop all the time; in the child they are gone, wherever they were, and
+        the gate is open and empty: it uses everything, and ends."""
+        ran_cleanly(
+            BEGIN
+            + """
+for _ in range(3):
+    lib.call_until_stopped(lambda: None)
+def use():
+    for n in range(50):
+        x = Leaf(n)
+        assert lib.echo(x) is x
+        lib.release_on_thread(lib.hold(Box(Opaque())))
+        assert lib.call_on_thread(lambda y: y, x) is x
+    assert tieback.stats()["deferred"] == 0
+mine = False
+for _ in range(10):
+    mine = child(use)
+    if mine:
+        break
+if not mine:
+    lib.stop()
+"""
+        )
+
+    def test_grandchildren(self):
+        ran_cleanly(
+            BEGIN
+            + """
+x = Leaf(1)
+number = lib.hold(x)
+def use():
+    assert lib.held(number) is x
+    if not child(lambda: None):
+        lib.release_on_thread(lib.hold(lambda: 1))
+        tieback.stats()
+child(use)
+"""
+        )
+
+
+WORKERS = """
+import multiprocessing, os, sys
+sys.path.insert(0, os.environ["PYTHONPATH"])
+from tie_support import Box, Heir, Leaf, Opaque, lib, tieback
+
+shared = Leaf(100)
+number = lib.hold(shared)
+
+def work(x):
+    assert lib.echo(x) is x
+    y = lib.call(lambda z: Box([z, Heir(x.number, "text")]), x)
+    lib.release_on_thread(lib.hold(Box(Opaque())))
+    assert lib.held(number) is shared and shared.number == 100
+    assert tieback.stats()["deferred"] == 0
+    return y
+
+def fail(x):
+    getattr(lib, "raise")("ValueError", "text")
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    with context.Pool(2) as pool:
+        made = pool.map(work, [Leaf(n) for n in range(20)])
+        assert [box.value[0].number for box in made] == list(range(20))
+        assert all(type(box.value[1]) is Heir for box in made)
+        try:
+            pool.apply(fail, (1,))
+        except Exception as error:
+            assert "text" in repr(error), repr(error)
+        else:
+            raise AssertionError
+    pool.join()
+    process = context.Process(target=work, args=(shared,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["spawn", *(["fork", "forkserver"] if hasattr(os, "fork") else [])]
+)
+def test_multiprocessing(how: str, tmp_path: Path):
+    program = tmp_path / "workers.py"
+    program.write_text(WORKERS)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(program), how],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.path.dirname(tie_support.__file__)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+
+
+class TestFutures:
+    def test_threads(self):
+        shared = [Leaf(n) for n in range(8)]
+        ids = [id(x) for x in shared]
+        numbers = [lib.hold(x) for x in shared]
+        shared.clear()
+
+        def work(n: int) -> Any:
+            x = lib.held(numbers[n % 8])
+            assert lib.call(lambda y: y, x) is x
+            return x
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for n, x in enumerate(pool.map(work, range(400))):
+                assert id(x) == ids[n % 8]
+            futures = [pool.submit(lib.call_on_thread, lambda y: y + 1, n) for n in range(50)]
+            assert sorted(future.result() for future in futures) == list(range(1, 51))
+            failed = pool.submit(getattr(lib, "raise"), "KeyError", "k")
+            assert isinstance(failed.exception(), KeyError)
+        for number in numbers:
+            lib.release(number)
+        del x, futures, failed
+
+    def test_a_future_set_by_a_rust_thread(self):
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        x = Leaf(5)
+        lib.release_in_background(lib.hold(OnDrop(future.set_result, x)))
+        assert future.result(timeout=60) is x
+        lib.join_threads()
+
+
+class TestAsyncio:
+    def test_callbacks_on_the_loop(self):
+        async def main() -> None:
+            x = Leaf(1)
+            seen: list[Any] = []
+            lib.call(lambda y: asyncio.get_running_loop().call_soon(seen.append, y), x)
+            await asyncio.sleep(0)
+            assert seen[0] is x
+            seen.clear()
+
+        asyncio.run(main())
+
+    def test_woken_by_a_rust_thread(self):
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            x = Leaf(2)
+            back = await loop.run_in_executor(
+                None,
+                lib.call_on_thread,
+                lambda y: loop.call_soon_threadsafe(future.set_result, y) and None,
+                x,
+            )
+            assert back is None and await asyncio.wait_for(future, 60) is x
+
+        asyncio.run(main())
+
+    def test_many_tasks_on_shared_objects(self):
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            shared = Box(Point(1, 2))
+
+            async def one(n: int) -> None:
+                for _ in range(5):
+                    point = shared.value
+                    await asyncio.sleep(0)
+                    assert shared.value is point
+                    assert await loop.run_in_executor(None, lib.echo, point) is point
+
+            await asyncio.gather(*(one(n) for n in range(20)))
+            assert use_count(shared.value) == 2
+
+        asyncio.run(main())
+
+    def test_a_coroutine_function_through_native_code(self):
+        """A native call hands the coroutine out; it is awaited by Python."""
+
+        async def later(x: Any) -> Any:
+            await asyncio.sleep(0)
+            return x
+
+        async def main() -> None:
+            x = Node("n")
+            assert await lib.call(later, x) is x
+            results = await asyncio.gather(*lib.map(later, [1, 2, 3]))
+            assert results == [1, 2, 3]
+
+        asyncio.run(main())
+
+    def test_an_exception_through_a_call_in_a_task(self):
+        class Mine(Exception):
+            pass
+
+        def fail(x: Any) -> None:
+            raise Mine(x)
+
+        async def main() -> None:
+            with pytest.raises(Mine):
+                lib.call(fail, 1)
+            with pytest.raises(asyncio.CancelledError):
+                lib.call(lambda _: (_ for _ in ()).throw(asyncio.CancelledError()), 1)
+
+        asyncio.run(main())
+
+
+SUBINTERPRETERS = """
+import os, sys
+def run(kind):
+    code = '''if True:
+        import os
+        try:
+            import tieback
+        except ImportError as error:
+            os.write(1, (str(error).replace(chr(10), " ") + chr(10)).encode())
+        else:
+            os.write(1, b"imported" + bytes([10]))
+        '''
+    try:
+        import _interpreters as interpreters
+        made = interpreters.create(kind)
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+        made = interpreters.create(isolated=kind == "isolated")
+    failed = interpreters.run_string(made, code)
+    assert failed is None, failed
+    interpreters.destroy(made)
+"""
+
+
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+@pytest.mark.parametrize("first", ["main", "sub"])
+def test_subinterpreters_are_refused(kind: str, first: str):
+    """With an ImportError that says so; the main interpreter's tie goes on. (From 3.12 on an isolated one
+    has a GIL of its own.)"""
+    use = """
+from tie_support import *
+x = Leaf(1)
+number = lib.hold(x)
+assert lib.held(number) is x
+assert lib.call_on_thread(lambda y: y, x) is x
+lib.release_on_thread(lib.hold(Box(Opaque())))
+assert tieback.stats()["deferred"] == 0
+"""
+    mine = f"run({kind!r})\n"
+    code = SUBINTERPRETERS + (use + mine + use + mine if first == "main" else mine + mine + use)
+    done = run_python(code)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    for line in done.stdout.splitlines():
+        assert "interpreter" in line and "imported" != line, line
+    assert done.stdout.count("\n") == 2, done.stdout
