@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 import tieback
-from tie_support import Box, Leaf, Opaque, Point, lib
+from tie_support import Box, Leaf, Node, Opaque, Point, lib
 from tieback.dataclasses import py_class
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -116,6 +116,24 @@ def test_both():
     race(lambda n: write(fields, n), lambda n: read(fields))
     assert lib.join_threads() == 2
     read(fields)
+
+
+def test_a_reference_under_fire():
+    """Nothing but one field: Rust threads replace it as fast as they can, Python reads and replaces it."""
+    node = Node("n")
+    node.payload = Point(0, 0)
+    before = lib.live()
+    for _ in range(2):
+        lib.race_payload(node, 30 * ROUNDS)
+    for n in range(10 * ROUNDS):
+        point = node.payload
+        assert point.x == -point.y
+        if n % 4 == 0:
+            node.payload = Point(n, -n)
+    assert lib.join_threads() == 2
+    node.payload = None
+    del point
+    assert lib.live() == before - 1
 
 
 @py_class("test_field_races.Mixed", eq=False)
