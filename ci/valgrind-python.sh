@@ -35,4 +35,4 @@ checked $python -m pytest -q -p no:cacheprovider -p no:faulthandler \
     -k "not very_long and not 500 and not subprocess" "$@"
 say "programs that end, each under valgrind of its own"
 checked --trace-children=yes $python -m pytest -q -p no:cacheprovider -p no:faulthandler \
-    $tests/test_tie_shutdown.py -k "kept_until_the_end and (rust_static or thread or cycles or atexit)" "$@"
+    $tests/test_tie_shutdown.py -k "kept_until_the_end and (rust or thread or cycles or atexit)" "$@"

@@ -350,7 +350,9 @@ pub(crate) fn init_fields(
         )));
     }
     let mut values: Vec<*mut ffi::PyObject> = args.iter().map(|arg| arg.as_ptr()).collect();
-    let names = PyList::empty(py);
+    // SAFETY: attached; a new list or MemoryError (PyO3's own constructor panics).
+    let names =
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(0))?.cast_into::<PyList>()? };
     for (name, value) in kwargs.iter() {
         names.append(name)?;
         values.push(value.as_ptr());

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sys
 from typing import Any, Callable
 
 import pytest
@@ -227,6 +228,18 @@ def let_go():
         lib.release(number)
 
 
+# From 3.12 on CPython frees a call's arguments twice where the tuple of `*args` cannot be made, and worse (a
+# dozen lines of plain Python without us crash 3.12.1 and 3.13.0 the same way): there only scenarios that
+# run no byte code of their own beyond one frame are driven.
+if sys.version_info >= (3, 12):
+    BYTE_CODE = {
+        *("subclass", "callback", "pickle", "register_object", "load_library", "global function"),
+        *("error into native code", "error through", "error from native code"),
+        *(kind for kind in SCENARIOS if kind.startswith("make ")),
+    }
+else:
+    BYTE_CODE = set()
+
 # CPython itself leaks a call's arguments where the call's frame cannot be made (3.11: a deep copy of
 # plain Python objects leaks them too): what `copy.py` passes on in Python code is not counted.
 LEAKY = {"deep copy"}
@@ -237,6 +250,6 @@ def test_every_native_allocation(kind: str):
     print("failed:", sweep(SCENARIOS[kind], NativeFault()))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCENARIOS if kind not in LEAKY])
+@pytest.mark.parametrize("kind", [kind for kind in SCENARIOS if kind not in LEAKY | BYTE_CODE])
 def test_every_allocation_of_pythons(kind: str):
     print("failed:", sweep(SCENARIOS[kind], PythonFault()))
