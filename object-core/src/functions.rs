@@ -11,7 +11,7 @@ use crate::abi::{ByteSlice};
 use crate::table::{function_status as status};
 use crate::header::ObjectHeader;
 use crate::leak::boxed;
-use crate::refs::{dec_ref, inc_ref};
+use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, try_inc, upgrade};
 
 /// A strong reference to a function.
 struct Held(NonNull<ObjectHeader>);
@@ -70,11 +70,27 @@ pub(crate) unsafe extern "C" fn register(
 pub(crate) unsafe extern "C" fn get(name: ByteSlice) -> *mut ObjectHeader {
     // SAFETY: the table's contract: readable.
     let name = unsafe { name.as_bytes() };
-    let guard = FUNCTIONS.read();
-    let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
-    // SAFETY: the map holds a reference while we hold the lock.
-    unsafe { inc_ref(held.0) };
-    held.0.as_ptr()
+    loop {
+        let guard = FUNCTIONS.read();
+        let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
+        let function = held.0;
+        // SAFETY: the map holds a reference while we hold the lock.
+        if unsafe { try_inc(function) } {
+            return function.as_ptr();
+        }
+        // Bit 63: the runtime counts, which may run anything, so outside of the lock. A weak
+        // reference bridges the gap; if the function died in it, the name is another's by now.
+        // SAFETY: as above; the weak reference is given back after its last use.
+        unsafe {
+            inc_weak(function);
+            drop(guard);
+            let alive = upgrade(function);
+            dec_weak(function);
+            if alive {
+                return function.as_ptr();
+            }
+        }
+    }
 }
 
 /// The table's `function_remove`.
@@ -95,4 +111,10 @@ pub(crate) unsafe extern "C" fn names(
         // SAFETY: the table's contract for `visit`.
         unsafe { visit(context, ByteSlice::new(name)) };
     }
+}
+
+/// Whether nobody holds the lock.
+#[cfg(test)]
+pub(crate) fn is_unlocked() -> bool {
+    FUNCTIONS.try_write().is_some()
 }

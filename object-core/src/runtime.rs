@@ -178,3 +178,104 @@ pub fn registry() -> &'static alloc_header::Registry {
     // SAFETY: a table's registry lives as long as the table.
     unsafe { &*runtime().registry }
 }
+
+/// Here, because only here a table can be made whose slow functions are spies and the rest is real.
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::ffi::c_void;
+    use core::ptr::{NonNull, null};
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::boxed::Box;
+
+    use super::{OWN, RuntimeTable, adopt, functions, refs, type_table};
+    use crate::abi::{ByteSlice, MethodInfo, TypeDesc};
+    use crate::header::ObjectHeader;
+    use crate::type_index;
+
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    static LOCKED: AtomicUsize = AtomicUsize::new(0);
+
+    /// What a runtime that counts may need: both locks.
+    fn spy() {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        let free = functions::is_unlocked() && type_table::is_unlocked();
+        LOCKED.fetch_add(usize::from(!free), Ordering::Relaxed);
+    }
+
+    unsafe extern "C" fn inc(object: *mut ObjectHeader) {
+        spy();
+        // SAFETY: the table's contract.
+        unsafe { refs::own_slow_inc(object) };
+    }
+
+    unsafe extern "C" fn dec(object: *mut ObjectHeader) {
+        spy();
+        // SAFETY: the table's contract.
+        unsafe { refs::own_slow_dec(object) };
+    }
+
+    unsafe extern "C" fn upgrade(object: *mut ObjectHeader) -> i32 {
+        spy();
+        // SAFETY: the table's contract.
+        unsafe { refs::own_slow_upgrade(object) }
+    }
+
+    unsafe extern "C" fn delete(_: *mut c_void, _: i32) {}
+
+    #[test]
+    fn functions_with_bit_63_are_counted_outside_of_every_lock() {
+        // SAFETY: plain words and function pointers.
+        let own = unsafe { core::ptr::read(&raw const OWN) };
+        let table = Box::leak(Box::new(RuntimeTable {
+            count_slow_inc: inc,
+            count_slow_dec: dec,
+            count_slow_upgrade: upgrade,
+            ..own
+        }));
+        // SAFETY: a whole table that is never freed; nothing was used before.
+        unsafe { adopt(table) }.unwrap();
+        // SAFETY: a deleter that has nothing to do: the object is leaked.
+        let object = unsafe { ObjectHeader::foreign(type_index::FUNCTION, delete) };
+        let object = NonNull::from(Box::leak(Box::new(object)));
+        let name = ByteSlice::new(b"runtime.flagged");
+        let method = MethodInfo {
+            name,
+            doc: ByteSlice::EMPTY,
+            function: object.as_ptr(),
+            flags: 0,
+            reserved: 0,
+        };
+        let desc = TypeDesc {
+            key: ByteSlice::new(b"runtime.Flagged"),
+            doc: ByteSlice::EMPTY,
+            parent: type_index::OBJECT,
+            flags: 0,
+            size: 32,
+            align: 8,
+            fields: null(),
+            methods: &raw const method,
+            num_fields: 0,
+            num_methods: 1,
+        };
+        // SAFETY: a live object that the spies count; everything lent is alive.
+        let strong = unsafe {
+            let counts = object.as_ref().counts();
+            counts.set_shared();
+            assert_eq!((table.function_register)(name, object.as_ptr(), 0), 0);
+            let got = (table.function_get)(name);
+            assert_eq!(got, object.as_ptr());
+            (table.dec_ref)(got);
+            let number = (table.type_register)(&raw const desc);
+            assert!(number >= type_index::DYNAMIC_BEGIN);
+            assert_eq!((table.type_register)(&raw const desc), number);
+            assert_eq!((table.function_remove)(name), 1);
+            counts.strong()
+        };
+        assert_eq!(strong, 2, "ours and the method's");
+        // register, get, drop; twice a method, once given back; remove.
+        assert_eq!(CALLS.load(Ordering::Relaxed), 7);
+        assert_eq!(LOCKED.load(Ordering::Relaxed), 0, "counted under a lock");
+    }
+}

@@ -20,7 +20,7 @@ use crate::table::{register_status as status};
 use crate::fingerprint::fingerprint;
 use crate::header::ObjectHeader;
 use crate::leak::{NoMemory, leak, with_room};
-use crate::refs::inc_ref;
+use crate::refs::{dec_ref, inc_ref};
 use crate::type_index as index;
 
 const CHUNK: usize = 256;
@@ -120,7 +120,7 @@ fn with_names<R>(f: impl FnOnce(&mut Names) -> R) -> Result<R, NoMemory> {
 ///
 /// # Safety
 ///
-/// The description's pointers are readable; its functions are live objects.
+/// The description's pointers are readable; its functions are references that the caller gives away.
 unsafe fn insert(
     names: &mut Names,
     number: i32,
@@ -167,10 +167,6 @@ unsafe fn insert(
     for &method in from_methods {
         let (name, doc) = (ByteSlice::new(copy(method.name)), ByteSlice::new(copy(method.doc)));
         methods.push(MethodInfo { name, doc, ..method });
-        if let Some(function) = NonNull::new(method.function) {
-            // SAFETY: alive by the caller's contract; this reference is the table's, for ever.
-            unsafe { inc_ref(function) };
-        }
     }
     info.push(TypeInfo {
         type_index: number,
@@ -240,7 +236,8 @@ pub(crate) unsafe extern "C" fn register(desc: *const TypeDesc) -> i32 {
     // SAFETY: as above.
     let print = unsafe { fingerprint(desc, parent.key, |number| key_of(number, desc)) };
     // SAFETY: as above.
-    let key = unsafe { desc.key.as_bytes() };
+    let (key, held) = unsafe { (desc.key.as_bytes(), Functions::hold(methods_of(desc))) };
+    let mut held = Some(held); // what is left of it is given back after the lock
     with_names(|names| {
         if let Some(&number) = names.by_key.get(key) {
             let same = look_up(number).is_some_and(|info| info.fingerprint == print)
@@ -255,10 +252,37 @@ pub(crate) unsafe extern "C" fn register(desc: *const TypeDesc) -> i32 {
         if unsafe { insert(names, number, desc, Some(parent), print) }.is_err() {
             return status::OUT_OF_MEMORY;
         }
+        core::mem::forget(held.take()); // the table's, for ever
         names.next += 1;
         number
     })
     .unwrap_or(status::OUT_OF_MEMORY)
+}
+
+/// References to the functions of a description. Taken and given back outside of the lock: where bit
+/// 63 is set the runtime counts, which may run anything.
+struct Functions<'a>(&'a [MethodInfo]);
+
+impl<'a> Functions<'a> {
+    /// # Safety
+    ///
+    /// The functions are null or live objects.
+    unsafe fn hold(methods: &'a [MethodInfo]) -> Self {
+        for function in methods.iter().filter_map(|method| NonNull::new(method.function)) {
+            // SAFETY: the caller's contract.
+            unsafe { inc_ref(function) };
+        }
+        Self(methods)
+    }
+}
+
+impl Drop for Functions<'_> {
+    fn drop(&mut self) {
+        for function in self.0.iter().filter_map(|method| NonNull::new(method.function)) {
+            // SAFETY: taken in `hold`.
+            unsafe { dec_ref(function) };
+        }
+    }
 }
 
 /// The type of that number, the fixed ones registered.
@@ -358,4 +382,10 @@ pub(crate) unsafe extern "C" fn index_of_key(key: ByteSlice) -> i32 {
     // SAFETY: the table's contract: readable.
     let key = unsafe { key.as_bytes() };
     with_names(|names| names.by_key.get(key).copied().unwrap_or(-1)).unwrap_or(-1)
+}
+
+/// Whether nobody holds the lock.
+#[cfg(test)]
+pub(crate) fn is_unlocked() -> bool {
+    NAMES.try_lock().is_some()
 }
