@@ -6,7 +6,7 @@ import gc
 import sys
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Set, Union
 
 import pytest
 
@@ -174,7 +174,7 @@ def test_quoted_builtins_and_aliases():
 
         @py_class
         class Wrong(Object):
-            a: List[int]
+            a: Set[int]
 
 
 def test_a_module_that_is_not_imported():
