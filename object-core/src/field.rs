@@ -16,9 +16,12 @@ use crate::arc::{ObjectArc, ObjectRef};
 use crate::array::Array;
 use crate::error_kinds::RegisterError;
 use crate::errors::Error;
+use crate::dict::Dict;
 use crate::function::Function;
 use crate::header::ObjectHeader;
 use crate::items::ItemsLen;
+use crate::list::List;
+use crate::map::Map;
 use crate::object::Object;
 
 use crate::refs::inc_weak;
@@ -34,7 +37,7 @@ use crate::weak::WeakObjectArc;
 /// A Rust type that can be a reflected field.
 ///
 /// Integers up to 64 bits, `f32`, `f64`, `bool`, [`Str`], [`Bytes`], [`Any`], [`ObjectArc<T>`] and
-/// [`WeakObjectArc<T>`], [`Array`], [`Function`] and [`Error`], the handles also as an `Option`; each
+/// [`WeakObjectArc<T>`], [`Array`], [`List`], [`Map`], [`Dict`], [`Function`] and [`Error`], the handles also as an `Option`; each
 /// of these in a [`MutField`](crate::MutField) if it can change.
 ///
 /// # Safety
@@ -44,7 +47,7 @@ use crate::weak::WeakObjectArc;
     message = "`{Self}` cannot be a field that frontends see",
     label = "no kind of field",
     note = "fields are integers up to 64 bits, `f32`, `f64`, `bool`, `Str`, `Bytes`, `Any`, `Array`, \
-            `Function`, `Error`, `ObjectArc<T>`, `Option<ObjectArc<T>>`, `WeakObjectArc<T>`, and \
+            `List`, `Map`, `Dict`, `Function`, `Error`, `ObjectArc<T>`, `Option<ObjectArc<T>>`, `WeakObjectArc<T>`, and \
             `MutField` of these if they can change"
 )]
 pub unsafe trait FieldType: Sized {
@@ -123,7 +126,7 @@ unsafe impl<T: Object> FieldType for WeakObjectArc<T> {
 }
 
 macro_rules! handle_fields {
-    ($($handle:ty => $number:ident),*) => {$(
+    ($($handle:ty => $number:ident),* $(,)?) => {$(
         // SAFETY: transparent over an ObjectArc.
         unsafe impl FieldType for $handle {
             const KIND: FieldKind = FieldKind::Object;
@@ -134,10 +137,12 @@ macro_rules! handle_fields {
         }
     )*};
 }
-handle_fields!(Array => ARRAY, Function => FUNCTION, Error => ERROR);
+handle_fields!(
+    Array => ARRAY, List => LIST, Map => MAP, Dict => DICT, Function => FUNCTION, Error => ERROR,
+);
 
 macro_rules! optional_handle_fields {
-    ($($handle:ty => $number:ident),*) => {$(
+    ($($handle:ty => $number:ident),* $(,)?) => {$(
         // SAFETY: transparent over an ObjectArc; `None` is null as for that.
         unsafe impl FieldType for Option<$handle> {
             const KIND: FieldKind = FieldKind::Object;
@@ -149,7 +154,9 @@ macro_rules! optional_handle_fields {
         }
     )*};
 }
-optional_handle_fields!(Array => ARRAY, Function => FUNCTION, Error => ERROR);
+optional_handle_fields!(
+    Array => ARRAY, List => LIST, Map => MAP, Dict => DICT, Function => FUNCTION, Error => ERROR,
+);
 
 // SAFETY: one u64, aligned to 8, that does not change once the object is shared.
 unsafe impl FieldType for ItemsLen {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rust_binding::object_core::abi::FieldKind;
-use rust_binding::object_core::{read_field, write_field};
+use rust_binding::object_core::{Dict, List, Map, read_field, write_field};
 use rust_binding::prelude::*;
 use rust_binding::{FunctionObj, ItemsLen, register, type_info};
 
@@ -375,6 +375,14 @@ struct Every {
     array: MutField<Array>,
     #[object(default)]
     maybe_array: MutField<Option<Array>>,
+    #[object(default = List::from_iter([1i64, 2]))]
+    list: MutField<List>,
+    #[object(default = Map::from_iter([("a", 1i64)]))]
+    map: MutField<Map>,
+    #[object(default = Dict::from_iter([("a", 1i64)]))]
+    dict: MutField<Dict>,
+    #[object(default)]
+    maybe_dict: MutField<Option<Dict>>,
     #[object(default = typed("two", || 2))]
     function: MutField<Function>,
     #[object(default)]
@@ -437,6 +445,10 @@ const TABLE: &[Row] = &[
     Row { name: "maybe", default: Any::is_none, good: || made::<Book>("derive.Book", &["b".into()]).unwrap().into(), kept: |v| is_a(v, "derive.Book"), none: true, bad: || Numbers::new(1).into(), says: TYPE },
     Row { name: "array", default: |v| v.get::<Array>().is_ok_and(|a| a.len() == 2), good: || Array::from_iter([1i64]).into(), kept: |v| v.get::<Array>().is_ok_and(|a| a.len() == 1), none: false, bad: || Numbers::new(1).into(), says: TYPE },
     Row { name: "maybe_array", default: Any::is_none, good: || Array::from_iter([1i64]).into(), kept: |v| is_a(v, "tieback.Array"), none: true, bad: || "ab".into(), says: TYPE },
+    Row { name: "list", default: |v| v.get::<List>().is_ok_and(|l| l.len() == 2), good: || List::from_iter([1i64]).into(), kept: |v| v.get::<List>().is_ok_and(|l| l.len() == 1), none: false, bad: || Array::from_iter([1i64]).into(), says: TYPE },
+    Row { name: "map", default: |v| v.get::<Map>().is_ok_and(|m| m.len() == 1), good: || Map::from_iter([(1i64, 2i64), (3, 4)]).into(), kept: |v| v.get::<Map>().is_ok_and(|m| m.len() == 2), none: false, bad: || Dict::from_iter([(1i64, 2i64)]).into(), says: TYPE },
+    Row { name: "dict", default: |v| v.get::<Dict>().is_ok_and(|d| d.len() == 1), good: || Dict::from_iter([(1i64, 2i64), (3, 4)]).into(), kept: |v| v.get::<Dict>().is_ok_and(|d| d.len() == 2), none: false, bad: || 3i64.into(), says: TYPE },
+    Row { name: "maybe_dict", default: Any::is_none, good: || Dict::from_iter([(1i64, 2i64)]).into(), kept: |v| is_a(v, "tieback.Dict"), none: true, bad: || Map::from_iter([(1i64, 2i64)]).into(), says: TYPE },
     Row { name: "function", default: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 2), good: || typed("three", || 3).into_object().into(), kept: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 3), none: false, bad: || 3i64.into(), says: TYPE },
     Row { name: "maybe_function", default: Any::is_none, good: || typed("three", || 3).into_object().into(), kept: |v| is_a(v, "tieback.Function"), none: true, bad: || 3i64.into(), says: TYPE },
     Row { name: "error", default: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "KindOf"), good: || Error::new("E", "m").into(), kept: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "E"), none: false, bad: || "E".into(), says: TYPE },
@@ -513,7 +525,7 @@ fn each_kind_is_found_from_its_type() {
     };
     let wanted = [
         I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Bool, Str, Bytes, Any, Object, Object,
-        Weak, Object, Object, Object, Object, Object, U16,
+        Weak, Object, Object, Object, Object, Object, Object, Object, Object, Object, U16,
     ];
     assert_eq!(kinds, wanted);
 }

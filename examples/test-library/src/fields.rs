@@ -1,5 +1,6 @@
 //! `Fields` and `FrozenFields`: one field of every kind; `Defaults`: what a constructor puts there.
 
+use rust_binding::object_core::{Dict, List, Map};
 use rust_binding::prelude::*;
 
 use crate::points::Point;
@@ -223,6 +224,12 @@ struct Defaults {
     weak: MutField<WeakObjectArc<Defaults>>,
     #[object(default = [1, 2, 3].into_iter().collect())]
     array: MutField<Array>,
+    #[object(default = [1, 2].into_iter().collect())]
+    list: MutField<List>,
+    #[object(default = [("a", 1)].into_iter().collect())]
+    map: MutField<Map>,
+    #[object(default)]
+    dict: MutField<Option<Dict>>,
     #[object(default)]
     function: MutField<Option<Function>>,
     /// Called otherwise in Rust.

@@ -43,13 +43,18 @@ TABLE: list[tuple[str, Any, Callable[[], Any], bool, Any, type[Exception]]] = [
     ("own", None, Defaults, True, "other", TypeError),
     ("weak", None, Defaults, True, 3, TypeError),
     ("array", [1, 2, 3], lambda: tieback.convert([4]), False, "abc", TypeError),
+    ("list", [1, 2], lambda: tieback.List([4]), False, "abc", TypeError),
+    ("map", {"a": 1}, lambda: tieback.Map({1: 2}), False, 3, TypeError),
+    ("dict", None, lambda: tieback.Dict({1: 2}), True, 3, TypeError),
     ("function", None, lambda: FUNCTION, True, 3, TypeError),
 ]
 KINDS = [row[0] for row in TABLE]
 
 
 def same(got: Any, wanted: Any) -> bool:
-    return list(got) == wanted if isinstance(wanted, list) else got == wanted
+    if isinstance(wanted, (list, dict)):
+        return type(wanted)(got) == wanted
+    return got == wanted and type(got) is type(wanted)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=KINDS)
@@ -60,7 +65,7 @@ def test_default_get_set_none_and_wrong_type(row: Any) -> None:
     if kind == "required":
         assert (got.x, got.y) == (1, 2)
     else:
-        assert same(got, default) and type(got) is type(default) or isinstance(default, list)
+        assert same(got, default)
 
     value = make()
     setattr(made, kind, value)
@@ -103,8 +108,8 @@ def test_names_documentation_and_frozen_fields() -> None:
     assert type(made).renamed.__doc__ == "Called otherwise in Rust."
     with pytest.raises(AttributeError, match="cannot assign to field 'renamed'"):
         made.renamed = 8
-    with pytest.raises(TypeError, match=r"takes 0 to 21 arguments, got 22"):
-        Defaults(*range(22))
+    with pytest.raises(TypeError, match=r"takes 0 to 24 arguments, got 25"):
+        Defaults(*range(25))
     f32 = struct.unpack("f", struct.pack("f", 0.1))[0]
     made.f32 = 0.1
     assert made.f32 == f32

@@ -72,9 +72,9 @@ pub(crate) fn instead(ty: &Type) -> Option<String> {
         "u128" | "i128" => {
             "integers have up to 64 bits: write `i64`, or keep the digits in a `Str`"
         }
-        "Vec" | "VecDeque" | "LinkedList" => "write `Array`",
+        "Vec" | "VecDeque" | "LinkedList" => "write `List`, or `Array` if it stays as it is",
         "HashMap" | "BTreeMap" | "IndexMap" | "HashSet" | "BTreeSet" => {
-            "write `Any`, or a method that answers it"
+            "write `Dict`, or `Map` if it stays as it is"
         }
         "Rc" | "Arc" => "write `ObjectArc<T>`: the count is in the object",
         "Box" => "write `ObjectArc<T>`",
