@@ -1,5 +1,5 @@
 # Each target does all of its own set-up in a fresh checkout. `.venv` in the root is what they use.
-.PHONY: demo test test-free-threaded lint loom tsan memory kernel fuzz coverage clean
+.PHONY: demo test test-free-threaded lint loom tsan memory kernel fuzz coverage examples clean
 
 demo:      ; @bash ci/demo.sh
 test:      ; @bash ci/test.sh
@@ -7,6 +7,7 @@ test-free-threaded: ; @bash ci/free-threaded.sh
 lint:      ; @bash ci/lint.sh
 loom:      ; @bash ci/loom.sh
 tsan:      ; @bash ci/tsan.sh
+examples:  ; @bash ci/examples.sh
 memory:    ; @bash ci/memory.sh
 kernel:    ; @bash ci/kernel.sh
 fuzz:      ; @bash ci/fuzz.sh

@@ -47,3 +47,24 @@ build() {
     (cd py-binding && VIRTUAL_ENV="$PWD/../.venv" ../.venv/bin/maturin develop --release --locked --quiet)
     touch .venv/tieback
 }
+
+# What the Python tests load, into target/debug: plain libraries, which know no Python, then extension
+# modules for the Python of .venv.
+libraries() {
+    say "libraries that the Python tests load"
+    cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host -p backings \
+        -p peer-library
+    command -v c++ >/dev/null || stop "c++ is missing: install a C++ compiler (Debian: apt install g++)"
+    make -s -C examples/c-library OUT="$target/debug" all lies
+    PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1 \
+        cargo build --quiet --locked -p extension-module -p peer-extension
+}
+
+# find_python 3.12: an interpreter of that version, on the PATH or among pyenv's.
+find_python() {
+    local candidate
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/"python$1"; do
+        if "$candidate" -c 'import venv, ensurepip' 2>/dev/null; then echo "$candidate"; return; fi
+    done
+    return 1
+}

@@ -46,7 +46,7 @@ memcheck() {
     export "CARGO_TARGET_${name}_RUNNER=bash $PWD/ci/valgrind.sh"
     export TIEBACK_CHAIN=20000 TIEBACK_ROUNDS=500
     everything cargo test --quiet --locked
-    cargo test --quiet --locked -p crate-graph -p test-library --tests
+    cargo test --quiet --locked -p crate-graph -p test-library -p c-library -p peer-library --tests
 }
 
 for checker in "$@"; do

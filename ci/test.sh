@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 build
 say "Rust tests, all features"
-cargo test --quiet --locked --workspace --exclude py-binding
+cargo test --quiet --locked --workspace --exclude py-binding --exclude extension-module --exclude peer-extension
 say "Rust tests without std"
 cargo test --quiet --locked -p alloc-header --no-default-features
 cargo test --quiet --locked -p alloc-header --no-default-features --features allocator-api2
@@ -18,7 +18,6 @@ say "the fuzzers' corpus and random programs"
 cargo test --quiet --locked --manifest-path fuzz/Cargo.toml
 say "nothing hidden: no std, no alloc"
 bash ci/no_std.sh
-say "libraries that the Python tests load"
-cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host -p backings
+libraries
 say "Python tests on $($python --version)"
 TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest py-binding/tests/py "$@"

@@ -225,6 +225,9 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // The name is taken and `override` was not asked for.
 #define TB_FUNCTION_TAKEN (-1)
 
+// What should have been registered is no function object.
+#define TB_FUNCTION_NOT_A_FUNCTION (-3)
+
 // No memory.
 #define TB_FUNCTION_OUT_OF_MEMORY (-4)
 
@@ -644,12 +647,28 @@ typedef struct tb_TiedHeader {
     tb_AllocHeader base;
 } tb_TiedHeader;
 
-/* The only atomics in this header: slots of the registry, and the cell of a moved argument. */
+/* Atomics: C and C++ have no common header for them. TB_LOAD is an acquire load of a pointer. TB_READ,
+   TB_WRITE and TB_ADD (the new value) are relaxed: what a field that is a number and can change is read
+   and written by. TB_TAKE makes 1 of a 0, and answers whether it was this call that did. */
 #if defined(_MSC_VER)
 #include <intrin.h>
 #define TB_LOAD(place) (*(void *volatile const *)(place))
+#define TB_READ(place) (*(volatile int64_t const *)(place))
+#define TB_WRITE(place, value) ((void)(*(volatile int64_t *)(place) = (value)))
+#define TB_ADD(place, value) (_InterlockedExchangeAdd64((place), (value)) + (value))
+#define TB_TAKE(place) (_InterlockedCompareExchange((volatile long *)(place), 1, 0) == 0)
+#define TB_STATE(place) (*(volatile long *)(place))
+#define TB_PUBLISH(place, value) ((void)_InterlockedExchange((volatile long *)(place), (value)))
+#define TB_THREAD __declspec(thread)
 #else
 #define TB_LOAD(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)
+#define TB_READ(place) __atomic_load_n((place), __ATOMIC_RELAXED)
+#define TB_WRITE(place, value) __atomic_store_n((place), (value), __ATOMIC_RELAXED)
+#define TB_ADD(place, value) __atomic_add_fetch((place), (value), __ATOMIC_RELAXED)
+#define TB_TAKE(place) __sync_bool_compare_and_swap((place), 0, 1)
+#define TB_STATE(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)
+#define TB_PUBLISH(place, value) __atomic_store_n((place), (value), __ATOMIC_RELEASE)
+#define TB_THREAD __thread
 #endif
 
 /* ---- Text ---- */
@@ -1019,7 +1038,13 @@ static inline int32_t tb_fail(const tb_RuntimeTable *tb, tb_RawAny *result, cons
     return 1;
 }
 
-/* As `tb_fail`, of parts, the last of which is NULL: what has no end in C is cut at 480 bytes. */
+/* How a function fails that finds no memory. */
+static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *result) {
+    *result = tb_object(tb_no_memory(tb));
+    return 1;
+}
+
+/* As `tb_fail`, of `count` parts, one behind the other; cut at 480 bytes. */
 static inline int32_t tb_fail_parts(const tb_RuntimeTable *tb, tb_RawAny *result, const char *kind,
                                     const tb_ByteSlice *parts, size_t count) {
     uint8_t text[480];
@@ -1128,18 +1153,21 @@ static inline int tb_arg_wrong(const tb_RuntimeTable *tb, const char *callee, co
 
 static inline int tb_arg_int(const tb_RuntimeTable *tb, const char *callee, const tb_RawAny *args,
                              int32_t at, int64_t *out, tb_RawAny *result) {
+    *out = 0;
     return tb_get_int(&args[at], out) ||
            tb_arg_wrong(tb, callee, args, at, tb_text("int"), result);
 }
 
 static inline int tb_arg_float(const tb_RuntimeTable *tb, const char *callee, const tb_RawAny *args,
                                int32_t at, double *out, tb_RawAny *result) {
+    *out = 0;
     return tb_get_float(&args[at], out) ||
            tb_arg_wrong(tb, callee, args, at, tb_text("float"), result);
 }
 
 static inline int tb_arg_text(const tb_RuntimeTable *tb, const char *callee, const tb_RawAny *args,
                               int32_t at, tb_ByteSlice *out, tb_RawAny *result) {
+    *out = tb_text("");
     return tb_get_text(&args[at], out) ||
            tb_arg_wrong(tb, callee, args, at, tb_text("str"), result);
 }
@@ -1148,6 +1176,7 @@ static inline int tb_arg_object(const tb_RuntimeTable *tb, const char *callee, c
                                 int32_t at, int32_t type_index, tb_ObjectHeader **out,
                                 tb_RawAny *result) {
     const tb_TypeInfo *info;
+    *out = NULL;
     if (tb_get_object(tb, &args[at], type_index, out)) return 1;
     info = tb->type_info(type_index);
     return tb_arg_wrong(tb, callee, args, at,
@@ -1187,40 +1216,23 @@ static inline int32_t tb_register_type(const tb_RuntimeTable *tb, const tb_TypeD
     return -1;
 }
 
-/* Whether `name` is taken by a function of this very code: then a library is loaded again. */
-static inline int tb_is_ours(const tb_RuntimeTable *tb, const char *name, tb_SafeCall call) {
-    tb_ObjectHeader *there = tb->function_get(tb_text(name));
-    int ours = there != NULL && ((tb_FunctionObj *)there)->safe_call == call;
-    tb->dec_ref(there);
-    return ours;
-}
-
-/* Registers all the functions, or none: 0, or 1 with an owned error in `*error`. A function that is there
-   already, from an earlier load of this library, stays. */
+/* Registers all the functions, or none: 0, or 1 with an owned error in `*error`. */
 static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_Export *exports,
                                             size_t count, tb_RawAny *error) {
     size_t at, back;
     for (at = 0; at < count; at++) {
-        tb_ObjectHeader *function = NULL;
+        tb_ObjectHeader *function = tb_make_function(tb, exports[at].call, NULL, NULL);
         int32_t status = TB_FUNCTION_OUT_OF_MEMORY;
         tb_ByteSlice parts[3];
-        if (tb_is_ours(tb, exports[at].name, exports[at].call)) continue;
-        function = tb_make_function(tb, exports[at].call, NULL, NULL);
         if (function != NULL) status = tb->function_register(tb_text(exports[at].name), function, 0);
         tb->dec_ref(function);
         if (status == TB_FUNCTION_OK) continue;
-        for (back = 0; back < at; back++)
-            if (tb_is_ours(tb, exports[back].name, exports[back].call))
-                (void)tb->function_remove(tb_text(exports[back].name));
-        if (status == TB_FUNCTION_OUT_OF_MEMORY)
-            *error = tb_object(tb_no_memory(tb));
-        else {
-            parts[0] = tb_text("global function '");
-            parts[1] = tb_text(exports[at].name);
-            parts[2] = tb_text("' is already registered; nothing of this library was");
-            (void)tb_fail_parts(tb, error, "ValueError", parts, 3);
-        }
-        return 1;
+        for (back = 0; back < at; back++) (void)tb->function_remove(tb_text(exports[back].name));
+        if (status == TB_FUNCTION_OUT_OF_MEMORY) return tb_fail_memory(tb, error);
+        parts[0] = tb_text("global function '");
+        parts[1] = tb_text(exports[at].name);
+        parts[2] = tb_text("' is already registered; nothing of this library was");
+        return tb_fail_parts(tb, error, "ValueError", parts, 3);
     }
     return 0;
 }
@@ -1264,18 +1276,43 @@ static inline int32_t tb_handshake(const tb_RuntimeTable *table, tb_LibraryReply
 #define TB_EXTERN_C extern
 #endif
 
+/* How far a library is: not loaded (or it failed), at it, loaded. */
+typedef struct tb_Loading {
+    long state;
+} tb_Loading;
+
+/* The handshake. `inside` is the thread's own: a library that loads itself would wait for ever. */
+static inline int32_t tb_load(const tb_RuntimeTable *table, tb_LibraryReply *reply,
+                              tb_Loading *loading, int *inside,
+                              int32_t (*load)(const tb_RuntimeTable *tb, tb_RawAny *error)) {
+    int32_t status = tb_handshake(table, reply);
+    if (status != TB_LIBRARY_OK) return status;
+    if (*inside) {
+        (void)tb_fail(table, &reply->error, "ImportError",
+                      "the library loads itself while it registers");
+        return TB_LIBRARY_FAILED;
+    }
+    /* Another thread is at it: it will be done in a moment. */
+    while (!TB_TAKE(&loading->state))
+        if (TB_STATE(&loading->state) == 2) return TB_LIBRARY_OK;
+    *inside = 1;
+    status = load(table, &reply->error);
+    *inside = 0;
+    TB_PUBLISH(&loading->state, status == 0 ? 2 : 0);
+    return status == 0 ? TB_LIBRARY_OK : TB_LIBRARY_FAILED;
+}
+
 /* Exports the library, once in one of its files. `load(tb, error)` gets the process's one table, which it
    may keep, finds all it needs, then registers, and answers 0; or answers 1 with an owned error in
-   `*error`, having registered nothing. It may be called again, by any thread: `tb_register_type` and
-   `tb_register_functions` make that harmless. */
+   `*error`, having registered no function. It is called until it succeeded once, and by one thread. */
 #define TB_EXPORT_LIBRARY(load)                                                                    \
     TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *table,               \
                                                        tb_LibraryReply *reply);                    \
     TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *table,               \
                                                        tb_LibraryReply *reply) {                   \
-        int32_t status = tb_handshake(table, reply);                                               \
-        if (status != TB_LIBRARY_OK) return status;                                                \
-        return load(table, &reply->error) == 0 ? TB_LIBRARY_OK : TB_LIBRARY_FAILED;                \
+        static tb_Loading loading;                                                                 \
+        static TB_THREAD int inside;                                                               \
+        return tb_load(table, reply, &loading, &inside, load);                                     \
     }
 
 

@@ -166,8 +166,7 @@ impl Function {
             )
         };
         // SAFETY: initialised above, or overwritten by the call with an owned value.
-        let result = unsafe { Any::from_raw(result.assume_init()) };
-        if failed == 0 { Ok(result) } else { Err(result.into_error()) }
+        unsafe { packed_outcome(failed, result.assume_init()) }
     }
 
     /// The function of that name in this process.
@@ -201,6 +200,10 @@ impl Function {
                 format_args!(
                     "global function '{name}' is already registered; pass override=True to replace it"
                 ),
+            )),
+            function_status::NOT_A_FUNCTION => Err(Error::format(
+                "TypeError",
+                format_args!("global function '{name}' is no function object"),
             )),
             _ => Err(Error::out_of_memory()),
         }
@@ -284,6 +287,94 @@ pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) ->
     // SAFETY: the caller's contract.
     unsafe { result.write(Any::into_raw(value)) };
     status
+}
+
+/// What a packed call left: its result, or its error. Foreign code may leave what is no owned value (an
+/// object of a type that nobody registered, say): that is an error too, and it is not touched.
+///
+/// # Errors
+///
+/// The call's own; `RuntimeError` for what is no value, and for a failure without an error.
+///
+/// # Safety
+///
+/// `raw` is the caller's to own, if it is a value at all.
+#[inline]
+pub unsafe fn packed_outcome(status: i32, raw: RawAny) -> Result<Any, Error> {
+    if let Some(lie) = lie_in(&raw) {
+        return Err(lie.into_error(&raw));
+    }
+    // SAFETY: a value that may be owned, and the caller's.
+    let value = unsafe { Any::from_raw(raw) };
+    if status == 0 { Ok(value) } else { Err(value.into_error()) }
+}
+
+/// Why a result is no owned value.
+enum Lie {
+    /// No object and no value has this number.
+    Number,
+    /// Only arguments may be borrowed.
+    Borrowed,
+    /// More bytes than there is room for.
+    Long,
+    /// No object there.
+    Null,
+    /// The object's own header says another type.
+    Mislabelled(i32),
+}
+
+/// What is wrong with an owned value, as far as its 16 bytes and the object's header tell.
+#[inline]
+fn lie_in(raw: &RawAny) -> Option<Lie> {
+    match raw.type_index {
+        type_index::NONE..=type_index::OPAQUE_PTR => None,
+        type_index::SMALL_STR | type_index::SMALL_BYTES => {
+            (raw.small_len as usize > crate::str::SMALL_MAX).then_some(Lie::Long)
+        }
+        type_index::RAW_STR..=type_index::RVALUE_REF => Some(Lie::Borrowed),
+        number if type_index::is_object(number) => {
+            let Some(object) = raw.as_object() else { return Some(Lie::Null) };
+            if !crate::types::is_registered_object(number) {
+                return Some(Lie::Number);
+            }
+            // SAFETY: the number is a registered type's and the address is not null: an object, by
+            // the caller's contract.
+            let own = unsafe { object.as_ref() }.type_index();
+            (own != number).then_some(Lie::Mislabelled(own))
+        }
+        _ => Some(Lie::Number),
+    }
+}
+
+impl Lie {
+    #[cold]
+    fn into_error(self, raw: &RawAny) -> Error {
+        let number = raw.type_index;
+        let kind = "RuntimeError";
+        match self {
+            Self::Number => Error::format(kind, format_args!(
+                "a function returned a value of type number {number}, which nobody registered; it was \
+                 not touched"
+            )),
+            Self::Borrowed => Error::format(kind, format_args!(
+                "a function returned a borrowed value (type number {number}); a result is owned: copy it"
+            )),
+            Self::Long => Error::format(kind, format_args!(
+                "a function returned a short string or bytes of {} bytes, there is room for {}",
+                raw.small_len,
+                crate::str::SMALL_MAX
+            )),
+            Self::Null => Error::format(kind, format_args!(
+                "a function returned a {} at address 0",
+                crate::types::TypeName(number)
+            )),
+            Self::Mislabelled(own) => Error::format(kind, format_args!(
+                "a function returned a {} and said that it was a {}; it was not touched",
+                crate::types::TypeName(own),
+                crate::types::TypeName(number)
+            )),
+        }
+    }
 }
 
 /// Runs `call`; a panic becomes an error of kind `PanicError`. Without std a panic aborts.

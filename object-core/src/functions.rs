@@ -11,7 +11,7 @@ use crate::abi::{ByteSlice};
 use crate::table::{function_status as status};
 use crate::header::ObjectHeader;
 use crate::leak::boxed;
-use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, try_inc, upgrade};
+use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, is_function, try_inc, upgrade};
 
 /// A strong reference to a function.
 struct Held(NonNull<ObjectHeader>);
@@ -38,7 +38,11 @@ pub(crate) unsafe extern "C" fn register(
     function: *mut ObjectHeader,
     override_existing: i32,
 ) -> i32 {
-    let Some(function) = NonNull::new(function) else { return status::OUT_OF_MEMORY };
+    // SAFETY: the table's contract: null or a live object.
+    if !unsafe { is_function(function) } {
+        return status::NOT_A_FUNCTION;
+    }
+    let Some(function) = NonNull::new(function) else { return status::NOT_A_FUNCTION };
     // SAFETY: the table's contract: readable.
     let Ok(name) = boxed(unsafe { name.as_bytes() }) else { return status::OUT_OF_MEMORY };
     // SAFETY: alive by the table's contract; this reference is the map's.

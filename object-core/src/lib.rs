@@ -177,7 +177,7 @@ mod surface {
     pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
     pub use crate::field::{FieldOf, FieldType, convert_for, read_field, write_field};
-    pub use crate::function::{Function, FunctionObj, catch, return_packed};
+    pub use crate::function::{Function, FunctionObj, catch, packed_outcome, return_packed};
     pub use crate::header::ObjectHeader;
     pub use crate::items::{ItemsHead, ItemsLen, WithItems};
     #[cfg(feature = "std")]
@@ -198,7 +198,9 @@ mod surface {
         AdoptError, RuntimeState, adopt, check_table, registry, runtime, runtime_state,
     };
     pub use crate::str::{Bytes, BytesObj, SMALL_MAX, Str, StrObj};
-    pub use crate::types::{TypeName, TypeSlot, is_instance, type_index_of, type_info};
+    pub use crate::types::{
+        TypeName, TypeSlot, is_instance, is_registered_object, type_index_of, type_info,
+    };
     pub use crate::unique::UniqueObject;
     pub use crate::weak::WeakObjectArc;
     pub use alloc_header;

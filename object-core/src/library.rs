@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::abi::{RawAny};
 use crate::table::{ABI_MAJOR, ABI_MINOR, LIBRARY_INIT_SYMBOL, LibraryInit, LibraryReply, library_status};
-use crate::any::Any;
 use crate::errors::Error;
+use crate::function::packed_outcome;
 use crate::runtime::runtime;
 
 /// Loads the library at `path` and lets it register what it has. Loading it again does nothing.
@@ -51,8 +51,8 @@ pub unsafe fn load_library(path: &Path) -> Result<(), Error> {
     match status {
         library_status::OK => Ok(()),
         library_status::FAILED => {
-            // SAFETY: the library hands over an owned value of this major version.
-            Err(unsafe { Any::from_raw(reply.error) }.into_error())
+            // SAFETY: what the library left in the reply is ours.
+            unsafe { packed_outcome(status, reply.error) }.map(drop)
         }
         library_status::REFUSED => Err(Error::format("ImportError", format_args!(
                 "'{shown}' speaks ABI {}.{}, this runtime {ABI_MAJOR}.{ABI_MINOR}; {}",

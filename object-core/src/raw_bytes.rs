@@ -26,7 +26,7 @@ pub(crate) unsafe fn raw_bytes(raw: &RawAny) -> Option<&[u8]> {
         type_index::SMALL_STR | type_index::SMALL_BYTES => {
             // SAFETY: the type says that the bytes were written; the length is at most 7.
             let bytes = unsafe { &raw.value.bytes };
-            bytes.get(..raw.small_len as usize)
+            bytes[..7].get(..raw.small_len as usize)
         }
         type_index::STR | type_index::BYTES => {
             let object = raw.as_object()?.cast::<TextHead>();

@@ -6,6 +6,7 @@ use crate::anchor::settled;
 use crate::count::{Released, Taken};
 use crate::drops;
 use crate::header::ObjectHeader;
+use crate::type_index;
 
 /// Adds a strong reference.
 ///
@@ -103,6 +104,16 @@ pub unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
 pub(crate) unsafe fn try_upgrade(object: NonNull<ObjectHeader>) -> Taken {
     // SAFETY: the space is there by the caller's reference.
     unsafe { object.as_ref().counts().upgrade() }
+}
+
+/// Whether the object may be called: its number is the functions'.
+///
+/// # Safety
+///
+/// Null or a live object.
+pub(crate) unsafe fn is_function(object: *const ObjectHeader) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { object.as_ref() }.is_some_and(|header| header.type_index() == type_index::FUNCTION)
 }
 
 #[inline(never)]

@@ -34,6 +34,8 @@ pub mod function_status {
     pub const OK: i32 = 0;
     /// The name is taken and `override` was not asked for.
     pub const TAKEN: i32 = -1;
+    /// What should have been registered is no function object.
+    pub const NOT_A_FUNCTION: i32 = -3;
     /// No memory.
     pub const OUT_OF_MEMORY: i32 = -4;
 }

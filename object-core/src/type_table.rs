@@ -20,7 +20,7 @@ use crate::table::{register_status as status};
 use crate::fingerprint::fingerprint;
 use crate::header::ObjectHeader;
 use crate::leak::{NoMemory, leak, with_room};
-use crate::refs::{dec_ref, inc_ref};
+use crate::refs::{dec_ref, inc_ref, is_function};
 use crate::type_index as index;
 
 const CHUNK: usize = 256;
@@ -300,6 +300,9 @@ fn key_of(number: i32, desc: &TypeDesc) -> ByteSlice {
     look_up(number).map_or(ByteSlice::EMPTY, |info| info.key)
 }
 
+/// Fields or methods of one type.
+const MOST: u32 = 1 << 16;
+
 /// Whether the description can be: names not empty, kinds known, fields inside the body and behind
 /// the header, offsets aligned, their types known; a reflected type is reflected from the root on,
 /// and its fields lie behind its parent's and apart.
@@ -326,10 +329,15 @@ unsafe fn is_sound(desc: &TypeDesc, parent: &TypeInfo) -> bool {
     {
         return false;
     }
+    // What is more than anybody has is not read: the counts are not those of the arrays.
+    if desc.num_fields.max(desc.num_methods) > MOST {
+        return false;
+    }
     // SAFETY: the caller's contract.
     let (fields, methods) = unsafe { (fields_of(desc), methods_of(desc)) };
     fields.iter().all(|field| field.fits(desc, head))
-        && methods.iter().all(|method| method.name.len > 0)
+        // SAFETY: the caller's contract: null or live objects.
+        && methods.iter().all(|method| method.name.len > 0 && unsafe { is_function(method.function) })
         && (!is_reflected || lie_apart(fields, if is_root { head } else { parent.size }))
 }
 

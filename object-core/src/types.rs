@@ -31,10 +31,17 @@ pub fn is_instance(type_index: i32, ancestor: i32) -> bool {
     type_index == ancestor || is_descendant(type_index, ancestor)
 }
 
+/// Whether objects have this number: false for what a lying caller made up.
+#[inline]
+#[must_use]
+pub fn is_registered_object(type_index: i32) -> bool {
+    type_index::is_object(type_index) && type_info(type_index).is_some()
+}
+
 #[inline(never)]
 fn is_descendant(type_index: i32, ancestor: i32) -> bool {
     if ancestor == type_index::OBJECT {
-        return type_index::is_object(type_index);
+        return is_registered_object(type_index);
     }
     match (type_info(type_index), type_info(ancestor)) {
         (Some(info), Some(ancestor)) => {

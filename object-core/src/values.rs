@@ -7,6 +7,7 @@ use crate::object::Object;
 use crate::slots::raw_inc;
 use crate::str::{Bytes, Str};
 use crate::type_index as index;
+use crate::types::is_registered_object;
 
 /// What a cast error expected if a copy could not be made.
 const NO_MEMORY: &str = "a value there is memory for";
@@ -124,6 +125,14 @@ impl TryFrom<AnyView<'_>> for Any {
     type Error = CastError;
 
     fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        let number = view.type_index();
+        let is_value = match view.raw().as_object() {
+            Some(_) => is_registered_object(number),
+            None => index::value_name(number).is_some(),
+        };
+        if !is_value {
+            return Err(CastError::new("a value", number));
+        }
         view.try_to_owned().map_err(|_| CastError::new(NO_MEMORY, view.type_index()))
     }
 }

@@ -4,10 +4,11 @@
 #![allow(unsafe_code)]
 
 use object_core::abi::{AnyValue, ByteSlice, FieldKind, RawAny, TypeDesc, type_flags};
+use object_core::table::function_status;
 use object_core::table::register_status::BAD_DESCRIPTION;
 use object_core::{
-    Any, AnyView, Bytes, FieldSpec, ObjectHeader, ObjectRef, Str, register_reflected, runtime,
-    type_index as index, type_index_of, type_info,
+    Any, AnyView, Bytes, FieldSpec, Function, ObjectHeader, ObjectRef, Str, register_reflected,
+    runtime, type_index as index, type_index_of, type_info,
 };
 
 #[test]
@@ -32,6 +33,22 @@ fn text_at_null_is_no_text() {
         assert_eq!(Bytes::try_from(view).unwrap_err().got(), number);
         drop(view.try_to_owned().unwrap());
         assert!(!format!("{view:?}").is_empty());
+    }
+}
+
+#[test]
+fn a_short_text_without_room_is_no_text() {
+    for (len, is_text) in [(7, true), (8, false), (9, false), (u32::MAX, false)] {
+        let raw = RawAny {
+            type_index: index::SMALL_STR,
+            small_len: len,
+            value: AnyValue {
+                bytes: *b"12345678",
+            },
+        };
+        // SAFETY: nothing is borrowed but the value itself.
+        let view = unsafe { AnyView::from_raw(raw) };
+        assert_eq!(view.as_str().is_some(), is_text, "{len}");
     }
 }
 
@@ -137,4 +154,63 @@ fn fields_of_reflected_types_do_not_overlap() {
     assert_eq!(register(&desc), BAD_DESCRIPTION);
     desc.flags = 0;
     assert!(register(&desc) >= index::DYNAMIC_BEGIN);
+}
+
+/// A library that counts wrongly, or registers what cannot be called.
+#[test]
+fn what_is_no_function_is_not_registered() {
+    let table = runtime();
+    let text = Any::from("a text that is an object");
+    let object = text.view().raw().as_object().unwrap().as_ptr();
+    let name = ByteSlice::new(b"hostile.text");
+    for lie in [object, std::ptr::null_mut()] {
+        // SAFETY: a live object, or null.
+        let status = unsafe { (table.function_register)(name, lie, 0) };
+        assert_eq!(status, function_status::NOT_A_FUNCTION);
+        assert!(Function::get_global("hostile.text").is_none());
+        let method = MethodInfoBytes {
+            name: ByteSlice::new(b"call"),
+            doc: ByteSlice::EMPTY,
+            function: lie,
+            flags: [0; 2],
+        };
+        let mut desc = described("hostile.Method");
+        desc.methods = (&raw const method).cast();
+        desc.num_methods = 1;
+        // SAFETY: what it borrows is alive for the call.
+        let status = unsafe { (table.type_register)(&raw const desc) };
+        assert_eq!(status, BAD_DESCRIPTION);
+    }
+    let mut desc = described("hostile.Many");
+    desc.fields = std::ptr::dangling();
+    desc.num_fields = u32::MAX;
+    // SAFETY: more fields than a type can have, so none is read.
+    let status = unsafe { (table.type_register)(&raw const desc) };
+    assert_eq!(status, BAD_DESCRIPTION);
+    assert_eq!(type_index_of("hostile.Method"), None);
+    drop(text);
+}
+
+/// A `MethodInfo`, whose name only C can write.
+#[repr(C)]
+struct MethodInfoBytes {
+    name: ByteSlice,
+    doc: ByteSlice,
+    function: *mut ObjectHeader,
+    flags: [u32; 2],
+}
+
+fn described(key: &str) -> TypeDesc {
+    TypeDesc {
+        key: ByteSlice::new(key.as_bytes()),
+        doc: ByteSlice::EMPTY,
+        parent: index::OBJECT,
+        flags: 0,
+        size: 24,
+        align: 8,
+        fields: std::ptr::null(),
+        methods: std::ptr::null(),
+        num_fields: 0,
+        num_methods: 0,
+    }
 }

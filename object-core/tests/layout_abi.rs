@@ -102,7 +102,7 @@ same!(
     register_status::CONFLICT => -1, register_status::UNKNOWN_PARENT => -2,
     register_status::BAD_DESCRIPTION => -3, register_status::OUT_OF_MEMORY => -4,
     register_status::TOO_MANY => -5,
-    function_status::OK => 0, function_status::TAKEN => -1, function_status::OUT_OF_MEMORY => -4,
+    function_status::OK => 0, function_status::TAKEN => -1, function_status::NOT_A_FUNCTION => -3, function_status::OUT_OF_MEMORY => -4,
     library_status::OK => 0, library_status::FAILED => 1, library_status::REFUSED => 2,
     library_status::OWN_RUNTIME => 3,
     container_status::DONE => 0, container_status::ABSENT => 0, container_status::FOUND => 1,

@@ -19,8 +19,13 @@ impl Crate {
         &self.dir
     }
 
+    /// The Python binding, and extension modules that are built on it.
     pub(crate) fn may_name_pyo3(&self) -> bool {
-        self.binding() == Some("py-binding")
+        let on_it = self
+            .dependencies
+            .iter()
+            .any(|(name, _)| name == "py-binding");
+        self.binding() == Some("py-binding") || on_it
     }
 
     /// The binding it is, or is a part of (a derive crate).

@@ -98,7 +98,7 @@ fn one_file(file: &str, text: &str, may_name_pyo3: bool, problems: &mut Problems
             let text = "the tie names pyo3: ask for it through the host trait";
             problems.say(file, token.line, "tie", text);
         } else if !may_name_pyo3 {
-            let text = "only py-binding names pyo3: move this there";
+            let text = "only py-binding, and what depends on it, names pyo3: move this there";
             problems.say(file, token.line, "crates", text);
         }
     }

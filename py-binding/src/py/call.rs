@@ -8,7 +8,7 @@ use core::ptr::{NonNull, null_mut};
 
 use object_core::abi::RawAny;
 use object_core::header::flags::RELEASES_INTERPRETER;
-use object_core::{Any, FunctionObj, ObjectHeader, type_index as index};
+use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
 use pyo3::ffi;
 
 use crate::py::errors::raise_error;
@@ -165,14 +165,8 @@ unsafe fn call_with(
         }
     };
     drop(passing);
-    // SAFETY: the call wrote an owned value.
-    let result = unsafe { Any::from_raw(result) };
-    if failed == 0 {
-        Ok(result)
-    } else {
-        // SAFETY: attached.
-        Err(unsafe { raise_error(&result.into_error()) })
-    }
+    // SAFETY: what the call wrote is ours; attached.
+    unsafe { packed_outcome(failed, result).map_err(|error| raise_error(&error)) }
 }
 
 #[cold]

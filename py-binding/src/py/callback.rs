@@ -4,7 +4,9 @@ use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use object_core::abi::RawAny;
-use object_core::{Any, Error, ObjectRef, catch, return_packed, type_index as index};
+use object_core::{
+    Any, Error, ObjectRef, catch, is_registered_object, return_packed, type_index as index,
+};
 use pyo3::{PyErr, Python, ffi};
 
 use crate::py::attached::{attach, detach};
@@ -13,7 +15,7 @@ use crate::py::errors::take_raised;
 use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::out::{object_into_python, value_to_python};
-use crate::py::raise::{Raised, name_place};
+use crate::py::raise::{Exc, Raised, name_place, raise};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -129,6 +131,17 @@ unsafe fn let_go(
 /// Attached; the value is alive.
 unsafe fn show(raw: &RawAny) -> *mut ffi::PyObject {
     if raw.type_index != index::RVALUE_REF {
+        if index::is_object(raw.type_index) && !is_registered_object(raw.type_index) {
+            let number = raw.type_index;
+            // SAFETY: attached.
+            return unsafe {
+                raise!(
+                    Exc::Type,
+                    "an argument has type number {number}, which nobody registered"
+                )
+                .null()
+            };
+        }
         // SAFETY: the caller's contract.
         return unsafe { value_to_python(raw) };
     }

@@ -40,4 +40,5 @@ mod error_type;
 mod pyclass;
 mod registry;
 mod testing;
+mod capsule;
 mod module;

@@ -14,8 +14,8 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::py::raise::Raised;
 use crate::py::{
-    allocator, array, attached, callback, carrier, classes, error_type, errors, iterate, list, map,
-    map_methods, moved, pyclass, reflect, registry, slots, testing,
+    allocator, array, attached, callback, capsule, carrier, classes, error_type, errors, iterate,
+    list, map, map_methods, moved, pyclass, reflect, registry, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -197,6 +197,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    capsule::add(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     py.import("atexit")?
         .call_method1("register", (module.getattr("close_gate")?,))?;

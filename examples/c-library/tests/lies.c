@@ -1,0 +1,120 @@
+/* A library that lies: which lie is a macro. MODE 0 loads, and its functions return what is no value. */
+#include <tieback.h>
+
+#ifndef MODE
+#define MODE 0
+#endif
+enum { HONEST, MAJOR, STATUS, GARBAGE_ERROR, NO_ERROR, ITSELF, HALF, FIELD_OUTSIDE, NO_SIZE, NO_FIELDS };
+
+/* The lies, by number. */
+static tb_RawAny lie(int64_t which) {
+    tb_RawAny value = tb_value(TB_TYPE_NONE);
+    value.value.pointer = (void *)(uintptr_t)16; /* nothing is there: whoever looks dies */
+    switch (which) {
+    case 0: value.type_index = 250000; break;              /* no library has registered it */
+    case 1: value.type_index = 70; break;                  /* not used by any version */
+    case 2: value.type_index = -7; break;
+    case 3: value = tb_value(TB_TYPE_OBJECT); break;       /* an object at NULL */
+    case 4: value.type_index = 50; break;                  /* no object, and no value either */
+    case 5: value = tb_value(TB_TYPE_SMALL_STR); value.small_len = 200; break;
+    case 6: value = tb_value(TB_TYPE_SMALL_BYTES); value.small_len = 8; break;
+    case 7: value = tb_value(TB_TYPE_STR); break;
+    default: break;
+    }
+    return value;
+}
+
+static int32_t give(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)n;
+    *result = lie(args[0].value.i64);
+    return 0;
+}
+
+/* Says that it failed, and gives a lie for an error. */
+static int32_t fail(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)n;
+    *result = lie(args[0].value.i64);
+    return 1;
+}
+
+static int32_t int_for_error(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    *result = tb_int(3);
+    return -9;
+}
+
+/* Borrowed values are for arguments. */
+static int32_t borrowed(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    *result = tb_raw_text("of this frame");
+    return 0;
+}
+
+/* An object, said to be of another type. */
+static const tb_RuntimeTable *table;
+tb_ObjectHeader *mislabelled;
+static int32_t mislabel(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    if (!tb_make_text(table, tb_text("a long text, which is an object"), result)) return 1;
+    mislabelled = result->value.object; /* the caller does not touch it: it stays ours */
+    result->type_index = TB_TYPE_FUNCTION;
+    return 0;
+}
+
+/* call(function, which): with a lie for an argument. */
+static int32_t call(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    tb_RawAny argument = lie(args[1].value.i64);
+    (void)self;
+    (void)n;
+    return tb_call(table, args[0].value.object, &argument, 1, result);
+}
+
+static const tb_Export exports[] = {{"lies.give", give},         {"lies.fail", fail},
+                                    {"lies.borrowed", borrowed}, {"lies.int_for_error", int_for_error},
+                                    {"lies.mislabel", mislabel}, {"lies.call", call}};
+
+TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply);
+
+static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
+    static const tb_FieldInfo outside[] = {
+        {TB_SLICE("far"), TB_SLICE(""), 4000, TB_KIND_I64, {0, 0, 0}, 0, 0}};
+    static const tb_Export twice[] = {{"lies.first", give}, {"lies.second", give}, {"lies.first", give}};
+    tb_TypeDesc desc = {TB_SLICE("lies.Thing"), TB_SLICE(""), TB_TYPE_OBJECT, 0, 32, 8, outside, NULL, 0, 0};
+    table = tb;
+    if (MODE == HALF) return tb_register_functions(tb, twice, 3, error);
+    if (MODE == ITSELF) {
+        tb_LibraryReply inner;
+        inner.size = sizeof inner;
+        inner.error = tb_none();
+        if (tieback_library_init(tb, &inner) != TB_LIBRARY_FAILED) return 0;
+        *error = inner.error;
+        return 1;
+    }
+    if (MODE == FIELD_OUTSIDE) desc.num_fields = 1;
+    if (MODE == NO_SIZE) desc.size = 8;
+    if (MODE == NO_FIELDS) desc.num_methods = 2; /* and no methods */
+    if (MODE >= FIELD_OUTSIDE) return tb_register_type(tb, &desc, error) < 0;
+    return tb_register_functions(tb, exports, sizeof exports / sizeof exports[0], error);
+}
+
+int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply) {
+    static tb_Loading loading;
+    static TB_THREAD int inside;
+    if (MODE >= MAJOR && MODE <= NO_ERROR) {
+        reply->major = TB_ABI_MAJOR + (MODE == MAJOR);
+        reply->minor = TB_ABI_MINOR;
+        if (MODE == MAJOR) return TB_LIBRARY_REFUSED;
+        if (MODE == STATUS) return 77;
+        reply->error = MODE == NO_ERROR ? tb_int(4) : lie(0);
+        return TB_LIBRARY_FAILED;
+    }
+    return tb_load(tb, reply, &loading, &inside, load);
+}

@@ -1,0 +1,157 @@
+"""A library written in C, in Python: its objects have one face, its errors are exceptions."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+from libraries import load, path
+
+import tieback
+from tieback.dataclasses import py_class
+from tieback.testing import use_count
+
+c = load("c_library")
+lies = load("lies")
+Account = type(c.open("first", 0))
+
+
+@py_class("test_c_library.Note")
+class Note(tieback.Object):
+    text: str
+
+
+def test_fields_methods_and_the_class_call():
+    account = c.open("Ada", 100)
+    assert type(account) is Account and Account.__doc__ == "Somebody's money."
+    assert (account.owner, account.balance, account.backup) == ("Ada", 100, None)
+    assert account.deposit(20) == 120 == account.balance
+    account.balance = 7
+    assert account.deposit(1) == 8
+    with pytest.raises(AttributeError, match="owner"):
+        account.owner = "Bob"
+    other = Account("Bob, whose name is long", 5)
+    account.backup = other
+    assert account.backup is other and use_count(other) == 2
+    with pytest.raises(TypeError, match="c_library.Account"):
+        account.backup = Note("no account")
+    assert c.live() == 2
+    del account, other
+    assert c.live() == 0
+
+
+def test_one_face_through_c():
+    account = c.open("Ada", 1)
+    number = id(account)
+    assert c.put(account) is None
+    assert c.held() is account
+    account.balance = 5
+    del account
+    gc.collect()
+    others = [c.open(str(n), n) for n in range(8)]
+    held = c.held()
+    assert id(held) == number and held.balance == 5
+    assert c.put(None) is held
+    del held, others
+    assert c.live() == 0
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 3, 2.5, "short", "not so short", b"xy", b"not short"]
+)
+def test_values_kept_by_c(value):
+    c.put(value)
+    assert c.held() == value and type(c.held()) is type(value)
+    assert c.put(None) == value
+
+
+def test_a_python_defined_object_and_a_plain_one_through_c():
+    note = Note("n")
+    assert c.put(note) is None and c.held() is note
+    plain = object()
+    assert c.put(plain) is note
+    assert c.held() is plain
+    assert c.put(None) is plain
+    assert use_count(note) == 1
+
+
+def test_errors_out_of_c():
+    for message, act in (
+        (r"c_library.open\(\) takes 2 arguments, got 1", lambda: c.open("x")),
+        (r"c_library.open\(\) argument 2: expected int, got str", lambda: c.open("x", "y")),
+        (
+            r"c_library.transfer\(\) argument 1: expected c_library.Account, got test_c_library.Note",
+            lambda: c.transfer(Note(""), c.open("x", 1), 1),
+        ),
+    ):
+        with pytest.raises(TypeError, match=message):
+            act()
+    account = c.open("Ada", 1)
+    with pytest.raises(ValueError, match="^not enough money on the account of Ada$"):
+        c.transfer(account, account, 2)
+    with pytest.raises(ValueError, match="a deposit is more than 0"):
+        account.deposit(0)
+    del account
+    assert c.live() == 0
+
+
+def test_errors_through_c_are_the_same_exception():
+    raised = KeyError("two")
+
+    def failing(n):
+        if n == 2:
+            raise raised
+        return n
+
+    assert c.sum(2, failing) == 1
+    with pytest.raises(KeyError) as caught:
+        c.sum(4, failing)
+    assert caught.value is raised
+    with pytest.raises(RuntimeError, match="the guarded call failed") as caught:
+        c.guarded(failing, 2)
+    assert caught.value.__cause__ is raised
+    with pytest.raises(TypeError, match="must return an int, it returned float"):
+        c.sum(1, float)
+    raised.__traceback__ = None
+
+
+def test_loading_again_does_nothing():
+    before = c.open("x", 1)
+    for _ in range(3):
+        tieback.load_library(path("c_library"))
+    assert type(c.open("y", 1)) is type(before) is Account
+    with pytest.raises(ValueError, match="'c_library.open' is already registered"):
+        tieback.load_library(path("cpp_library"))
+    assert tieback.get_global_func("c_library.sum")(3, lambda n: n) == 3
+
+
+def test_threads_put_and_get():
+    def work(n):
+        for i in range(300):
+            c.put(c.open("t", n * i))
+            held = c.held()
+            assert held is None or held.owner == "t"
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    c.put(None)
+    assert c.live() == 0
+
+
+@pytest.mark.parametrize("which", range(8))
+def test_what_is_no_value_is_an_error(which):
+    """Numbers of no type, objects at NULL, lengths without room: as a result, an error, an argument."""
+    with pytest.raises(RuntimeError, match="a function returned"):
+        lies.give(which)
+    with pytest.raises(RuntimeError, match="a function returned"):
+        lies.fail(which)
+    with pytest.raises(TypeError):
+        lies.call(lambda value: value, which)
+    with pytest.raises(RuntimeError, match="borrowed"):
+        lies.borrowed()
+    with pytest.raises(RuntimeError, match="without an error object"):
+        lies.int_for_error()
