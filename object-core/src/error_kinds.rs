@@ -73,16 +73,45 @@ impl fmt::Display for Changed {
 
 impl core::error::Error for Changed {}
 
+/// Where in a container a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The element at this index.
+    Element(usize),
+    /// The key of this pair, counted from 0.
+    Key(usize),
+    /// The value of this pair, counted from 0.
+    Value(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Element(at) => write!(f, "element {at}"),
+            Self::Key(at) => write!(f, "key {at}"),
+            Self::Value(at) => write!(f, "value {at}"),
+        }
+    }
+}
+
 /// A value is not of the type that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CastError {
     expected: &'static str,
     got: i32,
+    place: Option<Place>,
 }
 
 impl CastError {
     pub(crate) const fn new(expected: &'static str, got: i32) -> Self {
-        Self { expected, got }
+        Self { expected, got, place: None }
+    }
+
+    /// The same error, of a value in a container: the message begins with its place.
+    #[must_use]
+    pub const fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
     }
 
     /// What was asked for.
@@ -96,10 +125,19 @@ impl CastError {
     pub const fn got(&self) -> i32 {
         self.got
     }
+
+    /// Where in a container the value is; `None` if it is in none.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        self.place
+    }
 }
 
 impl fmt::Display for CastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "{place}: ")?;
+        }
         write!(f, "expected {}, got {}", self.expected, crate::types::TypeName(self.got))
     }
 }

@@ -174,7 +174,7 @@ mod surface {
     pub use crate::builder::TypeBuilder;
     pub use crate::dict::{Cursor, Dict, DictObj};
     pub use crate::drops::DropScope;
-    pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, PlaceError};
+    pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, Place, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
     pub use crate::field::{FieldOf, FieldType, convert_for, read_field, write_field};
     pub use crate::function::{Function, FunctionObj, catch, packed_outcome, return_packed};

@@ -96,8 +96,9 @@
 //!
 //! # Rooms, lowest first
 //!
-//! `callee` and `into_any` are values on their way in and out; `typed`, `methods` and `call` build on
-//! those; `reflect` uses objects of types that this crate does not know; `exports` collects and commits; `construct` makes objects of their fields; `backing`
+//! `callee` and `into_any` are values on their way in and out; `containers` are those of one type;
+//! `typed`, `methods` and `call` build on those; `reflect` uses objects of types that this crate does not
+//! know; `exports` collects and commits; `construct` makes objects of their fields; `backing`
 //! says where blocks come from; `init` is the handshake
 //! behind [`export_library!`]; `load` is the other side of it; `support` is what macros expand to. A file
 //! uses only files named above it.
@@ -110,6 +111,8 @@ pub use object_core;
 mod callee;
 
 mod into_any;
+
+pub mod containers;
 
 mod typed;
 
@@ -150,6 +153,8 @@ pub use rust_binding_derive::{Object, function, methods};
 pub use crate::backing::{Backing, set_backing};
 #[cfg(feature = "allocator-api2")]
 pub use object_core::alloc_header::allocator_api2;
+
+pub use crate::containers::{Dict, List, Map};
 
 pub use crate::call::{CallArgs, CallTyped};
 pub use crate::callee::FromAny;
