@@ -12,6 +12,8 @@ cargo test --quiet --locked -p object-core --no-default-features --features infa
 cargo test --quiet --locked -p object-core --no-default-features --features default-backing
 say "every constructor without memory, over every backing"
 cargo test --quiet --locked -p object-core --features allocator-api2 --test fault_sweep
+say "values in and out of serde's formats"
+cargo test --quiet --locked -p object-core --features serde --test formats
 say "the tie without an interpreter"
 cargo test --quiet --locked -p py-binding --no-default-features
 say "the fuzzers' corpus and random programs"

@@ -46,7 +46,8 @@
 //!
 //! # Features
 //!
-//! `std` (default), `infallible` (default: the panicking forms), `default-backing`, `allocator-api2`.
+//! `std` (default), `infallible` (default: the panicking forms), `default-backing`, `allocator-api2`,
+//! `serde` (values in and out of its formats).
 
 #![no_std]
 #![cfg_attr(not(doctest), deny(unsafe_code))]
@@ -161,6 +162,8 @@ rooms! {
     mod builder;
     #[allow(unsafe_code)]
     mod reflected;
+    #[cfg(feature = "serde")]
+    mod formats;
     #[cfg(feature = "std")]
     #[allow(unsafe_code)]
     mod library;
