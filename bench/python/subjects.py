@@ -1,0 +1,122 @@
+"""Every subject of the benchmark, by name: how to make its two classes, and what else it has.
+
+Each answers a `Subject`; what it does not have is None, and its cell stays empty.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Subject:
+    """`outer(inner(1)).x` is an object; `echo` is a native identity function."""
+
+    name: str
+    about: str
+    inner: Callable[[int], Any]
+    outer: Callable[[Any], Any] | None
+    echo: Callable[[Any], Any] | None = None
+    array: Callable[[list[Any]], Any] | None = None
+    mutable: Callable[[Any], Any] | None = None
+    # One whose field is read as `x`, made by native code; else `outer`.
+    native_outer: Callable[[], Any] | None = None
+
+
+def limit() -> Subject:
+    import limit as module
+
+    return Subject("limit", "a hand-written C type", module.Inner, module.Outer, module.echo)
+
+
+def slots() -> Subject:
+    class Inner:
+        __slots__ = ("val",)
+
+        def __init__(self, val: int) -> None:
+            self.val = val
+
+    class Outer:
+        __slots__ = ("x",)
+
+        def __init__(self, x: Inner) -> None:
+            self.x = x
+
+    return Subject("slots", "Python classes with __slots__", Inner, Outer, None, list, Outer)
+
+
+def tieback() -> Subject:
+    import tieback
+    from tieback.dataclasses import py_class
+
+    @py_class("bench.Inner")
+    class Inner(tieback.Object):
+        val: int
+
+    @py_class("bench.Outer", frozen=True)
+    class Outer(tieback.Object):
+        x: Inner
+
+    @py_class("bench.Mutable")
+    class Mutable(tieback.Object):
+        x: Inner
+
+    echo = tieback.get_global_func("testing.echo")
+    return Subject(
+        "tieback",
+        f"this project, {tieback.__version__}",
+        Inner,
+        Outer,
+        echo,
+        tieback.convert,
+        Mutable,
+    )
+
+
+def _module(name: str, about: str) -> Subject:
+    module = importlib.import_module(name)
+    return Subject(name.removeprefix("peer_"), about, module.Inner, module.Outer, module.echo)
+
+
+def nanobind() -> Subject:
+    import nanobind
+
+    return _module("peer_nanobind", f"nanobind {nanobind.__version__}, intrusive counts")
+
+
+def pybind11() -> Subject:
+    import pybind11
+
+    return _module("peer_pybind11", f"pybind11 {pybind11.__version__}, shared_ptr")
+
+
+def pyo3() -> Subject:
+    return _module("peer_pyo3", "PyO3 0.30, Py<T> field, frozen")
+
+
+def tvm_ffi() -> Subject:
+    import tvm_ffi
+    from tvm_ffi.core import Object
+    from tvm_ffi.dataclasses import py_class
+
+    @py_class("bench.tvm.Inner")
+    class Inner(Object):
+        val: int
+
+    @py_class("bench.tvm.Outer", frozen=True)
+    class Outer(Object):
+        x: Inner
+
+    @py_class("bench.tvm.Mutable")
+    class Mutable(Object):
+        x: Inner
+
+    echo = tvm_ffi.get_global_func("testing.echo")
+    about = f"apache-tvm-ffi {tvm_ffi.__version__} (withdrawn by its makers)"
+    return Subject("tvm-ffi", about, Inner, Outer, echo, tvm_ffi.convert, Mutable)
+
+
+ALL = [limit, slots, tieback, nanobind, pybind11, pyo3, tvm_ffi]
