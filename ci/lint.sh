@@ -30,5 +30,5 @@ cargo test --quiet --locked -p header
 say "house rules (ci/tidy)"
 cargo test --quiet --locked -p tidy
 say "ruff"
-.venv/bin/ruff check --quiet py-binding/python py-binding/tests examples
-.venv/bin/ruff format --quiet --check py-binding/python examples
+.venv/bin/ruff check --quiet py-binding/python py-binding/tests examples bench
+.venv/bin/ruff format --quiet --check py-binding/python examples bench

@@ -27,6 +27,10 @@ def walk(outers: Any) -> None:
         outer.x  # noqa: B018 (fetched, and dropped)
 
 
+def fetch_all(outers: Any) -> list[Any]:
+    return [outer.x for outer in outers]
+
+
 def timed(work: Any, *args: Any) -> tuple[float, Any]:
     started = time.perf_counter()
     answer = work(*args)
@@ -47,7 +51,7 @@ def measure(subject: subjects.Subject, size: int, own: bool) -> dict[str, float]
     once, _ = timed(walk, outers)
     again, _ = timed(walk, outers)
     walked = resident()
-    keep, kept = timed(lambda: [outer.x for outer in outers])
+    keep, kept = timed(fetch_all, outers)
     live = resident()
     drop, _ = timed(kept.clear)
     result = {

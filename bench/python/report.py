@@ -60,7 +60,9 @@ def python_part(python: dict[str, Any]) -> str:
         [s["name"], s["about"], *(marks[s["promises"][key]] for key in ("is", "id", "echo"))]
         for s in found
     ]
-    missing = "".join(f"\n{name} could not be measured: {why}\n" for name, why in python["missing"].items())
+    missing = "".join(
+        f"\n{name} could not be measured: {why}\n" for name, why in python["missing"].items()
+    )
     return f"""## From Python
 
 Nanoseconds, minimum of {python["repeats"]} repeats of {python["loops"]:,} each, the subjects taking
@@ -80,7 +82,17 @@ dropped, 200 others made, and it was fetched again; `f(x) is x`.
 
 
 def growth_part(growth: dict[str, Any]) -> str:
-    heads = ["objects", "subject", "walk once", "again", "keep", "drop", "bytes made", "+ walked", "+ live"]
+    heads = [
+        "objects",
+        "subject",
+        "walk once",
+        "again",
+        "keep",
+        "drop",
+        "bytes made",
+        "+ walked",
+        "+ live",
+    ]
     keys = ["walk_once", "walk_again", "keep", "drop", "bytes_made", "bytes_walked", "bytes_live"]
     rows = [
         [f"{int(size):,}", name, *(f"{measured[key]:.0f}" for key in keys)]
@@ -120,7 +132,9 @@ def rust_part(text: str) -> str:
         verdict = ""
         if beside in by:
             ratio = own / by[beside]
-            verdict = f"{ratio:.2f} of {beside} (at most {most}: {'yes' if ratio <= most else '**no**'})"
+            verdict = (
+                f"{ratio:.2f} of {beside} (at most {most}: {'yes' if ratio <= most else '**no**'})"
+            )
         rows.append([group, cells, verdict])
     return f"## From Rust\n\nNanoseconds, criterion's middle estimate.\n\n{table(['what', 'ns', 'ratio'], rows)}\n"
 
@@ -142,9 +156,13 @@ def chart(python: dict[str, Any]) -> str:
         parts.append(f'<text x="{left - 8}" y="{middle:.0f}" text-anchor="end">{operation}</text>')
         for i, ns in shown:
             length = min(ns, cap) / cap * wide
-            parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 2}" fill="{colours[i]}"/>')
+            parts.append(
+                f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 2}" fill="{colours[i]}"/>'
+            )
             text = f"{ns:.0f}" + ("" if ns <= cap else " ...")
-            parts.append(f'<text x="{left + length + 4:.1f}" y="{y + 8}" font-size="9">{text}</text>')
+            parts.append(
+                f'<text x="{left + length + 4:.1f}" y="{y + 8}" font-size="9">{text}</text>'
+            )
             y += bar
         y += gap
     body = "\n".join(parts)

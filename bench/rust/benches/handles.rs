@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use object_core::items::ItemsLen;
 use object_core::{
-    Any, Function, ItemsHead, Object, ObjectArc, ObjectHeader, RegisterError, TypeBuilder, TypeSlot,
+    Any, Function, ItemsHead, ItemsLen, Object, ObjectArc, ObjectHeader, RegisterError,
+    TypeBuilder, TypeSlot,
 };
 
 #[cfg(feature = "mimalloc")]

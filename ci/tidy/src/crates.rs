@@ -19,13 +19,14 @@ impl Crate {
         &self.dir
     }
 
-    /// The Python binding, and extension modules that are built on it.
+    /// The Python binding, extension modules that are built on it, and the peer that is measured
+    /// beside it.
     pub(crate) fn may_name_pyo3(&self) -> bool {
         let on_it = self
             .dependencies
             .iter()
             .any(|(name, _)| name == "py-binding");
-        self.binding() == Some("py-binding") || on_it
+        self.binding() == Some("py-binding") || on_it || self.dir.starts_with("bench/")
     }
 
     /// The binding it is, or is a part of (a derive crate).

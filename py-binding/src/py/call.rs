@@ -11,8 +11,9 @@ use object_core::header::flags::RELEASES_INTERPRETER;
 use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
 use pyo3::ffi;
 
+use crate::py::classes::is_wrapper;
 use crate::py::errors::raise_error;
-use crate::py::into::{Passed, pass};
+use crate::py::into::pass;
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, name_place, raise};
 use crate::py::wrapper::{Loan, take_back};
@@ -74,48 +75,41 @@ struct Passing<'a> {
     args: &'a [*mut ffi::PyObject],
     raws: *mut RawAny,
     done: usize,
-    owned: Owned,
-}
-
-enum Owned {
-    Bits(u64),
-    Many(Vec<bool>),
-}
-
-impl Owned {
-    fn set(&mut self, i: usize) {
-        match self {
-            Self::Bits(bits) => *bits |= 1 << i,
-            Self::Many(many) => many[i] = true,
-        }
-    }
-
-    fn get(&self, i: usize) -> bool {
-        match self {
-            Self::Bits(bits) => bits & (1 << i) != 0,
-            Self::Many(many) => many[i],
-        }
-    }
 }
 
 impl Drop for Passing<'_> {
     #[inline]
     fn drop(&mut self) {
-        for i in 0..self.done {
-            // SAFETY: `done` arguments were passed; each is undone once, attached.
+        for (i, &arg) in self.args[..self.done].iter().enumerate() {
+            // SAFETY: `done` arguments were passed; each is undone once, attached. A wrapper's object
+            // is lent, whatever else is an object was made for the call.
             unsafe {
                 let raw = *self.raws.add(i);
-                if self.owned.get(i) {
-                    drop(Any::from_raw(raw));
-                } else if index::is_object(raw.type_index) {
-                    take_back(self.args[i]);
-                } else if raw.type_index == index::RVALUE_REF {
-                    // The callee did not take it: it ends here.
-                    let place = raw.value.pointer.cast::<*mut ObjectHeader>();
-                    let left = core::mem::replace(&mut *place, null_mut());
-                    object_core::slots::drop_strong(left);
+                if index::is_object(raw.type_index) && is_wrapper(arg) {
+                    take_back(arg);
+                } else if index::is_object(raw.type_index) || raw.type_index == index::RVALUE_REF {
+                    end(raw);
                 }
             }
+        }
+    }
+}
+
+/// Drops an argument that was made for the call, or a moved reference that the callee left.
+///
+/// # Safety
+///
+/// Attached; the argument is the caller's.
+#[cold]
+unsafe fn end(raw: RawAny) {
+    // SAFETY: the caller's contract; a moved reference's place is there as long as the argument.
+    unsafe {
+        if raw.type_index == index::RVALUE_REF {
+            let place = raw.value.pointer.cast::<*mut ObjectHeader>();
+            let left = core::mem::replace(&mut *place, null_mut());
+            object_core::slots::drop_strong(left);
+        } else {
+            drop(Any::from_raw(raw));
         }
     }
 }
@@ -127,16 +121,10 @@ unsafe fn call_with(
     places: &mut [MaybeUninit<RawAny>],
 ) -> Result<Any, Raised> {
     let raws = places.as_mut_ptr().cast::<RawAny>();
-    let owned = if args.len() <= 64 {
-        Owned::Bits(0)
-    } else {
-        Owned::Many(vec![false; args.len()])
-    };
     let mut passing = Passing {
         args,
         raws,
         done: 0,
-        owned,
     };
     let mut result = RawAny::NONE;
     // SAFETY: the caller's contract; there is a place for each argument; the function keeps
@@ -144,11 +132,8 @@ unsafe fn call_with(
     // of, so that nothing they run sees it.
     let failed = unsafe {
         for (i, &arg) in args.iter().enumerate() {
-            let Passed { raw, owned } = pass(arg).map_err(|raised| name_argument(raised, i))?;
-            raws.add(i).write(raw);
-            if owned {
-                passing.owned.set(i);
-            }
+            let passed = pass(arg).map_err(|raised| name_argument(raised, i))?;
+            raws.add(i).write(passed.raw);
             passing.done = i + 1;
         }
         let body = function.cast::<FunctionObj>().as_ref();

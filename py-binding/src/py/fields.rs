@@ -8,7 +8,7 @@ use object_core::abi::FieldKind;
 use object_core::{ObjectHeader, TypeName, is_instance, read_field, slots};
 use pyo3::ffi;
 
-use crate::py::out::{object_into_python, object_to_python, value_into_python};
+use crate::py::out::{int_to_python, object_into_python, object_to_python, value_into_python};
 use crate::py::plan::Field;
 use crate::py::raise::{Exc, Raised, raise, raise_class, type_name};
 use crate::py::store::{Context, place, store, text};
@@ -103,7 +103,7 @@ macro_rules! getter {
 
 // Relaxed: a scalar orders nothing else, and is never torn.
 getter!(get_i64, |wrapper, object, field| {
-    ffi::PyLong_FromLongLong((*place::<AtomicI64>(object, field)).load(Ordering::Relaxed))
+    int_to_python((*place::<AtomicI64>(object, field)).load(Ordering::Relaxed))
 });
 getter!(get_f64, |wrapper, object, field| {
     let bits = (*place::<AtomicI64>(object, field)).load(Ordering::Relaxed);

@@ -158,6 +158,23 @@ unsafe fn special(object: NonNull<ObjectHeader>) -> Option<*mut ffi::PyObject> {
     }
 }
 
+/// A new Python int; NULL with MemoryError.
+///
+/// # Safety
+///
+/// Attached.
+#[inline]
+pub(crate) unsafe fn int_to_python(value: i64) -> *mut ffi::PyObject {
+    // SAFETY: attached. Where a C long has 64 bits, that is the way CPython made fast.
+    unsafe {
+        if size_of::<core::ffi::c_long>() == size_of::<i64>() {
+            ffi::PyLong_FromLong(value as core::ffi::c_long)
+        } else {
+            ffi::PyLong_FromLongLong(value)
+        }
+    }
+}
+
 /// Values that are no objects, and strings.
 ///
 /// # Safety
@@ -173,7 +190,7 @@ unsafe fn plain_to_python(raw: &RawAny) -> *mut ffi::PyObject {
                 ffi::Py_INCREF(none);
                 none
             }
-            index::INT => ffi::PyLong_FromLongLong(raw.value.int),
+            index::INT => int_to_python(raw.value.int),
             index::BOOL => ffi::PyBool_FromLong((raw.value.int != 0).into()),
             index::FLOAT => ffi::PyFloat_FromDouble(raw.value.float),
             index::OPAQUE_PTR => ffi::PyLong_FromVoidPtr(raw.value.pointer),
