@@ -1,5 +1,7 @@
 //! Containers of one type: what goes in comes out, what does not fit says where and comes back.
 
+#![allow(unsafe_code)]
+
 use std::collections::HashSet;
 
 use rust_binding::containers::{Array, Dict, List, Map};
@@ -167,5 +169,50 @@ fn they_cross() -> Result<(), Error> {
     })
     .call(())?;
     assert_eq!(made.get("a")?.unwrap().to_vec()?, [1]);
+    Ok(())
+}
+
+/// Fields of containers, as every frontend sees them.
+#[derive(rust_binding::Object)]
+#[object(key = "containers.Shop")]
+#[repr(C)]
+struct Shop {
+    header: rust_binding::ObjectHeader,
+    names: rust_binding::object_core::List,
+    fixed: Option<rust_binding::object_core::Map>,
+    stock: rust_binding::MutField<rust_binding::object_core::Dict>,
+}
+
+#[test]
+fn they_are_fields() -> Result<(), Error> {
+    use rust_binding::object_core::{self, read_field, write_field};
+    use rust_binding::{MutField, Object, ObjectArc, ObjectHeader, type_info};
+
+    let shop = ObjectArc::new(Shop {
+        header: ObjectHeader::new(),
+        names: List::<Str>::from_iter(["a"]).into_untyped(),
+        fixed: None,
+        stock: MutField::new(Dict::<Str, i64>::from_iter([("a", 1)]).into_untyped()),
+    });
+    let info = type_info(Shop::type_index()?).unwrap();
+    let field = |name: &str| info.field(name).unwrap();
+    let object = ObjectArc::as_ptr(&shop).cast();
+    // SAFETY: a live object of that type, and its fields.
+    let read = |name: &str| unsafe { read_field(object, field(name)) };
+    assert!(read("fixed").is_none());
+    let names = List::<Str>::try_cast(read("names")).unwrap();
+    names.push("b")?;
+    assert_eq!(shop.names.len(), 2, "every holder sees it change");
+    let other = Any::from(Dict::<Str, i64>::from_iter([("b", 2)]));
+    // SAFETY: as above, and the field is mutable.
+    unsafe { write_field(object, field("stock"), other.view()) }?;
+    let stock: object_core::Dict = shop.stock.get(&shop)?;
+    assert_eq!(stock.len(), 1);
+    // SAFETY: as above.
+    let wrong = unsafe { write_field(object, field("stock"), read("names").view()) };
+    assert_eq!(
+        message(wrong),
+        "TypeError: expected tieback.Dict, got tieback.List"
+    );
     Ok(())
 }
