@@ -59,6 +59,7 @@ def test_nothing_of_the_abc_is_missing(cls: Any, abc: Any, like: Any) -> None:
     names = {name for base in abc.__mro__ for name in vars(base) if name not in vars(object)}
     names -= {"__abstractmethods__", "__slots__", "_abc_impl", "__subclasshook__", "__module__"}
     names -= {"_MutableMapping__marker", "__weakref__", "__dict__", "__annotations__"}
+    names -= {"__firstlineno__", "__static_attributes__"}
     missing = {name for name in names if not hasattr(cls, name)}
     if like is not None:
         missing |= {name for name in vars(like) if not hasattr(cls, name)} - {"__getnewargs__"}
