@@ -13,8 +13,9 @@
 //!
 //! Every strong operation is a compare-exchange on the word it looked at, so an operation that
 //! commits on an unflagged word is plain arithmetic and one on a flagged word is the runtime's, with
-//! nothing in between: a `fetch_add` could land after the flag was set by another thread. On the
-//! machines measured it costs the same as `fetch_add` when nobody contends.
+//! nothing in between: a `fetch_add` could land after the flag was set by another thread. Measured
+//! beside `std::sync::Arc` (which adds and asks nothing), a clone and its drop take 1.3 to 1.5 times
+//! as long; with `fetch_add` and a look at what it answered, 1.1 to 1.2 times.
 //!
 //! Whoever changes a count of an object says that a reference appeared or went: those methods are
 //! unsafe. Reading is not.

@@ -252,8 +252,16 @@ pub(crate) unsafe fn close_gate() {
     unsafe { ffi::PyEval_RestoreThread(thread) };
 }
 
-/// In a forked child: nobody else is inside, and what was on the list belongs to the parent.
-pub(crate) fn reset_after_fork() {
+/// In a forked child: nobody else is inside. What was on the list is the child's as well; a push that
+/// the fork cut in two has counted a node that never came.
+///
+/// # Safety
+///
+/// Attached, in the child, before any other thread.
+pub(crate) unsafe fn reset_after_fork() {
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
+    // SAFETY: attached; no word is held by a thread that forks.
+    unsafe { drain() };
+    DEFERRED.forget();
 }

@@ -81,7 +81,8 @@ fn close_gate() {
 /// In a forked child.
 #[pyfunction]
 fn after_fork() {
-    attached::reset_after_fork();
+    // SAFETY: called attached, by os.register_at_fork.
+    unsafe { attached::reset_after_fork() };
 }
 
 static IMPORTED: AtomicBool = AtomicBool::new(false);

@@ -126,7 +126,8 @@ impl DeferredList {
         }
     }
 
-    /// Forgets everything on the list: in a forked child, where a push may have been cut in two.
+    /// Forgets everything on the list and starts to count anew: in a forked child, drained before,
+    /// where a push may have been cut in two.
     pub fn forget(&self) {
         self.head.store(0, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
