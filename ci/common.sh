@@ -54,7 +54,7 @@ libraries() {
     say "libraries that the Python tests load"
     cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host -p backings \
         -p peer-library
-    command -v c++ >/dev/null || stop "c++ is missing: install a C++ compiler (Debian: apt install g++)"
+    command -v c++ >/dev/null || skip "the C library as C++17" "no C++ compiler (Debian: apt install g++)"
     make -s -C examples/c-library OUT="$target/debug" all lies
     PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1 \
         cargo build --quiet --locked -p extension-module -p peer-extension

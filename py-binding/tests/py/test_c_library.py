@@ -121,8 +121,10 @@ def test_loading_again_does_nothing():
     for _ in range(3):
         tieback.load_library(path("c_library"))
     assert type(c.open("y", 1)) is type(before) is Account
-    with pytest.raises(ValueError, match="'c_library.open' is already registered"):
-        tieback.load_library(path("cpp_library"))
+    # The same source as C++17; not there where there is no C++ compiler.
+    if path("c_library").with_name(file_name("cpp_library")).is_file():
+        with pytest.raises(ValueError, match="'c_library.open' is already registered"):
+            tieback.load_library(path("cpp_library"))
     assert tieback.get_global_func("c_library.sum")(3, lambda n: n) == 3
 
 

@@ -22,6 +22,15 @@ pub(crate) fn library(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("lib{name}{}", std::env::consts::DLL_SUFFIX))
 }
 
+/// Whether the Makefile found a C++ compiler; says so if not.
+pub(crate) fn has_cpp(folder: &Path) -> bool {
+    let made = library(folder, "cpp_library").exists();
+    if !made {
+        eprintln!("SKIPPED the library as C++17: no C++ compiler");
+    }
+    made
+}
+
 /// Compiles a C file of `tests/` as a library, with flags.
 pub(crate) fn compile(source: &str, name: &str, flags: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
