@@ -380,8 +380,13 @@ fn functions_are_called_and_renamed_from_everywhere() {
             Ok(Any::from(i64::try_from(args[0])? + 1))
         })
     };
+    // Half of the threads give the name a new meaning each round, and the last thing they do is that;
+    // the others look, until they have found it.
     at_once(|thread| {
-        for round in 0..rounds() / 10 {
+        let mut found = thread % 2 == 0;
+        let mut round = 0;
+        while round < rounds() / 10 || !found {
+            round += 1;
             let arg = Any::from((round + thread) as i64);
             let answer = shared.clone().call_packed(&[arg.view()]).unwrap();
             assert_eq!(answer.get::<i64>().unwrap(), (round + thread) as i64 + 1);
@@ -389,14 +394,15 @@ fn functions_are_called_and_renamed_from_everywhere() {
                 let told = Told(drops.clone());
                 made.fetch_add(1, Ordering::Relaxed);
                 let function = Function::from_packed(move |_| Ok(Any::from(told.0.count() as i64)));
-                function.register_global(NAME, true).unwrap();
                 if round % 16 == 0 {
                     Function::remove_global(NAME);
                 }
+                function.register_global(NAME, true).unwrap();
             } else if let Some(function) = Function::get_global(NAME) {
                 let count = function.call_packed(&[]).unwrap().get::<i64>().unwrap();
                 assert!(count as usize <= made.load(Ordering::Relaxed));
                 calls.fetch_add(1, Ordering::Relaxed);
+                found = true;
             }
         }
     });
