@@ -74,7 +74,12 @@ unsafe impl Host for Cpython {
         // SAFETY: attached by the trait's contract; the class is alive: its record keeps it.
         unsafe {
             let record = classes::for_type(header.type_index())?;
-            NonNull::new(record.instantiate().cast()).ok_or(Raised)
+            let fresh = record.instantiate();
+            if fresh.is_null() {
+                return Err(Raised);
+            }
+            refs::note_thread(fresh);
+            Ok(wrapper::as_wrapper(fresh))
         }
     }
 

@@ -6,6 +6,10 @@
 //! | take a reference unless the count is 0 | a look at the count | `PyUnstable_TryIncRef` | the shared count, by hand |
 //! | make that work on any thread | nothing | `PyUnstable_EnableTryIncRef` | a flag in the shared count, by hand |
 //! | a wrapper's object is in use | counted where Python code may run | always counted | always counted |
+//!
+//! Without a GIL `__del__` is a case of its own. While it runs the interpreter makes the object its
+//! thread's, with one reference and no flag: only that thread can tell that it is alive (for others its
+//! count is 0). When it has run the count is 0, still without a flag, and still its thread's.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -36,9 +40,22 @@ mod imp {
     pub(crate) unsafe fn arm(_: *mut ffi::PyObject) {}
 
     #[inline]
+    pub(crate) unsafe fn note_thread(_: *mut ffi::PyObject) {}
+
+    #[inline]
     pub(crate) unsafe fn flags(class: *mut ffi::PyTypeObject) -> core::ffi::c_ulong {
         // SAFETY: the caller's contract.
         unsafe { (*class).tp_flags }
+    }
+
+    #[inline]
+    pub(crate) unsafe fn order(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+        // SAFETY: the caller's contract: it is there as long as we hold the GIL, and then ours.
+        unsafe {
+            let order = (*class).tp_mro;
+            ffi::Py_XINCREF(order);
+            order
+        }
     }
 
     #[inline]
@@ -77,14 +94,31 @@ mod imp {
     //! Without one, a count is two: the owning thread's own, and one that all others share, whose
     //! two low bits are flags.
 
+    use core::ptr::null_mut;
+    use core::sync::atomic::AtomicPtr;
+    #[cfg(not(Py_3_14))]
+    use core::sync::atomic::AtomicUsize;
+
     use super::{AtomicU32, CLOSED, Ordering, ffi};
 
     #[cfg(Py_3_14)]
     #[inline]
     pub(crate) unsafe fn try_incref(object: *mut ffi::PyObject) -> bool {
         // SAFETY: the caller's contract; it was armed.
-        unsafe { ffi::PyUnstable_TryIncRef(object) != 0 }
+        unsafe {
+            // The interpreter takes an owner's word for its object being alive, which it is not when
+            // `__del__` has run: attributes that go after it must not find it. Relaxed: of an
+            // object of this thread's the two only change here; of any other's a count of 0 without
+            // a flag is no count to add to.
+            let ended = (*object).ob_ref_local.load(Ordering::Relaxed) == 0
+                && (*object).ob_ref_shared.load(Ordering::Relaxed) == 0;
+            !ended && ffi::PyUnstable_TryIncRef(object) != 0
+        }
     }
+
+    #[cfg(Py_3_14)]
+    #[inline]
+    pub(crate) unsafe fn note_thread(_: *mut ffi::PyObject) {}
 
     #[cfg(Py_3_14)]
     #[inline]
@@ -113,9 +147,11 @@ mod imp {
         let shared = unsafe { &(*object).ob_ref_shared };
         let mut seen = shared.load(Ordering::Relaxed);
         loop {
-            // An armed object's owner merges before it lets go, so that 0 without flags is nobody's.
+            // An armed object's owner merges before it lets go, so that 0 without flags is nobody's,
+            // but for an owner in `__del__`.
             if seen == 0 || seen == MERGED {
-                return false;
+                // SAFETY: as above.
+                return seen == 0 && unsafe { incref_own(object) };
             }
             // Acquire: what was done before the reference was shared is seen.
             match shared.compare_exchange_weak(
@@ -127,6 +163,47 @@ mod imp {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
+        }
+    }
+
+    #[cfg(not(Py_3_14))]
+    std::thread_local! {
+        /// How the interpreter calls this thread, in objects that are its own; 0 until it is known.
+        static THREAD: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+    }
+
+    /// # Safety
+    ///
+    /// Attached; an object that this thread has made.
+    #[cfg(not(Py_3_14))]
+    #[inline]
+    pub(crate) unsafe fn note_thread(object: *mut ffi::PyObject) {
+        // SAFETY: the caller's contract; nobody else has the object.
+        THREAD.set(unsafe { owner(object) });
+    }
+
+    #[cfg(not(Py_3_14))]
+    unsafe fn owner(object: *mut ffi::PyObject) -> usize {
+        // SAFETY: the caller's: the storage is there. Other threads may set it: never read plainly.
+        unsafe { AtomicUsize::from_ptr(&raw mut (*object).ob_tid) }.load(Ordering::Relaxed)
+    }
+
+    /// Takes a reference to an object without shared ones, if it is this thread's and alive. A thread
+    /// that does not know its name answers no: then a fresh wrapper is made, and with it the name is
+    /// known when the word is looked at again.
+    #[cfg(not(Py_3_14))]
+    #[cold]
+    unsafe fn incref_own(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's: the storage is there.
+        unsafe {
+            let count = &(*object).ob_ref_local;
+            let local = count.load(Ordering::Relaxed);
+            if local == 0 || owner(object) != THREAD.get() {
+                return false;
+            }
+            // Relaxed: an owner alone writes this.
+            count.store(local + 1, Ordering::Relaxed);
+            true
         }
     }
 
@@ -155,6 +232,29 @@ mod imp {
     pub(crate) unsafe fn flags(class: *mut ffi::PyTypeObject) -> core::ffi::c_ulong {
         // SAFETY: the caller's contract. Relaxed: the flags asked for do not change.
         unsafe { (*class).tp_flags.load(Ordering::Relaxed) }
+    }
+
+    /// What `type.__mro__` answers, whatever the class's own type makes of that name: the
+    /// interpreter's lock is behind it.
+    pub(crate) unsafe fn order(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+        static DESCRIPTOR: AtomicPtr<ffi::PyObject> = AtomicPtr::new(null_mut());
+        // SAFETY: attached by the caller's contract; the descriptor lives as long as `type`.
+        unsafe {
+            let mut descriptor = DESCRIPTOR.load(Ordering::Relaxed);
+            if descriptor.is_null() {
+                let names = ffi::PyType_GetDict(&raw mut ffi::PyType_Type);
+                descriptor = ffi::PyDict_GetItemString(names, c"__mro__".as_ptr());
+                ffi::Py_XDECREF(names);
+                DESCRIPTOR.store(descriptor, Ordering::Relaxed);
+            }
+            match descriptor.is_null() {
+                true => null_mut(),
+                false => match (*ffi::Py_TYPE(descriptor)).tp_descr_get {
+                    Some(get) => get(descriptor, class.cast(), ffi::Py_TYPE(class.cast()).cast()),
+                    None => null_mut(),
+                },
+            }
+        }
     }
 
     #[inline]
@@ -234,6 +334,17 @@ pub(crate) unsafe fn arm(object: *mut ffi::PyObject) {
     unsafe { imp::arm(object) };
 }
 
+/// Tells [`try_incref`] which objects are this thread's own.
+///
+/// # Safety
+///
+/// Attached; an object that this thread has made just now.
+#[inline]
+pub(crate) unsafe fn note_thread(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    unsafe { imp::note_thread(object) };
+}
+
 unsafe extern "C" {
     /// What `PyObject_Init` does, less the class; exported by every CPython.
     fn _Py_NewReference(object: *mut ffi::PyObject);
@@ -294,6 +405,18 @@ pub(crate) fn close(loans: &AtomicU32) -> bool {
 #[inline]
 pub(crate) fn is_closed(loans: &AtomicU32) -> bool {
     loans.load(Ordering::Acquire) & CLOSED != 0
+}
+
+/// The class and those above it in the order in which Python looks attributes up: a tuple, owned by the
+/// caller, or null. Other threads may give the class another one.
+///
+/// # Safety
+///
+/// Attached; a live class.
+#[inline]
+pub(crate) unsafe fn order(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe { imp::order(class) }
 }
 
 /// Whether the collector follows objects of this class.

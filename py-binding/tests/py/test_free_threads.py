@@ -13,7 +13,7 @@ import pytest
 import tie_support
 
 import tieback
-from tieback import testing
+from tieback import _core, testing
 from tieback.dataclasses import py_class
 
 FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -30,6 +30,15 @@ class Inner(tieback.Object):
 @py_class("free_threads.Outer", frozen=True)
 class Outer(tieback.Object):
     x: Inner
+
+
+@py_class("free_threads.Frozen", frozen=True)
+class Frozen(tieback.Object):
+    number: int
+
+    def __init__(self, publish: Callable[[Any], None]) -> None:
+        self.number = 1
+        publish(self)
 
 
 @py_class("free_threads.Box")
@@ -192,3 +201,142 @@ def test_initialised_once_whoever_tries() -> None:
         together(*[init] * 4)
         assert done.count("made") == 1, done
         assert all(text == "made" or "initialised already" in text for text in done), done
+
+
+def test_a_fetch_in_del_finds_the_one_that_dies() -> None:
+    """On whatever thread: also on one that has shown nothing before."""
+    seen: list[tuple[bool, int]] = []
+
+    class Mine(Inner):
+        def __del__(self) -> None:
+            seen.append((echo(self) is self, testing.use_count(self)))
+
+    Mine(1)
+    assert seen == [(True, 1)]
+    kept = [Mine(2)]
+    together(kept.clear)
+    assert seen == [(True, 1)] * 2
+    Inner.__del__ = Mine.__del__  # type: ignore[attr-defined]
+    try:
+        Inner(3)
+        kept = [Inner(4)]  # type: ignore[list-item]
+        together(kept.clear)
+        assert seen == [(True, 1)] * 4
+    finally:
+        del Inner.__del__  # type: ignore[attr-defined]
+
+
+def test_what_goes_after_del_does_not_find_the_one_that_died() -> None:
+    seen: list[bool] = []
+
+    class Probe:
+        def __init__(self, outer: Any, where: int) -> None:
+            self.outer, self.where = outer, where
+
+        def __del__(self) -> None:
+            seen.append(id(self.outer.x) == self.where)
+
+    class Mine(Inner):
+        def __del__(self) -> None:
+            pass
+
+    mine = Mine(1)
+    mine.probe = Probe(Outer(mine), id(mine))  # type: ignore[attr-defined]
+    del mine
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_frozen_field_is_not_set_once_its_object_is_built(late: bool) -> None:
+    """Nor by a setter that began before: readers of built objects take no lock."""
+    shared: list[Any] = []
+    shown, begun, built, written = (threading.Event() for _ in range(4))
+    raised: list[BaseException] = []
+
+    class Slow:
+        def __index__(self) -> int:
+            begun.set()
+            assert built.wait(60) if late else True
+            return 2
+
+    def publish(it: Any) -> None:
+        shared.append(it)
+        shown.set()
+        assert begun.wait(60) and (late or written.wait(60))
+
+    def construct() -> None:
+        frozen = Frozen(publish)
+        assert frozen.number == (1 if late else 2)
+        built.set()
+        assert written.wait(60) and frozen.number == (1 if late else 2)
+
+    def write() -> None:
+        assert shown.wait(60)
+        try:
+            shared[0].number = Slow()
+        except AttributeError as error:
+            raised.append(error)
+        written.set()
+
+    together(construct, write)
+    assert [type(error).__name__ for error in raised] == ["FrozenInstanceError"] * late
+
+
+def test_classes_of_the_same_name_get_types_of_their_own() -> None:
+    """Made by one function on several threads at once, each is another type."""
+    parent = _core.class_type_index(tieback.Object)
+    assert parent is not None
+    seen: list[int] = []
+
+    def register() -> None:
+        for _ in range(100):
+            seen.append(_core.register_type("free_threads.Same", "", parent, [], True))
+
+    together(*[register] * 4)
+    assert len(set(seen)) == len(seen)
+
+
+def test_bases_assigned_while_instances_are_made() -> None:
+    class Left(Inner):
+        pass
+
+    class Right(Inner):
+        pass
+
+    class Mine(Left):
+        pass
+
+    class Heir(Mine):
+        pass
+
+    def assign() -> None:
+        for _ in range(ROUNDS // 4):
+            Mine.__bases__ = (Right,)
+            Mine.__bases__ = (Left,)
+
+    def make() -> None:
+        for i in range(ROUNDS // 4):
+            assert Heir(i).val == i
+
+    together(assign, make, make)
+
+
+def test_a_class_is_made_once_whoever_shows_its_type_first() -> None:
+    out = tie_support.ran_cleanly(
+        """
+        import sys, threading
+        import tieback
+        tieback.load_library(sys.argv[1])
+        point = tieback.get_global_func("test_library.point")
+        chain = tieback.get_global_func("test_library.chain")
+        seen, ready = [], threading.Barrier(8)
+        def show():
+            ready.wait()
+            seen.append((type(point(1, 2)), type(chain(1))))
+        threads = [threading.Thread(target=show) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print([len(set(kind)) for kind in zip(*seen)])
+        """
+    )
+    assert out == "[1, 1]\n"
