@@ -12,7 +12,7 @@ use pyo3::ffi;
 
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise};
-use crate::py::wrapper;
+use crate::py::{refs, wrapper};
 
 /// A class that shows a native type. Records live as long as the process, and so do their classes.
 pub(crate) struct ClassRecord {
@@ -153,15 +153,43 @@ pub(crate) fn by_class(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRe
 ///
 /// Attached; a live class.
 pub(crate) unsafe fn nearest(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
-    // SAFETY: attached; a class keeps its MRO, a tuple of classes.
-    unsafe {
-        let mro = (*class).tp_mro;
-        if mro.is_null() {
-            return None;
-        }
-        (0..ffi::PyTuple_Size(mro))
-            .find_map(|i| by_class(ffi::PyTuple_GetItem(mro, i).cast::<ffi::PyTypeObject>()))
+    if let Some(own) = by_class(class) {
+        return Some(own);
     }
+    // SAFETY: the caller's contract.
+    unsafe { above(class).find_map(by_class) }
+}
+
+/// A class and those above it, in the order in which Python looks attributes up. By address: they are
+/// there as long as nobody assigns the class other bases.
+///
+/// # Safety
+///
+/// Attached; a live class.
+unsafe fn above(class: *mut ffi::PyTypeObject) -> impl Iterator<Item = *mut ffi::PyTypeObject> {
+    struct Order(*mut ffi::PyObject);
+    impl Order {
+        fn at(&self, i: isize) -> *mut ffi::PyTypeObject {
+            // SAFETY: attached; a tuple of ours that is longer.
+            unsafe { ffi::PyTuple_GetItem(self.0, i).cast() }
+        }
+    }
+    impl Drop for Order {
+        fn drop(&mut self) {
+            // SAFETY: attached; ours, or null.
+            unsafe { ffi::Py_XDECREF(self.0) };
+        }
+    }
+    // SAFETY: the caller's contract.
+    let order = Order(unsafe { refs::order(class) });
+    let count = if order.0.is_null() {
+        0
+    } else {
+        // SAFETY: a tuple of ours.
+        unsafe { ffi::PyTuple_Size(order.0) }
+    };
+    // By a method, so that the closure owns the tuple and not its address alone.
+    (0..count).map(move |i| order.at(i))
 }
 
 /// The native types that a class's bases show must be one line of descent: an object has one body.
@@ -174,14 +202,12 @@ pub(crate) unsafe fn nearest(class: *mut ffi::PyTypeObject) -> Option<&'static C
 ///
 /// Attached; a live class below the wrapper base.
 pub(crate) unsafe fn check_one_line(class: *mut ffi::PyTypeObject) -> Result<(), Raised> {
-    // SAFETY: attached; a class keeps its MRO, a tuple of classes.
+    // SAFETY: attached; records keep their classes.
     unsafe {
         let Some(shown) = nearest(class) else {
             return Ok(());
         };
-        let mro = (*class).tp_mro;
-        for i in 0..ffi::PyTuple_Size(mro) {
-            let base = ffi::PyTuple_GetItem(mro, i).cast::<ffi::PyTypeObject>();
+        for base in above(class) {
             let Some(other) = by_class(base) else {
                 continue;
             };
@@ -213,6 +239,37 @@ pub(crate) unsafe fn register(
     class: *mut ffi::PyTypeObject,
     vectorcall: Option<ffi::vectorcallfunc>,
 ) -> Result<&'static ClassRecord, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { enter(type_index, class, vectorcall, false) }
+}
+
+/// As [`register`], of a class that is made because there is none: if another thread has made one
+/// meanwhile, or this one while it made this, that one stays.
+///
+/// # Errors
+///
+/// As [`register`].
+///
+/// # Safety
+///
+/// As [`register`].
+pub(crate) unsafe fn register_first(
+    type_index: i32,
+    class: *mut ffi::PyTypeObject,
+) -> Result<&'static ClassRecord, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { enter(type_index, class, None, true) }
+}
+
+/// # Safety
+///
+/// As [`register`].
+unsafe fn enter(
+    type_index: i32,
+    class: *mut ffi::PyTypeObject,
+    vectorcall: Option<ffi::vectorcallfunc>,
+    only_first: bool,
+) -> Result<&'static ClassRecord, Raised> {
     let Some(info) = type_info(type_index) else {
         // SAFETY: attached.
         return Err(unsafe { raise!(Exc::Value, "{} is not registered", TypeName(type_index)) });
@@ -232,6 +289,9 @@ pub(crate) unsafe fn register(
         // SAFETY: attached.
         return Err(unsafe { no_memory() });
     };
+    if let Some(first) = by_index(type_index).filter(|_| only_first) {
+        return Ok(first);
+    }
     let mut chunk = slot.load(Ordering::Acquire);
     if chunk.is_null() {
         chunk = Box::into_raw(Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]));

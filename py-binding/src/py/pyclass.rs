@@ -1,6 +1,7 @@
 //! What the Python package needs to make classes: types, class objects, descriptors, plans.
 
 use std::ffi::CString;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use object_core::abi::FieldKind;
@@ -107,6 +108,9 @@ pub(crate) fn register_type(
             type_index: field.type_index.max(object_core::type_index::OBJECT),
         });
     }
+    // A name that was free is still free when it is taken. Runs no Python code.
+    static NAMING: Mutex<()> = Mutex::new(());
+    let _naming = NAMING.lock();
     let mut name = key.to_owned();
     let mut suffix = 1;
     // A made-up key never takes over the type of another class, however alike.

@@ -266,10 +266,7 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
             }
             add_members(class, info)?;
             // Showing the methods may have made the class meanwhile.
-            match classes::by_index(type_index) {
-                Some(record) => Ok(record),
-                None => classes::register(type_index, class, None),
-            }
+            classes::register_first(type_index, class)
         })();
         ffi::Py_DECREF(class.cast()); // its record keeps it
         done
