@@ -13,13 +13,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
+use crate::py::context::Context;
 use crate::py::fill::{Arguments, InitVars, fill};
 use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
 use crate::py::refs;
-use crate::py::store::Context;
 use crate::py::wrapper::{Loan, already_built, as_wrapper, finish, state, storage};
 use crate::tie::{Adopted, adopt};
 
@@ -82,8 +82,9 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
         }
         ffi::PyErr_Clear();
         let version = refs::version(class);
-        // Without a GIL somebody may have changed the class between two of the questions.
-        if before == version || before == 0 {
+        // Somebody else may have changed the class between two of the questions. A class without a
+        // version has one from now on: the next look notes.
+        if before == version {
             plan.note(version, seen);
         }
     }
@@ -105,15 +106,19 @@ unsafe fn construct(
         let context = Context {
             class: record.class,
             in_init: true,
+            shared: null_mut(),
         };
         let init_vars = fill(address, plan, arguments, context)?;
         let wrapper = record.instantiate();
         if wrapper.is_null() {
             return Err(Raised);
         }
-        bind_new(wrapper, object);
+        // Marked first: from the binding on others may come by it.
         if seen & POST_INIT != 0 {
             storage(wrapper).mark(state::BUILDING, true);
+        }
+        bind_new(wrapper, object);
+        if seen & POST_INIT != 0 {
             let done = post_init(wrapper, &init_vars);
             finish(wrapper);
             if done.is_err() {
@@ -201,6 +206,7 @@ pub(crate) unsafe fn init(
         let context = Context {
             class: record.class,
             in_init: true,
+            shared: wrapper,
         };
         let init_vars = fill(
             object,
@@ -262,8 +268,8 @@ pub(crate) unsafe extern "C" fn new(
         }
         match new_native(record) {
             Ok(object) => {
-                bind_new(wrapper, object);
                 storage(wrapper).mark(state::BUILDING, true);
+                bind_new(wrapper, object);
                 wrapper
             }
             Err(Raised) => {

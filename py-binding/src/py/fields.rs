@@ -8,10 +8,11 @@ use object_core::abi::FieldKind;
 use object_core::{ObjectHeader, TypeName, is_instance, read_field, slots};
 use pyo3::ffi;
 
+use crate::py::context::{Context, frozen, raise_frozen, text};
 use crate::py::out::{int_to_python, object_into_python, object_to_python, value_into_python};
 use crate::py::plan::Field;
-use crate::py::raise::{Exc, Raised, raise, raise_class, type_name};
-use crate::py::store::{Context, place, store, text};
+use crate::py::raise::{Exc, Raised, raise, type_name};
+use crate::py::store::{place, store};
 use crate::py::wrapper::{Glance, Loan, glance, state, storage};
 
 /// The native object of a wrapper, if it has the field. Python's own check is not enough: a class
@@ -203,39 +204,17 @@ pub(crate) unsafe extern "C" fn set(
             return -1;
         }
         if field.frozen && !storage(wrapper).is(state::BUILDING) {
-            let _ = raise_frozen(format_args!("cannot assign to field '{name}'"));
+            let _ = frozen(field);
             return -1;
         }
         let context = Context {
             class: ffi::Py_TYPE(wrapper),
             in_init: false,
+            shared: wrapper,
         };
         match store(object, field, value, context) {
             Ok(()) => 0,
             Err(Raised) => -1,
-        }
-    }
-}
-
-/// Raises `dataclasses.FrozenInstanceError`, an AttributeError.
-///
-/// # Safety
-///
-/// Attached.
-#[cold]
-unsafe fn raise_frozen(message: core::fmt::Arguments<'_>) -> Raised {
-    use pyo3::prelude::*;
-    // SAFETY: attached by the caller's contract.
-    let py = unsafe { Python::assume_attached() };
-    let class = py
-        .import("dataclasses")
-        .and_then(|module| module.getattr("FrozenInstanceError"));
-    match class {
-        // SAFETY: attached; an exception class.
-        Ok(class) => unsafe { raise_class(class.as_ptr(), message) },
-        Err(raised) => {
-            raised.restore(py);
-            Raised
         }
     }
 }

@@ -5,9 +5,10 @@ use core::ptr::{NonNull, null_mut};
 use object_core::ObjectHeader;
 use pyo3::ffi;
 
+use crate::py::context::{Context, text};
 use crate::py::plan::{Default, Field, Param, Plan, Target};
 use crate::py::raise::{Exc, Raised, raise};
-use crate::py::store::{Context, store, text};
+use crate::py::store::store;
 
 /// Parameters up to this many need no heap.
 const ON_STACK: usize = 16;

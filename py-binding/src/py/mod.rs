@@ -23,6 +23,7 @@ mod scalars;
 mod into;
 mod callback;
 mod call;
+mod context;
 mod store;
 mod fields;
 mod fill;

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::py::carrier;
+use crate::py::context::{Context, text};
 use crate::py::into::{
     array_of, bytes_of, dict_of, index_of, int_of, list_of, map_of, str_of, to_value,
 };
@@ -24,30 +25,6 @@ use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
 pub(crate) unsafe fn place<T>(object: NonNull<ObjectHeader>, field: &Field) -> *mut T {
     // SAFETY: the caller's contract.
     unsafe { object.as_ptr().byte_add(field.info.offset as usize).cast() }
-}
-
-/// A str's text, for messages.
-///
-/// # Safety
-///
-/// Attached; a live str.
-pub(crate) unsafe fn text<'a>(object: *mut ffi::PyObject) -> &'a str {
-    // SAFETY: the caller's contract.
-    match unsafe { crate::py::into::text_of(object) } {
-        Ok(text) => text,
-        Err(Raised) => {
-            // SAFETY: attached.
-            unsafe { ffi::PyErr_Clear() };
-            "?"
-        }
-    }
-}
-
-/// For messages: whose field it is, and whether a constructor fills it.
-#[derive(Clone, Copy)]
-pub(crate) struct Context {
-    pub(crate) class: *mut ffi::PyTypeObject,
-    pub(crate) in_init: bool,
 }
 
 /// Converts `value` for the field and puts it there. The field keeps its old value if it does not
@@ -72,12 +49,14 @@ pub(crate) unsafe fn store(
         match field.kind {
             FieldKind::I64 => {
                 let int = convert_int(field, value, context)?;
+                let _writing = context.writing(field)?;
                 (*place::<AtomicI64>(object, field)).store(int, Ordering::Relaxed);
                 Ok(())
             }
             FieldKind::F64 => {
                 let float = convert_float(field, value, context)?;
                 let bits = float.to_bits() as i64;
+                let _writing = context.writing(field)?;
                 (*place::<AtomicI64>(object, field)).store(bits, Ordering::Relaxed);
                 Ok(())
             }
@@ -86,18 +65,17 @@ pub(crate) unsafe fn store(
                     return Err(mismatch(field, value, context));
                 }
                 let byte = u8::from(value == ffi::Py_True());
+                let _writing = context.writing(field)?;
                 (*place::<AtomicU8>(object, field)).store(byte, Ordering::Relaxed);
                 Ok(())
             }
             FieldKind::Str | FieldKind::Bytes => {
                 let new = convert_text(field, value, context)?;
-                swap_any(object, field, new);
-                Ok(())
+                swap_any(object, field, new, context)
             }
             FieldKind::Any => {
                 let new = convert_any(field, value, context)?;
-                swap_any(object, field, new);
-                Ok(())
+                swap_any(object, field, new, context)
             }
             FieldKind::Object | FieldKind::Weak => store_object(object, field, value, context),
             // The narrower scalars of Rust-defined types: checked by the core.
@@ -111,6 +89,7 @@ pub(crate) unsafe fn store(
                 // written as if it were.
                 let mut info = field.info;
                 info.flags &= !field_flags::FROZEN;
+                let _writing = context.writing(field)?;
                 write_field(object, &info, value.view())
                     .map_err(|error| name_error(&error, field, context))
             }
@@ -121,12 +100,20 @@ pub(crate) unsafe fn store(
 /// # Safety
 ///
 /// As [`store`]; `new` is owned and fits the field.
-unsafe fn swap_any(object: NonNull<ObjectHeader>, field: &Field, new: Any) {
+unsafe fn swap_any(
+    object: NonNull<ObjectHeader>,
+    field: &Field,
+    new: Any,
+    context: Context,
+) -> Result<(), Raised> {
     // SAFETY: the caller's contract; the old value is dropped after the lock.
     unsafe {
+        let writing = context.writing(field)?;
         let old = slots::any_slot_swap(object.as_ref(), place(object, field), Any::into_raw(new));
+        drop(writing);
         drop(Any::from_raw(old));
     }
+    Ok(())
 }
 
 unsafe fn convert_int(
@@ -255,6 +242,7 @@ unsafe fn store_object(
             Some(convert_object(field, value, context)?)
         };
         let slot = place::<*mut ObjectHeader>(object, field);
+        let writing = context.writing(field)?;
         if field.kind == FieldKind::Weak {
             if let Some(new) = new
                 .as_ref()
@@ -266,14 +254,18 @@ unsafe fn store_object(
                 .as_ref()
                 .and_then(|new| Any::view(new).raw().as_object());
             let address = address.map_or(null_mut(), NonNull::as_ptr);
-            slots::drop_weak(slots::slot_store(object.as_ref(), slot, address));
+            let old = slots::slot_store(object.as_ref(), slot, address);
+            drop(writing);
+            slots::drop_weak(old);
             return Ok(());
         }
         let address = new
             .map(Any::into_raw)
             .and_then(|raw| raw.as_object())
             .map_or(null_mut(), NonNull::as_ptr);
-        slots::drop_strong(slots::slot_store(object.as_ref(), slot, address));
+        let old = slots::slot_store(object.as_ref(), slot, address);
+        drop(writing);
+        slots::drop_strong(old);
         Ok(())
     }
 }

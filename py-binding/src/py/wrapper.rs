@@ -36,6 +36,10 @@ pub(crate) mod state {
     pub(crate) const BUILDING: u32 = 2;
     /// A constructor is about to bind the wrapper.
     pub(crate) const CLAIMED: u32 = 4;
+    /// Building is about to end: nobody begins to write a frozen field.
+    pub(crate) const ENDING: u32 = 8;
+    /// One thread that writes a frozen field; the bits from here on count them.
+    pub(crate) const WRITER: u32 = 16;
 }
 
 impl WrapperObject {
@@ -67,6 +71,33 @@ impl WrapperObject {
             self.state.fetch_and(!bits, Ordering::AcqRel)
         };
         old & bits != 0
+    }
+
+    /// Begins to write a frozen field; `None` if the object is built.
+    #[inline]
+    pub(crate) fn write(&self) -> Option<Writing<'_>> {
+        // AcqRel: either the end of building sees us and waits, or we see it.
+        let old = self.state.fetch_add(state::WRITER, Ordering::AcqRel);
+        let writing = Writing(self);
+        if old & (state::BUILDING | state::ENDING) == state::BUILDING {
+            Some(writing)
+        } else {
+            None
+        }
+    }
+}
+
+/// A frozen field of an object that is being built is written while this lives: a few instructions
+/// that run no Python code, which whoever ends the building waits for. So who sees that an object is
+/// built reads its frozen fields without a lock.
+#[must_use = "building may end where this value is dropped"]
+pub(crate) struct Writing<'a>(&'a WrapperObject);
+
+impl Drop for Writing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: what was written happens before the end of building.
+        self.0.state.fetch_sub(state::WRITER, Ordering::Release);
     }
 }
 
@@ -325,7 +356,16 @@ pub(crate) unsafe fn empty(wrapper: *mut ffi::PyObject) -> Raised {
 /// A live wrapper.
 pub(crate) unsafe fn finish(wrapper: *mut ffi::PyObject) {
     // SAFETY: the caller's contract.
-    let _ = unsafe { storage(wrapper) }.mark(state::BUILDING, false);
+    let there = unsafe { storage(wrapper) };
+    if !there.is(state::BUILDING) {
+        return;
+    }
+    there.mark(state::ENDING, true);
+    // With a GIL there are none. Acquire: pairs with the Release of each.
+    while there.state.load(Ordering::Acquire) >= state::WRITER {
+        std::thread::yield_now();
+    }
+    there.mark(state::BUILDING | state::ENDING, false);
 }
 
 /// Raises what a second initialisation answers.
