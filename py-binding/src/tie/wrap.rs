@@ -94,7 +94,8 @@ pub unsafe fn wrap<H: Host>(host: &H, object: Object) -> Result<Wrapper, H::Erro
 ///
 /// As [`wrap`]; `word` is the object's; `mine` and what `make` makes are the caller's alone, alive
 /// and empty.
-#[inline]
+// Always: a revival is a path that people wait for, and this is most of it.
+#[inline(always)]
 pub(super) unsafe fn show<H: Host, E>(
     host: &H,
     word: &AtomicUsize,
@@ -158,7 +159,7 @@ enum Looked {
 /// # Safety
 ///
 /// As [`show`].
-#[inline]
+#[inline(always)]
 unsafe fn look<H: Host>(
     host: &H,
     word: &AtomicUsize,
