@@ -6,7 +6,7 @@ import gc
 import threading
 
 import pytest
-from libraries import load, path
+from libraries import file_name, load, path
 
 import tieback
 from tieback.dataclasses import py_class
