@@ -56,7 +56,9 @@ libraries() {
         -p peer-library
     command -v c++ >/dev/null || skip "the C library as C++17" "no C++ compiler (Debian: apt install g++)"
     make -s -C examples/c-library OUT="$target/debug" all lies
-    PYO3_PYTHON="$PWD/$python" PYO3_BUILD_EXTENSION_MODULE=1 \
+    # By a name that has the version in it: cargo builds again for another Python when this changes only.
+    PYO3_PYTHON="$PWD/$($python -c 'import sys; print(".venv/bin/python%d.%d" % sys.version_info[:2])')" \
+        PYO3_BUILD_EXTENSION_MODULE=1 \
         cargo build --quiet --locked -p extension-module -p peer-extension
 }
 
