@@ -5,10 +5,12 @@ test library's. Each time: MemoryError or done, nothing leaked, nothing corrupte
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import pickle
 import sys
-from typing import Any, Callable
+import types
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -228,21 +230,29 @@ def let_go():
         lib.release(number)
 
 
-# From 3.12 on CPython frees a call's arguments twice where the tuple of `*args` cannot be made, and worse (a
-# dozen lines of plain Python without us crash 3.12.1 and 3.13.0 the same way): there only scenarios that
-# run no byte code of their own beyond one frame are driven.
-if sys.version_info >= (3, 12):
-    BYTE_CODE = {
-        *("subclass", "callback", "pickle", "register_object", "load_library", "global function"),
-        *("error into native code", "error through", "error from native code"),
-        *(kind for kind in SCENARIOS if kind.startswith("make ")),
-    }
-else:
-    BYTE_CODE = set()
+# From 3.12 on CPython releases the code of a `def` or lambda twice where there is no memory for its function
+# (python/cpython#122752): the codes that scenarios make functions of have references to spare.
+def codes_made_functions_of(code: types.CodeType) -> Iterator[types.CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield constant
+            yield from codes_made_functions_of(constant)
+
+
+for made_in in (*SCENARIOS.values(), tieback.register_object):
+    for code in codes_made_functions_of(made_in.__code__):
+        for _ in range(100):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
 
 # CPython itself leaks a call's arguments where the call's frame cannot be made (3.11: a deep copy of
 # plain Python objects leaks them too): what `copy.py` passes on in Python code is not counted.
 LEAKY = {"deep copy"}
+
+# 3.13 reports the error that PyObject_HasAttrString loses, and pytest keeps the report with the object in it;
+# there register_object says AttributeError once, for a member that is there.
+SEEN_ON_3_13 = {"subclass", "make subclass without state", "register_object"}
+if sys.version_info < (3, 13):
+    SEEN_ON_3_13 = set()
 
 
 @pytest.mark.parametrize("kind", SCENARIOS)
@@ -250,6 +260,6 @@ def test_every_native_allocation(kind: str):
     print("failed:", sweep(SCENARIOS[kind], NativeFault()))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCENARIOS if kind not in LEAKY | BYTE_CODE])
+@pytest.mark.parametrize("kind", [kind for kind in SCENARIOS if kind not in LEAKY | SEEN_ON_3_13])
 def test_every_allocation_of_pythons(kind: str):
     print("failed:", sweep(SCENARIOS[kind], PythonFault()))
