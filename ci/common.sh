@@ -48,14 +48,18 @@ build() {
     touch .venv/tieback
 }
 
-# What the Python tests load, into target/debug: plain libraries, which know no Python, then extension
-# modules for the Python of .venv.
-libraries() {
+# What the Python tests load, into target/debug: plain libraries, which know no Python.
+plain_libraries() {
     say "libraries that the Python tests load"
     cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host -p backings \
         -p peer-library
     command -v c++ >/dev/null || skip "the C library as C++17" "no C++ compiler (Debian: apt install g++)"
     make -s -C examples/c-library OUT="$target/debug" all lies
+}
+
+# The same, and extension modules for the Python of .venv.
+libraries() {
+    plain_libraries
     # By a name that has the version in it: cargo builds again for another Python when this changes only.
     PYO3_PYTHON="$PWD/$($python -c 'import sys; print(".venv/bin/python%d.%d" % sys.version_info[:2])')" \
         PYO3_BUILD_EXTENSION_MODULE=1 \

@@ -40,7 +40,6 @@ import sys
 import tieback
 assert not sys._is_gil_enabled(), "importing tieback switched the GIL on"
 EOF
-say "libraries that the Python tests load"
-cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host
+plain_libraries
 say "Python tests on $(.venv-ft/bin/python -VV)"
-TIEBACK_TEST_LIBRARIES="$target/debug" .venv-ft/bin/python -m pytest py-binding/tests/py "$@"
+TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" .venv-ft/bin/python -m pytest py-binding/tests/py "$@"

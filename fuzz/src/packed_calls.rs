@@ -380,7 +380,7 @@ impl World {
                 }
             }
             Arg::Small(is_text, len, bytes) => {
-                let said = bytes.get(..*len as usize);
+                let said = bytes[..7].get(..*len as usize);
                 let text = said
                     .filter(|_| *is_text)
                     .and_then(|bytes| std::str::from_utf8(bytes).ok());
@@ -391,7 +391,8 @@ impl World {
                     _ => Fit::TypeError,
                 }
             }
-            Arg::Junk(..) | Arg::Null(_) if ty == Ty::Any => Fit::Fits(None),
+            // Text that is not there is empty; an object that is not there is no value.
+            Arg::Null(index::RAW_STR | index::BYTE_SLICE_PTR) if ty == Ty::Any => Fit::Fits(None),
             Arg::Junk(..) | Arg::Null(_) => Fit::TypeError,
         }
     }

@@ -4,12 +4,13 @@
 //! Types stay for ever, in the process and in the model: the keys come from a small set, so that a
 //! long run meets each of them in many shapes, and all but the first are conflicts.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use object_core::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, type_flags};
 use object_core::table::register_status as status;
 use object_core::{
-    Object, TypeName, is_instance, runtime, type_index as index, type_index_of, type_info,
+    Any, Function, Object, ObjectArc, ObjectHeader, TypeName, is_instance, runtime,
+    type_index as index, type_index_of, type_info,
 };
 
 use crate::heap::{self, failing};
@@ -157,6 +158,18 @@ fn key_of(key: u8) -> Vec<u8> {
     }
 }
 
+/// A function for methods, kept for ever.
+fn some_function() -> *mut ObjectHeader {
+    static ONE: OnceLock<Function> = OnceLock::new();
+    let one = ONE.get_or_init(|| Function::from_packed(|_| Ok(Any::NONE)));
+    ObjectArc::as_ptr(one.as_object()).as_ptr().cast()
+}
+
+/// Methods with these flags come without their function.
+fn no_function(flags: u8) -> bool {
+    flags % 16 == 9
+}
+
 impl World {
     fn number(&self, of: Pick) -> i32 {
         match of {
@@ -193,7 +206,10 @@ impl World {
             && !(from.reflected && parent != index::OBJECT && !parent_reflected)
             && (from.null != 1 || from.fields.is_empty())
             && (from.null != 2 || from.methods.is_empty())
-            && from.methods.iter().all(|(name, _)| !name.is_empty());
+            && from
+                .methods
+                .iter()
+                .all(|(name, flags)| !name.is_empty() && !no_function(*flags));
         if !sound {
             return Err(status::BAD_DESCRIPTION);
         }
@@ -240,6 +256,7 @@ impl World {
     }
 
     fn describe(&mut self, from: &Description, fail: usize) {
+        let function = some_function();
         let parent = self.number(from.parent);
         let wanted = self.judge(from, parent);
         let fields: Vec<RawField> = from
@@ -261,7 +278,11 @@ impl World {
             .map(|(name, flags)| RawMethod {
                 name: ByteSlice::new(name),
                 doc: ByteSlice::EMPTY,
-                function: std::ptr::null_mut(),
+                function: if no_function(*flags) {
+                    std::ptr::null_mut()
+                } else {
+                    function
+                },
                 flags: (*flags).into(),
                 reserved: 0,
             })
