@@ -18,7 +18,7 @@ use crate::py::fill::{Arguments, InitVars, fill};
 use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
-use crate::py::raise::{Exc, Raised, class_name, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, class_name, has_attribute, no_memory, raise, type_name};
 use crate::py::refs;
 use crate::py::wrapper::{Loan, already_built, as_wrapper, finish, state, storage};
 use crate::tie::{Adopted, adopt};
@@ -76,11 +76,20 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
         {
             seen |= GENERATED;
         }
-        ffi::Py_XDECREF(init);
-        if ffi::PyObject_HasAttrString(class.cast(), c"__post_init__".as_ptr()) != 0 {
-            seen |= POST_INIT;
+        if init.is_null() {
+            ffi::PyErr_Clear();
         }
-        ffi::PyErr_Clear();
+        ffi::Py_XDECREF(init);
+        let asked = has_attribute(class.cast(), c"__post_init__");
+        match asked {
+            Ok(true) => seen |= POST_INIT,
+            Ok(false) => {}
+            // Not known: the long way asks again, and raises what it meets.
+            Err(Raised) => {
+                ffi::PyErr_Clear();
+                return 0;
+            }
+        }
         let version = refs::version(class);
         // Somebody else may have changed the class between two of the questions. A class without a
         // version has one from now on: the next look notes.
@@ -215,7 +224,7 @@ pub(crate) unsafe fn init(
             context,
         )?;
         drop(lent);
-        if ffi::PyObject_HasAttrString(wrapper, c"__post_init__".as_ptr()) != 0 {
+        if has_attribute(wrapper, c"__post_init__")? {
             post_init(wrapper, &init_vars)?;
         }
         // The outermost native class is complete; Python subclasses add nothing native.

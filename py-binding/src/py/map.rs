@@ -11,7 +11,7 @@ use crate::py::classes::{self, is_wrapper};
 use crate::py::into::{flat_of_dict, to_key, to_value};
 use crate::py::items::{length, none, own};
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise, type_name};
 use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
 use crate::py::wrapper::glance;
 
@@ -308,7 +308,7 @@ pub(crate) unsafe fn flat_of(object: *mut ffi::PyObject) -> Result<Vec<Any>, Rai
         if ffi::PyDict_Check(object) != 0 {
             return flat_of_dict(object);
         }
-        if ffi::PyObject_HasAttrString(object, c"keys".as_ptr()) != 0 {
+        if has_attribute(object, c"keys")? {
             // Whatever else is a mapping: as a dict, which knows how to ask it.
             let class = (&raw mut ffi::PyDict_Type).cast::<ffi::PyObject>();
             let dict = ffi::PyObject_Vectorcall(class, &raw const object, 1, null_mut());

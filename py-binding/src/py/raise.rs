@@ -139,6 +139,34 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
     unsafe { with_pyo3(say) }
 }
 
+/// Whether an object has an attribute. `PyObject_HasAttrString` would lose every error on the way.
+///
+/// # Errors
+///
+/// What asking raised, if it is no AttributeError.
+///
+/// # Safety
+///
+/// Attached, no exception set; a live object.
+pub(crate) unsafe fn has_attribute(
+    object: *mut ffi::PyObject,
+    name: &core::ffi::CStr,
+) -> Result<bool, Raised> {
+    // SAFETY: the caller's contract; what is found is given back.
+    unsafe {
+        let found = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if !found.is_null() {
+            ffi::Py_DECREF(found);
+            return Ok(true);
+        }
+        if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
+            return Err(Raised);
+        }
+        ffi::PyErr_Clear();
+        Ok(false)
+    }
+}
+
 /// The name of an object's class, without its module.
 ///
 /// # Safety

@@ -336,3 +336,32 @@ def test_new_by_the_user():
     box = py_class(type("Box", (Object,), {"__annotations__": {"x": Made}}))(Made(4))
     assert box.x.a == 4
     assert made == [Made] * 2, "a wrapper made later runs no __new__"
+
+
+@pytest.mark.parametrize("base", [Outer, Loose])
+def test_asking_for_post_init_raises(base):
+    """What `__post_init__` raises when it is looked up is raised, not taken for its absence."""
+
+    class Asked(base):
+        def __init__(self, x):
+            Outer.__init__(self, x)
+
+        @property
+        def __post_init__(self):
+            raise ValueError("asked")
+
+    with pytest.raises(ValueError, match="asked"):
+        Asked(Inner(1))
+
+
+def test_asking_for_keys_raises():
+    class Asked:
+        @property
+        def keys(self):
+            raise ValueError("asked")
+
+        def __iter__(self):
+            return iter([(1, 2)])
+
+    with pytest.raises(ValueError, match="asked"):
+        tieback.Map(Asked())
