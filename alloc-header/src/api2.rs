@@ -13,6 +13,7 @@
 
 use core::alloc::Layout;
 use core::ffi::c_void;
+use core::fmt;
 use core::ptr::{self, NonNull};
 
 use allocator_api2::alloc::Allocator;
@@ -67,6 +68,14 @@ pub struct AllocatorBacking<A> {
     allocator: A,
 }
 
+impl<A: fmt::Debug> fmt::Debug for AllocatorBacking<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllocatorBacking")
+            .field("allocator", &self.allocator)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the `delete_space` functions, which know no `A`, can see of a backing.
 #[repr(C)]
 struct Head {
@@ -85,6 +94,7 @@ const_assert_eq!(size_of::<ArenaWords>(), 24);
 
 impl<A: Allocator + Send + Sync + 'static> AllocatorBacking<A> {
     /// Makes a backing of `allocator`, for a `static` or `Box::leak`.
+    #[must_use]
     pub const fn new(allocator: A) -> Self {
         // INVARIANT: `release` for this `A`.
         Self {

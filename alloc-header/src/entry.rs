@@ -64,11 +64,13 @@ impl AllocatorEntry {
     }
 
     /// The function, as given to [`new`](Self::new).
+    #[must_use]
     pub const fn allocate_fn(&self) -> AllocateFn {
         self.allocate
     }
 
     /// The context, as given to [`new`](Self::new).
+    #[must_use]
     pub const fn context(&self) -> *mut c_void {
         self.context
     }

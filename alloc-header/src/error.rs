@@ -14,16 +14,19 @@ pub struct AllocError {
 
 impl AllocError {
     /// The error for a body of `size` bytes at alignment `align`.
+    #[must_use]
     pub const fn new(size: usize, align: usize) -> Self {
         Self { size, align }
     }
 
     /// Size of the body asked for, in bytes.
+    #[must_use]
     pub const fn size(self) -> usize {
         self.size
     }
 
     /// Alignment of the body asked for, in bytes.
+    #[must_use]
     pub const fn align(self) -> usize {
         self.align
     }

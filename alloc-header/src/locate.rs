@@ -57,6 +57,7 @@ pub(crate) unsafe fn block_of(body: NonNull<c_void>, offset: usize) -> NonNull<c
 ///
 /// `body` is headed, as the module's head defines it.
 #[inline]
+#[must_use]
 pub unsafe fn header_of(body: NonNull<c_void>) -> NonNull<AllocHeader> {
     // SAFETY: a headed body has an `AllocHeader` in front of it.
     unsafe { before(body) }
@@ -69,6 +70,7 @@ pub unsafe fn header_of(body: NonNull<c_void>) -> NonNull<AllocHeader> {
 /// `body` is tied-headed, as the module's head defines it: its `delete_space` is one of the two of
 /// a tying frontend ([`is_mine`](crate::is_mine)).
 #[inline]
+#[must_use]
 pub unsafe fn tied_header_of(body: NonNull<c_void>) -> NonNull<TiedHeader> {
     // SAFETY: a tied-headed body has a `TiedHeader` in front of it.
     unsafe { before(body) }
@@ -80,6 +82,7 @@ pub unsafe fn tied_header_of(body: NonNull<c_void>) -> NonNull<TiedHeader> {
 ///
 /// `body` is headed, as the module's head defines it.
 #[inline]
+#[must_use]
 pub unsafe fn delete_space_of(body: NonNull<c_void>) -> DeleteSpace {
     // SAFETY: the header is in front of a headed body, and nobody writes it after the entry did.
     unsafe { (*header_of(body).as_ptr()).delete_space }
@@ -91,6 +94,7 @@ pub unsafe fn delete_space_of(body: NonNull<c_void>) -> DeleteSpace {
 ///
 /// `body` is tied-headed, as the module's head defines it, and stays so for `'a`.
 #[inline]
+#[must_use]
 pub unsafe fn word_of<'a>(body: NonNull<c_void>) -> &'a AtomicUsize {
     // SAFETY: the word is part of the tied header, lives for `'a`, and is shared only as an atomic.
     unsafe { &(*tied_header_of(body).as_ptr()).word }

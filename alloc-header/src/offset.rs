@@ -82,16 +82,19 @@ impl BlockLayout {
     }
 
     /// Bytes of the whole block.
+    #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
     /// Alignment that the block's start must have.
+    #[must_use]
     pub const fn align(&self) -> usize {
         self.align
     }
 
     /// Bytes from the block's start to the body.
+    #[must_use]
     pub const fn body_offset(&self) -> usize {
         self.body_offset
     }

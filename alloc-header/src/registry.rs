@@ -30,6 +30,7 @@ pub struct Registry {
 impl Registry {
     /// A registry with `initial` as its backing and no frontend. (Not `const` under `--cfg loom`.)
     #[cfg(not(loom))]
+    #[must_use]
     pub const fn new(initial: &'static AllocatorEntry) -> Self {
         Self {
             backing: Slot::new(Some(initial)),

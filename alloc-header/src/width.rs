@@ -31,6 +31,7 @@ pub const NEAR_ALIGN: u64 = 16;
 /// Bytes beside a pointer of `pointer` bytes in a word of the header, which has 8 on every width.
 ///
 /// (No room is left beside wider ones; then the headers are not 8 and 16 bytes, and do not compile.)
+#[must_use]
 pub const fn pad(pointer: usize) -> usize {
     8usize.saturating_sub(pointer)
 }
@@ -42,6 +43,7 @@ pub const fn pad(pointer: usize) -> usize {
 ///   near:  [ padding to 16 | words | body     the same for every near alignment
 ///   far:   [ offset, 8     | words | body     the offset is at one place in front of the body
 /// ```
+#[must_use]
 pub const fn prefix(words: u64, align: u64) -> u64 {
     if align > NEAR_ALIGN {
         return words.saturating_add(8);

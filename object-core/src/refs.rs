@@ -84,6 +84,7 @@ pub unsafe fn dec_weak(object: NonNull<ObjectHeader>) {
 ///
 /// The caller has a weak reference.
 #[inline]
+#[must_use]
 pub unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
     // SAFETY: the caller's contract.
     match unsafe { try_upgrade(object) } {

@@ -22,4 +22,4 @@ pub mod api;
 
 #[cfg(all(feature = "python", not(loom)))]
 #[allow(unsafe_code)]
-pub mod py;
+mod py;
