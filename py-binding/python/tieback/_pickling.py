@@ -86,10 +86,15 @@ def _reduce(self: Object) -> tuple[Any, ...]:
     return _reduce_ex(self, 4)
 
 
-def _same(self: Any, memo: Any = None) -> Any:
+def _same(self: Any) -> Any:
     """Immutable: a copy is the object itself."""
     self.same_as(self)  # raises if it was moved
     return self
+
+
+def _same_deep(self: Any, memo: dict[int, Any]) -> Any:
+    """As deep as it may go."""
+    return _same(self)
 
 
 def _deepcopy_array(self: Array, memo: dict[int, Any]) -> Array:
@@ -127,7 +132,7 @@ def _set_own_state(self: Any, state: dict[str, Any]) -> None:
 
 Object.__getstate__ = _getstate  # type: ignore[attr-defined]
 Object.__setstate__ = _setstate  # type: ignore[attr-defined]
-Object.__reduce_check__ = _reduce_check  # type: ignore[attr-defined]
+Object.__reduce_check__ = _reduce_check  # type: ignore
 Object.__reduce_ex__ = _reduce_ex  # type: ignore[assignment, method-assign]
 Object.__reduce__ = _reduce  # type: ignore[assignment, method-assign]
 
@@ -142,8 +147,8 @@ def _reduce_error(self: Error) -> tuple[Any, ...]:
 
 Array.__reduce__ = _reduce_array  # type: ignore
 Array.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-Array.__copy__ = _same  # type: ignore[attr-defined]
-Array.__deepcopy__ = _deepcopy_array  # type: ignore[attr-defined]
+Array.__copy__ = _same  # type: ignore
+Array.__deepcopy__ = _deepcopy_array  # type: ignore
 
 List.__reduce__ = _reduce_list  # type: ignore
 List.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
@@ -152,16 +157,16 @@ List.__copy__ = lambda self: self.copy()  # type: ignore
 
 Map.__reduce__ = lambda self: (Map, (_core.map_read(self),))  # type: ignore
 Map.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-Map.__copy__ = _same  # type: ignore[attr-defined]
-Map.__deepcopy__ = _deepcopy_map  # type: ignore[attr-defined]
+Map.__copy__ = _same  # type: ignore
+Map.__deepcopy__ = _deepcopy_map  # type: ignore
 
 Dict.__reduce__ = _reduce_dict  # type: ignore
 Dict.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
 Dict.__setstate__ = _set_own_state  # type: ignore[attr-defined]
 Dict.__copy__ = lambda self: self.copy()  # type: ignore
 
-Function.__copy__ = _same  # type: ignore[attr-defined]
-Function.__deepcopy__ = _same  # type: ignore[attr-defined]
+Function.__copy__ = _same  # type: ignore
+Function.__deepcopy__ = _same_deep  # type: ignore
 
 
 def _reduce_function(self: Function, protocol: int) -> Any:
@@ -171,7 +176,7 @@ def _reduce_function(self: Function, protocol: int) -> Any:
 
 Function.__reduce_ex__ = _reduce_function  # type: ignore
 
-Error.__copy__ = _same  # type: ignore[attr-defined]
-Error.__deepcopy__ = _same  # type: ignore[attr-defined]
+Error.__copy__ = _same  # type: ignore
+Error.__deepcopy__ = _same_deep  # type: ignore
 Error.__reduce__ = _reduce_error  # type: ignore
 Error.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore

@@ -278,7 +278,7 @@ static METHODS: Methods = Methods([
             PyCFunction: same_as,
         },
         ml_flags: ffi::METH_O,
-        ml_doc: c"same_as(other)\n--\n\nWhether both show the same native object.".as_ptr(),
+        ml_doc: c"same_as($self, other, /)\n--\n\nWhether both show the same native object.".as_ptr(),
     },
     ffi::PyMethodDef {
         ml_name: c"__chandle__".as_ptr(),
@@ -286,7 +286,7 @@ static METHODS: Methods = Methods([
             PyCFunction: chandle,
         },
         ml_flags: ffi::METH_NOARGS,
-        ml_doc: c"__chandle__()\n--\n\nThe native object's address; 0 if it was moved out."
+        ml_doc: c"__chandle__($self, /)\n--\n\nThe native object's address; 0 if it was moved out."
             .as_ptr(),
     },
     ffi::PyMethodDef {
@@ -295,7 +295,7 @@ static METHODS: Methods = Methods([
             PyCFunction: move_out,
         },
         ml_flags: ffi::METH_NOARGS,
-        ml_doc: c"_move()\n--\n\nHands the native reference over: pass what this returns to one \
+        ml_doc: c"_move($self, /)\n--\n\nHands the native reference over: pass what this returns to one \
                   call. The wrapper is empty afterwards."
             .as_ptr(),
     },
