@@ -1,10 +1,11 @@
 # Each target does all of its own set-up in a fresh checkout. `.venv` in the root is what they use.
-.PHONY: demo test test-free-threaded lint loom tsan examples bench memory kernel fuzz coverage clean
+.PHONY: demo test test-free-threaded lint api loom tsan examples bench memory kernel fuzz coverage clean
 
 demo:      ; @bash ci/demo.sh
 test:      ; @bash ci/test.sh
 test-free-threaded: ; @bash ci/free-threaded.sh
 lint:      ; @bash ci/lint.sh
+api:       ; @bash ci/public-api.sh
 loom:      ; @bash ci/loom.sh
 tsan:      ; @bash ci/tsan.sh
 examples:  ; @bash ci/examples.sh
