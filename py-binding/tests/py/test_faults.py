@@ -254,6 +254,12 @@ if sys.version_info < (3, 13):
     SEEN_ON_3_13 = set()
 
 
+# Free-threaded 3.13 corrupts its heap when it pickles plain Python objects without memory: a program that
+# does that, and nothing of ours, crashes every time.
+if sys.version_info >= (3, 13) and not sys._is_gil_enabled():
+    SEEN_ON_3_13.add("pickle")
+
+
 @pytest.mark.parametrize("kind", SCENARIOS)
 def test_every_native_allocation(kind: str):
     print("failed:", sweep(SCENARIOS[kind], NativeFault()))
