@@ -121,6 +121,8 @@ class Program:
                 model.shown_id = None  # its wrapper was freed for real
                 model.cls = Node  # and the next one is of the registered class
             return
+        if not model.alive:
+            return  # a variable made room for another one, and was the last
         model.alive = False
         self.models.remove(model)
         for child in (model.left, model.value):
