@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Python tests on a free-threaded CPython: `.venv-ft` in the root, with tieback built for it.
 # PYTHON_FT=/path/to/python3.14t names the interpreter; else one is looked for, or 3.13 is built
-# (ci/free-threaded-python.sh). Arguments go to pytest.
+# (ci/free-threaded-python.sh). Arguments go to pytest; TESTS="file ...": those only.
 source "$(dirname "$0")/common.sh"
 need
 ft=$(bash ci/free-threaded-python.sh)
@@ -42,4 +42,4 @@ assert not sys._is_gil_enabled(), "importing tieback switched the GIL on"
 EOF
 plain_libraries
 say "Python tests on $(.venv-ft/bin/python -VV)"
-TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" .venv-ft/bin/python -m pytest py-binding/tests/py "$@"
+TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" .venv-ft/bin/python -m pytest ${TESTS:-py-binding/tests/py} "$@"

@@ -49,12 +49,13 @@ class Busy:
         "rust thread of a daemon": "threading.Thread(target=lib.call_on_thread, args=(busy, 1), daemon=True).start()",
         "nested": "threading.Thread(target=lib.nested, args=(busy, 5), daemon=True).start()",
         "an object's end, in a callback": Drops.BUSY
-        + "kept = [Busy()]\ndef drop(_): lib.release(lib.hold(kept.pop()))\n"
+        # Made where it ends: without a GIL an object of another thread's ends when that one next looks.
+        + "def drop(_): lib.release(lib.hold(Busy()))\n"
         "threading.Thread(target=lib.call_on_thread, args=(drop, 1), daemon=True).start()",
         "a result's end": Drops.BUSY
         + "threading.Thread(target=lib.call, args=(lambda _: [Busy()], 1), daemon=True).start()",
-        "a native destructor": "kept = [OnDrop(busy, 1)]\n"
-        "threading.Thread(target=kept.clear, daemon=True).start()",
+        "a native destructor": "def end(): OnDrop(busy, 1)\n"
+        "threading.Thread(target=end, daemon=True).start()",
     }.values(),
     ids=lambda work: work.rpartition("\n")[2][:60],
 )
