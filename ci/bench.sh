@@ -40,5 +40,5 @@ say "Python: six operations, every subject, one process, one core"
 say "growth: graphs of shared objects"
 "$peers" bench/python/growth.py "$work/growth.json" "${GROWTH:-1e6}"
 say "Rust: beside Arc and triomphe"
-cargo bench --quiet --locked --manifest-path bench/rust/Cargo.toml --target-dir "$work/rust" -- --noplot >"$work/rust.txt" 2>&1 || { tail -20 "$work/rust.txt"; stop "the Rust benchmarks failed"; }
+cargo bench --quiet --locked --manifest-path bench/rust/Cargo.toml --target-dir "$work/rust" --bench handles -- --noplot --warm-up-time 0.5 --measurement-time 1.5 >"$work/rust.txt" 2>&1 || { tail -20 "$work/rust.txt"; stop "the Rust benchmarks failed"; }
 "$peers" bench/python/report.py "$work" docs
