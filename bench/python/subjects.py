@@ -22,8 +22,6 @@ class Subject:
     echo: Callable[[Any], Any] | None = None
     array: Callable[[list[Any]], Any] | None = None
     mutable: Callable[[Any], Any] | None = None
-    # One whose field is read as `x`, made by native code; else `outer`.
-    native_outer: Callable[[], Any] | None = None
 
 
 def limit() -> Subject:
