@@ -202,7 +202,7 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 #define TB_ABI_MAJOR 1
 
 // Grows when the runtime table grows; a library newer than its host is refused.
-#define TB_ABI_MINOR 1
+#define TB_ABI_MINOR 2
 
 // The key is taken by a type with another fingerprint.
 #define TB_REGISTER_CONFLICT (-1)
@@ -482,6 +482,18 @@ typedef struct tb_BytesObj {
     size_t size;
 } tb_BytesObj;
 
+// What the tying frontend does for the objects whose bit 63 it set; lives as long as the process.
+//
+// Called on any thread, attached or not, while no lock is held. Neither unwinds.
+typedef struct tb_Sharing {
+    // The strong count has come to 1 from above, or to 2 or more from 1, or has done so before: takes
+    // over a weak reference. May run anything.
+    void (*settle)(struct tb_ObjectHeader *object);
+    // A weak reference, which the caller keeps, shall become strong, and only the wrapper holds the
+    // object: 1 if it did. May wait for the interpreter.
+    int32_t (*upgrade)(struct tb_ObjectHeader *object);
+} tb_Sharing;
+
 // Everything process-wide, behind one table. Version first, size second, grown only at its end.
 //
 // All functions may be called on any thread, attached or not, unless it says otherwise. None
@@ -610,6 +622,10 @@ typedef struct tb_RuntimeTable {
                         uint64_t *version);
     // Drops all pairs.
     void (*dict_clear)(struct tb_ObjectHeader *dict);
+    // A strong reference was added to an object with bit 63 set that had one: its wrapper is told.
+    void (*count_settle)(struct tb_ObjectHeader *object);
+    // For the tying frontend, once: who is told about objects with bit 63 set.
+    void (*set_sharing)(const struct tb_Sharing *sharing);
 } tb_RuntimeTable;
 
 // What a library tells its loader about the handshake.
@@ -1245,9 +1261,9 @@ static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_
 
 /* Bytes of the table that version 1.`minor` promises. */
 static inline uint32_t tb_table_size(int minor) {
-    return minor == TB_ABI_MINOR
-               ? (uint32_t)sizeof(tb_RuntimeTable)
-               : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    if (minor == TB_ABI_MINOR) return (uint32_t)sizeof(tb_RuntimeTable);
+    return minor == 1 ? (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *))
+                      : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
 }
 
 /* The library's side of the handshake, but for registering. */

@@ -616,9 +616,9 @@ static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_
 
 /* Bytes of the table that version 1.`minor` promises. */
 static inline uint32_t tb_table_size(int minor) {
-    return minor == TB_ABI_MINOR
-               ? (uint32_t)sizeof(tb_RuntimeTable)
-               : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    if (minor == TB_ABI_MINOR) return (uint32_t)sizeof(tb_RuntimeTable);
+    return minor == 1 ? (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *))
+                      : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
 }
 
 /* The library's side of the handshake, but for registering. */

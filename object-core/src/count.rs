@@ -128,6 +128,16 @@ impl Counts {
         self.0.fetch_or(SHARED, Ordering::Relaxed);
     }
 
+    /// Clears bit 63: from here on counting is plain arithmetic again. For the runtime.
+    ///
+    /// # Safety
+    ///
+    /// No wrapper depends on being told.
+    pub unsafe fn clear_shared(&self) {
+        // Relaxed: as above.
+        self.0.fetch_and(!SHARED, Ordering::Relaxed);
+    }
+
     /// True if the caller's strong reference is the only reference of any kind; then everything the
     /// earlier holders did has happened before.
     #[inline]
@@ -288,16 +298,55 @@ impl Counts {
         false
     }
 
-    /// [`inc_strong`](Self::inc_strong) with bit 63 left as it is: the slow functions' arithmetic,
-    /// in force until section 6 is built. So are the two below.
+    /// [`inc_strong`](Self::inc_strong) with bit 63 left as it is: the slow functions' arithmetic. So
+    /// are those below. True if the bit is set and the wrapper's was the only strong reference.
     ///
     /// # Safety
     ///
     /// As there.
-    pub unsafe fn inc_flagged(&self) {
+    pub unsafe fn inc_flagged(&self) -> bool {
         let old = self.0.fetch_add(STRONG_ONE, Ordering::Relaxed);
         if old & STRONG_LIMIT != 0 {
             abort("an object has more than 2^31 strong references");
+        }
+        old & (SHARED | STRONG_MASK) == SHARED + STRONG_ONE
+    }
+
+    /// [`dec_flagged`](Self::dec_flagged), unless there are two strong references: `None`, and nothing
+    /// was done.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn dec_unless_two(&self) -> Option<Released> {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            if old & (SHARED | STRONG_MASK) == SHARED + 2 * STRONG_ONE {
+                return None;
+            }
+            match self.dec_step(old) {
+                Ok(released) => return Some(released),
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// [`upgrade_flagged`](Self::upgrade_flagged), unless there is one strong reference and bit 63 is set:
+    /// `None`, and nothing was done.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub unsafe fn upgrade_unless_one(&self) -> Option<Taken> {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            if old & (SHARED | STRONG_MASK) == SHARED + STRONG_ONE {
+                return None;
+            }
+            match self.upgrade_step(old) {
+                Ok(taken) => return Some(taken),
+                Err(now) => old = now,
+            }
         }
     }
 

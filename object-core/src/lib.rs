@@ -113,6 +113,8 @@ rooms! {
     #[allow(unsafe_code)]
     mod functions;
     #[allow(unsafe_code)]
+    mod sharing;
+    #[allow(unsafe_code)]
     mod unraisable;
     #[allow(unsafe_code)]
     mod runtime;

@@ -117,8 +117,14 @@ pub(crate) unsafe fn is_function(object: *const ObjectHeader) -> bool {
     unsafe { object.as_ref() }.is_some_and(|header| header.type_index() == type_index::FUNCTION)
 }
 
+/// Does what a release is due.
+///
+/// # Safety
+///
+/// The count said so to this caller, who does not touch the object afterwards (but for a weak reference
+/// of its own).
 #[inline(never)]
-unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
+pub(crate) unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
     match released {
         Released::Held => {}
         // SAFETY: the count told this thread, and it alone, that the object is dead.
@@ -129,7 +135,7 @@ unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
             // SAFETY: the caller's reference goes to the runtime.
             Some(table) => unsafe { (table.count_slow_dec)(object.as_ptr()) },
             // SAFETY: as above; no table, no other arithmetic than this.
-            None => unsafe { own_slow_dec(object.as_ptr()) },
+            None => unsafe { settle_release(object, object.as_ref().counts().dec_flagged()) },
         },
     }
 }
@@ -139,8 +145,10 @@ unsafe fn inc_slow(object: NonNull<ObjectHeader>) {
     match settled() {
         // SAFETY: the caller's contract.
         Some(table) => unsafe { (table.count_slow_inc)(object.as_ptr()) },
-        // SAFETY: as above.
-        None => unsafe { own_slow_inc(object.as_ptr()) },
+        // SAFETY: as above; no table, no wrapper that would want to know.
+        None => unsafe {
+            object.as_ref().counts().inc_flagged();
+        },
     }
 }
 
@@ -150,31 +158,8 @@ unsafe fn upgrade_slow(object: NonNull<ObjectHeader>) -> bool {
         // SAFETY: the caller's contract.
         Some(table) => unsafe { (table.count_slow_upgrade)(object.as_ptr()) != 0 },
         // SAFETY: as above.
-        None => unsafe { own_slow_upgrade(object.as_ptr()) != 0 },
+        None => unsafe { object.as_ref().counts().upgrade_flagged() == Taken::Counted },
     }
-}
-
-/// The table's `count_slow_inc`.
-pub(crate) unsafe extern "C" fn own_slow_inc(object: *mut ObjectHeader) {
-    // SAFETY: not null and alive by the table's contract.
-    unsafe { (*object).counts().inc_flagged() };
-}
-
-/// The table's `count_slow_dec`.
-pub(crate) unsafe extern "C" fn own_slow_dec(object: *mut ObjectHeader) {
-    // SAFETY: not null and alive by the table's contract; what is due is done below.
-    let released = unsafe { (*object).counts().dec_flagged() };
-    if let Some(object) = NonNull::new(object) {
-        // SAFETY: the count said what is due.
-        unsafe { settle_release(object, released) };
-    }
-}
-
-/// The table's `count_slow_upgrade`.
-pub(crate) unsafe extern "C" fn own_slow_upgrade(object: *mut ObjectHeader) -> i32 {
-    // SAFETY: not null, and the space is there, by the table's contract.
-    let taken = unsafe { (*object).counts().upgrade_flagged() };
-    i32::from(taken == Taken::Counted)
 }
 
 /// The table's `inc_ref`.

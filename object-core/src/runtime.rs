@@ -9,7 +9,7 @@ use core::fmt;
 
 use crate::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
 use crate::{
-    anchor, dict_body, functions, list_body, map_body, refs, slots, type_table, unraisable,
+    anchor, dict_body, functions, list_body, map_body, refs, sharing, slots, type_table, unraisable,
 };
 
 static OWN: RuntimeTable = RuntimeTable {
@@ -17,9 +17,9 @@ static OWN: RuntimeTable = RuntimeTable {
     minor: ABI_MINOR,
     size: size_of::<RuntimeTable>() as u32,
     registry: &raw const alloc_header::REGISTRY,
-    count_slow_inc: refs::own_slow_inc,
-    count_slow_dec: refs::own_slow_dec,
-    count_slow_upgrade: refs::own_slow_upgrade,
+    count_slow_inc: sharing::slow_inc,
+    count_slow_dec: sharing::slow_dec,
+    count_slow_upgrade: sharing::slow_upgrade,
     inc_ref: refs::table_inc_ref,
     dec_ref: refs::table_dec_ref,
     inc_weak: refs::table_inc_weak,
@@ -56,6 +56,8 @@ static OWN: RuntimeTable = RuntimeTable {
     dict_step: dict_body::step,
     dict_read: dict_body::read,
     dict_clear: dict_body::clear,
+    count_settle: sharing::settle,
+    set_sharing: sharing::set,
 };
 
 /// How this copy of the code stands.
@@ -189,7 +191,7 @@ mod tests {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::boxed::Box;
 
-    use super::{OWN, RuntimeTable, adopt, functions, refs, type_table};
+    use super::{OWN, RuntimeTable, adopt, functions, sharing, type_table};
     use crate::abi::{ByteSlice, MethodInfo, TypeDesc};
     use crate::header::ObjectHeader;
     use crate::type_index;
@@ -207,19 +209,19 @@ mod tests {
     unsafe extern "C" fn inc(object: *mut ObjectHeader) {
         spy();
         // SAFETY: the table's contract.
-        unsafe { refs::own_slow_inc(object) };
+        unsafe { sharing::slow_inc(object) };
     }
 
     unsafe extern "C" fn dec(object: *mut ObjectHeader) {
         spy();
         // SAFETY: the table's contract.
-        unsafe { refs::own_slow_dec(object) };
+        unsafe { sharing::slow_dec(object) };
     }
 
     unsafe extern "C" fn upgrade(object: *mut ObjectHeader) -> i32 {
         spy();
         // SAFETY: the table's contract.
-        unsafe { refs::own_slow_upgrade(object) }
+        unsafe { sharing::slow_upgrade(object) }
     }
 
     unsafe extern "C" fn delete(_: *mut c_void, _: i32) {}

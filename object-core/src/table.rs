@@ -12,7 +12,7 @@ use crate::header::ObjectHeader;
 /// Layouts below belong to this number; libraries of another one are refused.
 pub const ABI_MAJOR: u16 = 1;
 /// Grows when the runtime table grows; a library newer than its host is refused.
-pub const ABI_MINOR: u16 = 1;
+pub const ABI_MINOR: u16 = 2;
 
 /// What `type_register` answers below 0.
 pub mod register_status {
@@ -217,6 +217,25 @@ pub struct RuntimeTable {
     ) -> usize,
     /// Drops all pairs.
     pub dict_clear: unsafe extern "C" fn(dict: *mut ObjectHeader),
+    // From here on: since 1.2.
+    /// A strong reference was added to an object with bit 63 set that had one: its wrapper is told.
+    pub count_settle: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// For the tying frontend, once: who is told about objects with bit 63 set.
+    pub set_sharing: unsafe extern "C" fn(sharing: *const Sharing),
+}
+
+/// What the tying frontend does for the objects whose bit 63 it set; lives as long as the process.
+///
+/// Called on any thread, attached or not, while no lock is held. Neither unwinds.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Sharing {
+    /// The strong count has come to 1 from above, or to 2 or more from 1, or has done so before: takes
+    /// over a weak reference. May run anything.
+    pub settle: unsafe extern "C" fn(object: *mut ObjectHeader),
+    /// A weak reference, which the caller keeps, shall become strong, and only the wrapper holds the
+    /// object: 1 if it did. May wait for the interpreter.
+    pub upgrade: unsafe extern "C" fn(object: *mut ObjectHeader) -> i32,
 }
 
 // SAFETY: a table is immutable; the registry behind the pointer is Sync and lives as long.

@@ -15,7 +15,7 @@ use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
 use object_core::slots::{
     any_slot_load, drop_strong, drop_weak, slot_load, slot_store, weak_slot_load,
 };
-use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
+use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable, Sharing};
 use object_core::{
     Any, AnyView, ObjectArc, ObjectHeader, ObjectRef, RuntimeState, WithItems, adopt, runtime,
     runtime_state,
@@ -41,7 +41,7 @@ fn count(calls: &AtomicUsize) {
 unsafe extern "C" fn slow_inc(object: *mut ObjectHeader) {
     count(&INC);
     // SAFETY: the table's contract.
-    unsafe { (*object).counts().inc_flagged() };
+    let _ = unsafe { (*object).counts().inc_flagged() };
 }
 
 unsafe extern "C" fn slow_dec(object: *mut ObjectHeader) {
@@ -132,6 +132,9 @@ never! {
     no_step(*mut ObjectHeader, *mut usize, i32, u64, *mut RawAny) -> i32;
     no_dict_read(*mut ObjectHeader, *mut RawAny, usize, *mut u64) -> usize;
 }
+unsafe extern "C" fn no_sharing(_: *const Sharing) {
+    never()
+}
 type Hook = unsafe extern "C" fn(ByteSlice);
 unsafe extern "C" fn no_hook(_: Option<Hook>) -> Option<Hook> {
     never()
@@ -181,6 +184,8 @@ static TABLE: RuntimeTable = RuntimeTable {
     dict_step: no_step,
     dict_read: no_dict_read,
     dict_clear: no_object,
+    count_settle: no_object,
+    set_sharing: no_sharing,
 };
 
 /// Runs `work` under the table, alone, and answers how often each slow function was called.

@@ -14,7 +14,7 @@ use object_core::abi::{
 use object_core::alloc_header::{AllocHeader, TiedHeader};
 use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
 use object_core::table::{
-    ABI_MAJOR, ABI_MINOR, ANY_VERSION, LIBRARY_INIT_SYMBOL, LibraryReply, RuntimeTable,
+    ABI_MAJOR, ABI_MINOR, ANY_VERSION, LIBRARY_INIT_SYMBOL, LibraryReply, RuntimeTable, Sharing,
     container_status, function_status, library_status, register_status,
 };
 use object_core::{
@@ -53,7 +53,7 @@ layout!(
     methods: 56, num_fields: 64, num_methods: 68
 );
 layout!(
-    RuntimeTable, 328, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
+    RuntimeTable, 344, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
     count_slow_dec: 24, count_slow_upgrade: 32, inc_ref: 40, dec_ref: 48, inc_weak: 56,
     dec_weak: 64, upgrade: 72, slot_load: 80, slot_store: 88, any_slot_load: 96,
     any_slot_swap: 104, type_register: 112, type_info: 120, type_index_of_key: 128,
@@ -61,8 +61,10 @@ layout!(
     report_unraisable: 168, set_unraisable_hook: 176, list_new: 184, list_len: 192, list_get: 200,
     list_swap: 208, list_read: 216, list_splice: 224, map_new: 232, map_items: 240, map_find: 248,
     dict_new: 256, dict_len: 264, dict_get: 272, dict_set: 280, dict_remove: 288, dict_pop: 296,
-    dict_step: 304, dict_read: 312, dict_clear: 320
+    dict_step: 304, dict_read: 312, dict_clear: 320, count_settle: 328,
+    set_sharing: 336
 );
+layout!(Sharing, 16, 8, settle: 0, upgrade: 8);
 layout!(LibraryReply, 24, 8, size: 0, major: 4, minor: 6, error: 8);
 layout!(StrObj, 40, 8);
 layout!(BytesObj, 40, 8);
@@ -93,7 +95,7 @@ layout!(Str, 16, 8);
 layout!(Bytes, 16, 8);
 
 same!(
-    ABI_MAJOR => 1, ABI_MINOR => 1, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
+    ABI_MAJOR => 1, ABI_MINOR => 2, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
     DELETE_BODY => 1, DELETE_SPACE => 2,
     flags::HEADED => 1, flags::SLOT_LOCK => 2, flags::LEAF => 4, flags::ITEMS => 8,
     flags::RELEASES_INTERPRETER => 256, flags::FRONTEND_SHIFT => 16,
