@@ -507,11 +507,13 @@ typedef struct tb_RuntimeTable {
     uint32_t size;
     // Backing and tying frontend.
     const struct tb_Registry *registry;
-    // Bit 63 was seen: adds a strong reference.
+    // Bit 63 was seen, and nothing was done: adds a strong reference. (From before 1.2; copies of the
+    // code add by themselves and call `count_settle`.)
     void (*count_slow_inc)(struct tb_ObjectHeader *object);
-    // Bit 63 was seen: gives a strong reference back, and deletes.
+    // Bit 63 was seen, and nothing was done: gives a strong reference back, and deletes.
     void (*count_slow_dec)(struct tb_ObjectHeader *object);
-    // Bit 63 was seen: 1 if a weak reference became a strong one, 0 if the object is dead.
+    // Bit 63 was seen, and nothing was done: 1 if there is a strong reference besides the caller's weak
+    // one now, 0 if the object is dead or its wrapper cannot be had any more.
     int32_t (*count_slow_upgrade)(struct tb_ObjectHeader *object);
     // Adds a strong reference (for C, which inlines no counts).
     void (*inc_ref)(struct tb_ObjectHeader *object);
@@ -622,7 +624,8 @@ typedef struct tb_RuntimeTable {
                         uint64_t *version);
     // Drops all pairs.
     void (*dict_clear)(struct tb_ObjectHeader *dict);
-    // A strong reference was added to an object with bit 63 set that had one: its wrapper is told.
+    // An increment, which is done, found bit 63 and strong 1: only the wrapper held the object. Sees to
+    // it that the object owns its wrapper now; counts nothing.
     void (*count_settle)(struct tb_ObjectHeader *object);
     // For the tying frontend, once: who is told about objects with bit 63 set.
     void (*set_sharing)(const struct tb_Sharing *sharing);

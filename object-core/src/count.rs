@@ -11,11 +11,37 @@
 //! happens before the deleter runs; whoever runs the deleter ACQUIREs first. Increments are relaxed:
 //! whoever increments already holds a reference, which keeps the object alive by itself.
 //!
-//! Every strong operation is a compare-exchange on the word it looked at, so an operation that
-//! commits on an unflagged word is plain arithmetic and one on a flagged word is the runtime's, with
-//! nothing in between: a `fetch_add` could land after the flag was set by another thread. Measured
-//! beside `std::sync::Arc` (which adds and asks nothing), a clone and its drop take 1.3 to 1.5 times
-//! as long; with `fetch_add` and a look at what it answered, 1.1 to 1.2 times.
+//! # Bit 63
+//!
+//! It is set only while a wrapper of the frontend's owns one of the strong references, so strong 1 on
+//! a flagged word means that nobody but the wrapper holds the object. There the runtime acts when the
+//! object comes to be held by others too, and when it ceases to be:
+//!
+//! - An increment is a `fetch_add` and asks afterwards: the word it found tells the one increment that
+//!   made 2 of a flagged 1, and that one has the runtime *settle* (the object owns its wrapper from
+//!   then on). It may come late by that, but not too late: whoever increments from 1 has borrowed the
+//!   object through the wrapper, which that loan keeps alive, and whose reference cannot leave while it
+//!   is lent. Until the incrementing thread has returned, its new reference cannot be given back
+//!   either, so no decrement finds the object unsettled.
+//! - A decrement has to be the runtime's before it is done: afterwards nothing keeps the object, or
+//!   the wrapper that it owned. So it is a compare-exchange of the word that it looked at: one that
+//!   commits on an unflagged word is plain, one that sees the bit is the runtime's, and there is
+//!   nothing in between. Upgrades are the same: a weak reference keeps no wrapper alive.
+//!
+//! # The last reference
+//!
+//! Whoever reads strong 1, weak 1 before giving its reference back is alone. The word it reads is not
+//! older than the one its own reference was made by, so the strong one counted there is its own. The
+//! strong references together hold the weak one, so there is none that could be upgraded, copied or
+//! given back. And references come only from references: one made since, of the reader's, was made
+//! under a loan that has ended, and so would have been read. Nobody can reach the word any more: no
+//! read-modify-write is needed, and the deleter runs with both bits.
+//!
+//! What the others did to the object happens before: each left by a releasing decrement of this word,
+//! every change since was a read-modify-write and so part of what it released, and an acquire fence
+//! follows the load (it costs nothing where the drop is not the last). `delete_space` relies on the
+//! same: it is called by whoever was answered [`Released::Both`], and by nobody else.
+//! [`Counts::is_unique`] is the same load, and the reader keeps its reference.
 //!
 //! Whoever changes a count of an object says that a reference appeared or went: those methods are
 //! unsafe. Reading is not.
@@ -34,13 +60,13 @@ const BOTH_ONE: u64 = STRONG_ONE + WEAK_ONE;
 const STRONG_LIMIT: u64 = 1 << 31;
 const WEAK_LIMIT: u64 = 1 << 62;
 
-/// What an increment came to.
+/// What an upgrade came to.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// Counted.
     Counted,
-    /// The object is dead: its strong count is 0 (upgrades only).
+    /// The object is dead: its strong count is 0.
     Dead,
     /// Bit 63 is set: the runtime's slow function has to do it; nothing was changed.
     Slow,
@@ -118,14 +144,16 @@ impl Counts {
         self.0.load(Ordering::Relaxed) & SHARED != 0
     }
 
-    /// Sets bit 63: from here on the slow functions count. For the runtime and its tests.
+    /// Sets bit 63, and answers how many strong references there were: if more than the wrapper's
+    /// own, the object owns its wrapper from here on, and no increment will ask for it. For the runtime
+    /// and its tests.
     ///
     /// # Safety
     ///
     /// The slow functions in force can count this object.
-    pub unsafe fn set_shared(&self) {
+    pub unsafe fn set_shared(&self) -> u32 {
         // Relaxed: the bit guards no data of its own; who acts on it synchronises in the slow path.
-        self.0.fetch_or(SHARED, Ordering::Relaxed);
+        (self.0.fetch_or(SHARED, Ordering::Relaxed) & STRONG_MASK) as u32
     }
 
     /// Clears bit 63: from here on counting is plain arithmetic again. For the runtime.
@@ -146,39 +174,20 @@ impl Counts {
         self.0.load(Ordering::Acquire) & !SHARED == BOTH_ONE
     }
 
-    /// Adds a strong reference; never [`Taken::Dead`].
+    /// Adds a strong reference. True if the runtime has to settle now: bit 63 is set, and only the
+    /// wrapper held the object.
     ///
     /// # Safety
     ///
-    /// The caller holds a strong reference, its own or a lent one.
+    /// The caller holds a strong reference, its own or a lent one, until it has had the runtime settle
+    /// if that is due.
     #[inline]
-    pub unsafe fn inc_strong(&self) -> Taken {
-        let mut old = self.0.load(Ordering::Relaxed);
-        loop {
-            // One test for both rare cases: bit 31 of the strong field is its limit.
-            if old & (SHARED | STRONG_LIMIT) != 0 {
-                return self.inc_rare(old);
-            }
-            // Relaxed: see the module's head.
-            match self.0.compare_exchange_weak(
-                old,
-                old + STRONG_ONE,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Taken::Counted,
-                Err(now) => old = now,
-            }
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn inc_rare(&self, old: u64) -> Taken {
-        if old & STRONG_LIMIT != 0 {
-            abort("an object has more than 2^31 strong references");
-        }
-        Taken::Slow
+    #[must_use]
+    pub unsafe fn inc_strong(&self) -> bool {
+        // Relaxed: see the module's head.
+        let old = self.0.fetch_add(STRONG_ONE, Ordering::Relaxed);
+        // One test for both rare cases: bit 31 of the strong field is its limit.
+        old & (SHARED | STRONG_LIMIT) != 0 && inc_rare(old)
     }
 
     /// Gives a strong reference back.
@@ -203,8 +212,7 @@ impl Counts {
     #[inline]
     fn dec_step(&self, old: u64) -> Result<Released, u64> {
         if old & !SHARED == BOTH_ONE {
-            // Ours is the only reference of any kind, so nobody else can reach the word any more: no
-            // read-modify-write is needed, only the acquire that pairs with the others' releases.
+            // Ours is the only reference of any kind: see the module's head.
             self.acquire();
             self.0.store(0, Ordering::Relaxed);
             return Ok(Released::Both);
@@ -298,8 +306,7 @@ impl Counts {
         false
     }
 
-    /// [`inc_strong`](Self::inc_strong) with bit 63 left as it is: the slow functions' arithmetic. So
-    /// are those below. True if the bit is set and the wrapper's was the only strong reference.
+    /// [`inc_strong`](Self::inc_strong), as the slow functions do it; so are those below. True if the bit is set and the wrapper's was the only strong reference.
     ///
     /// # Safety
     ///
@@ -407,6 +414,16 @@ impl Counts {
         #[cfg(not(tieback_tsan))]
         crate::primitive::sync::atomic::fence(Ordering::Acquire);
     }
+}
+
+/// Of a word that an increment found: whether the runtime has to settle.
+#[cold]
+#[inline(never)]
+fn inc_rare(old: u64) -> bool {
+    if old & STRONG_LIMIT != 0 {
+        abort("an object has more than 2^31 strong references");
+    }
+    old & STRONG_MASK == STRONG_ONE
 }
 
 /// Ends the process: a count that ran over would free an object that is in use.

@@ -91,20 +91,17 @@ pub(crate) unsafe extern "C" fn get(
     // SAFETY: the table's contract: a live dict, a live value, room for a value.
     unsafe {
         let Some(key) = Key::of(&*key) else { return status::ABSENT };
-        loop {
-            let state = body(dict).lock();
-            let Some(place) = state.pairs.find(key) else { return status::ABSENT };
-            let mut found = [copy(state.pairs.value(place).raw())];
-            drop(state);
-            if settle(&mut found) {
-                if let Some(out) = out.as_mut() {
-                    *out = found[0];
-                } else {
-                    drop(Owned::new(found[0]));
-                }
-                return status::FOUND;
-            }
+        let state = body(dict).lock();
+        let Some(place) = state.pairs.find(key) else { return status::ABSENT };
+        let mut found = [copy(state.pairs.value(place).raw())];
+        drop(state);
+        settle(&mut found);
+        if let Some(out) = out.as_mut() {
+            *out = found[0];
+        } else {
+            drop(Owned::new(found[0]));
         }
+        status::FOUND
     }
 }
 
@@ -174,26 +171,23 @@ pub(crate) unsafe extern "C" fn step(
 ) -> i32 {
     // SAFETY: the table's contract: a live dict, a variable, room for two values.
     unsafe {
-        loop {
-            let state = body(dict).lock();
-            if version != ANY_VERSION && version != state.version {
-                return status::CHANGED;
-            }
-            let place = if backwards != 0 {
-                state.pairs.previous(*cursor)
-            } else {
-                state.pairs.next(*cursor)
-            };
-            let Some(place) = place else { return status::ABSENT };
-            let there = state.pairs.pair(place);
-            let mut found = [copy(there.key.raw()), copy(there.value.raw())];
-            drop(state);
-            if settle(&mut found) {
-                *cursor = if backwards != 0 { place } else { place + 1 };
-                pair.cast::<[RawAny; 2]>().write(found);
-                return status::FOUND;
-            }
+        let state = body(dict).lock();
+        if version != ANY_VERSION && version != state.version {
+            return status::CHANGED;
         }
+        let place = if backwards != 0 {
+            state.pairs.previous(*cursor)
+        } else {
+            state.pairs.next(*cursor)
+        };
+        let Some(place) = place else { return status::ABSENT };
+        let there = state.pairs.pair(place);
+        let mut found = [copy(there.key.raw()), copy(there.value.raw())];
+        drop(state);
+        settle(&mut found);
+        *cursor = if backwards != 0 { place } else { place + 1 };
+        pair.cast::<[RawAny; 2]>().write(found);
+        status::FOUND
     }
 }
 
@@ -206,22 +200,21 @@ pub(crate) unsafe extern "C" fn read(
 ) -> usize {
     // SAFETY: the table's contract: a live dict, room for as many pairs, null or a variable.
     unsafe {
-        loop {
-            let state = body(dict).lock();
-            let count = state.pairs.len().min(room);
-            for (i, pair) in state.pairs.iter().take(count).enumerate() {
-                pairs.add(2 * i).write(copy(pair.key.raw()));
-                pairs.add(2 * i + 1).write(copy(pair.value.raw()));
-            }
-            if let Some(version) = version.as_mut() {
-                *version = state.version;
-            }
-            let len = state.pairs.len();
-            drop(state);
-            if count == 0 || settle(core::slice::from_raw_parts_mut(pairs, 2 * count)) {
-                return len;
-            }
+        let state = body(dict).lock();
+        let count = state.pairs.len().min(room);
+        for (i, pair) in state.pairs.iter().take(count).enumerate() {
+            pairs.add(2 * i).write(copy(pair.key.raw()));
+            pairs.add(2 * i + 1).write(copy(pair.value.raw()));
         }
+        if let Some(version) = version.as_mut() {
+            *version = state.version;
+        }
+        let len = state.pairs.len();
+        drop(state);
+        if count != 0 {
+            settle(core::slice::from_raw_parts_mut(pairs, 2 * count));
+        }
+        len
     }
 }
 

@@ -11,7 +11,7 @@ use crate::abi::{ByteSlice};
 use crate::table::{function_status as status};
 use crate::header::ObjectHeader;
 use crate::leak::boxed;
-use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, is_function, try_inc, upgrade};
+use crate::refs::{dec_ref, inc_ref, inc_unsettled, is_function, settle_inc};
 
 /// A strong reference to a function.
 struct Held(NonNull<ObjectHeader>);
@@ -74,27 +74,17 @@ pub(crate) unsafe extern "C" fn register(
 pub(crate) unsafe extern "C" fn get(name: ByteSlice) -> *mut ObjectHeader {
     // SAFETY: the table's contract: readable.
     let name = unsafe { name.as_bytes() };
-    loop {
-        let guard = FUNCTIONS.read();
-        let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
-        let function = held.0;
-        // SAFETY: the map holds a reference while we hold the lock.
-        if unsafe { try_inc(function) } {
-            return function.as_ptr();
-        }
-        // Bit 63: the runtime counts, which may run anything, so outside of the lock. A weak
-        // reference bridges the gap; if the function died in it, the name is another's by now.
-        // SAFETY: as above; the weak reference is given back after its last use.
-        unsafe {
-            inc_weak(function);
-            drop(guard);
-            let alive = upgrade(function);
-            dec_weak(function);
-            if alive {
-                return function.as_ptr();
-            }
-        }
+    let guard = FUNCTIONS.read();
+    let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
+    let function = held.0;
+    // SAFETY: the map holds a reference while we hold the lock.
+    let unsettled = unsafe { inc_unsettled(function) };
+    drop(guard);
+    if unsettled {
+        // SAFETY: just counted. Outside of the lock: the runtime may run anything.
+        unsafe { settle_inc(function) };
     }
+    function.as_ptr()
 }
 
 /// The table's `function_remove`.

@@ -91,19 +91,16 @@ pub(crate) unsafe extern "C" fn get(
 ) -> i32 {
     // SAFETY: the table's contract: a live list, room for a value.
     unsafe {
-        loop {
-            let state = body(list).lock();
-            if version != ANY_VERSION && version != state.version {
-                return status::CHANGED;
-            }
-            let Some(value) = state.values.get(index) else { return status::ABSENT };
-            let mut found = [copy(value.raw())];
-            drop(state);
-            if settle(&mut found) {
-                out.write(found[0]);
-                return status::FOUND;
-            }
+        let state = body(list).lock();
+        if version != ANY_VERSION && version != state.version {
+            return status::CHANGED;
         }
+        let Some(value) = state.values.get(index) else { return status::ABSENT };
+        let mut found = [copy(value.raw())];
+        drop(state);
+        settle(&mut found);
+        out.write(found[0]);
+        status::FOUND
     }
 }
 
@@ -133,22 +130,21 @@ pub(crate) unsafe extern "C" fn read(
 ) -> usize {
     // SAFETY: the table's contract: a live list, room for as many values, null or a variable.
     unsafe {
-        loop {
-            let state = body(list).lock();
-            let len = state.values.len();
-            let from = state.values.get(start..).unwrap_or(&[]);
-            let count = from.len().min(room);
-            for (i, value) in from[..count].iter().enumerate() {
-                out.add(i).write(copy(value.raw()));
-            }
-            if let Some(version) = version.as_mut() {
-                *version = state.version;
-            }
-            drop(state);
-            if count == 0 || settle(core::slice::from_raw_parts_mut(out, count)) {
-                return len;
-            }
+        let state = body(list).lock();
+        let len = state.values.len();
+        let from = state.values.get(start..).unwrap_or(&[]);
+        let count = from.len().min(room);
+        for (i, value) in from[..count].iter().enumerate() {
+            out.add(i).write(copy(value.raw()));
         }
+        if let Some(version) = version.as_mut() {
+            *version = state.version;
+        }
+        drop(state);
+        if count != 0 {
+            settle(core::slice::from_raw_parts_mut(out, count));
+        }
+        len
     }
 }
 

@@ -16,23 +16,37 @@ use crate::type_index;
 #[inline]
 pub unsafe fn inc_ref(object: NonNull<ObjectHeader>) {
     // SAFETY: the caller's contract.
-    if !unsafe { try_inc(object) } {
-        // SAFETY: as above.
-        unsafe { inc_slow(object) };
+    if unsafe { inc_unsettled(object) } {
+        // SAFETY: as above; just counted.
+        unsafe { settle_inc(object) };
     }
 }
 
-/// As [`inc_ref`], unless the runtime has to do it: false, and nothing was done. Runs no foreign
-/// code.
+/// As [`inc_ref`], for where locks are held: runs no foreign code. True: the caller owes a
+/// [`settle_inc`] once they are not.
 ///
 /// # Safety
 ///
 /// As [`inc_ref`].
 #[inline]
 #[must_use]
-pub(crate) unsafe fn try_inc(object: NonNull<ObjectHeader>) -> bool {
+pub(crate) unsafe fn inc_unsettled(object: NonNull<ObjectHeader>) -> bool {
     // SAFETY: alive by the caller's contract.
-    unsafe { object.as_ref().counts().inc_strong() == Taken::Counted }
+    unsafe { object.as_ref().counts().inc_strong() }
+}
+
+/// Tells the runtime that an object which only its wrapper held has one more reference.
+///
+/// # Safety
+///
+/// [`inc_unsettled`] asked for it; the caller owns the reference that it added.
+#[cold]
+pub(crate) unsafe fn settle_inc(object: NonNull<ObjectHeader>) {
+    // No table: no wrapper either, so nothing to settle.
+    if let Some(table) = settled() {
+        // SAFETY: the caller's contract.
+        unsafe { (table.count_settle)(object.as_ptr()) };
+    }
 }
 
 /// Gives a strong reference back, and deletes the object if it was the last.
@@ -136,18 +150,6 @@ pub(crate) unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Rel
             Some(table) => unsafe { (table.count_slow_dec)(object.as_ptr()) },
             // SAFETY: as above; no table, no other arithmetic than this.
             None => unsafe { settle_release(object, object.as_ref().counts().dec_flagged()) },
-        },
-    }
-}
-
-#[cold]
-unsafe fn inc_slow(object: NonNull<ObjectHeader>) {
-    match settled() {
-        // SAFETY: the caller's contract.
-        Some(table) => unsafe { (table.count_slow_inc)(object.as_ptr()) },
-        // SAFETY: as above; no table, no wrapper that would want to know.
-        None => unsafe {
-            object.as_ref().counts().inc_flagged();
         },
     }
 }

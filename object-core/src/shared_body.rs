@@ -13,8 +13,7 @@ use core::ptr::NonNull;
 
 use crate::abi::RawAny;
 use crate::header::{DELETE_BODY, DELETE_SPACE, ObjectHeader};
-use crate::refs::{dec_weak, inc_weak, try_inc, upgrade};
-use crate::slots::raw_dec;
+use crate::refs::{inc_unsettled, settle_inc};
 
 /// How a waiting thread passes its time.
 pub(crate) struct Relax;
@@ -70,11 +69,11 @@ unsafe extern "C" fn delete<T: Body>(object: *mut c_void, bits: i32) {
     }
 }
 
-/// In `small_len` of an object's copy, while it is made: the reference it owns is weak.
-const WEAK: u32 = u32::MAX;
+/// In `small_len` of an object's copy, until [`settle`]: the runtime has to be told of it.
+const UNSETTLED: u32 = u32::MAX;
 
-/// A copy of a value, under the lock. An object that the runtime counts (bit 63) is held weakly until
-/// [`settle`]: counting it may run anything.
+/// A copy of a value, under the lock. It is owned, but [`settle`] is still to come: what the runtime
+/// does about an object whose bit 63 is set may be anything.
 ///
 /// # Safety
 ///
@@ -84,52 +83,31 @@ pub(crate) unsafe fn copy(value: &RawAny) -> RawAny {
     let mut copy = *value;
     if let Some(object) = value.as_object() {
         // SAFETY: the container owns a reference, and cannot lose it while the lock is held.
-        unsafe {
-            if !try_inc(object) {
-                inc_weak(object);
-                copy.small_len = WEAK;
-            }
+        if unsafe { inc_unsettled(object) } {
+            copy.small_len = UNSETTLED;
         }
     }
     copy
 }
 
-/// Makes copies owned, after the lock. False: an object has died meanwhile, and nothing is owned any
-/// more; the container holds another value by now, so start again.
+/// Finishes copies, after the lock.
 ///
 /// # Safety
 ///
 /// Made by [`copy`]; no lock is held.
 #[inline]
-#[must_use]
-pub(crate) unsafe fn settle(copies: &mut [RawAny]) -> bool {
-    if copies.iter().all(|copy| copy.small_len != WEAK) {
-        return true;
+pub(crate) unsafe fn settle(copies: &mut [RawAny]) {
+    for copy in copies.iter_mut().filter(|copy| copy.small_len == UNSETTLED) {
+        // SAFETY: the caller's contract.
+        unsafe { settle_one(copy) };
     }
-    // SAFETY: the caller's contract.
-    unsafe { settle_weak(copies) }
 }
 
 #[cold]
-unsafe fn settle_weak(copies: &mut [RawAny]) -> bool {
-    let mut alive = true;
-    for copy in copies.iter_mut().filter(|copy| copy.small_len == WEAK) {
-        let Some(object) = copy.as_object() else { continue };
+unsafe fn settle_one(copy: &mut RawAny) {
+    if let Some(object) = copy.as_object() {
         copy.small_len = 0;
-        // SAFETY: the weak reference that `copy` took, given back after its last use.
-        unsafe {
-            if !upgrade(object) {
-                alive = false;
-                *copy = RawAny::NONE;
-            }
-            dec_weak(object);
-        }
+        // SAFETY: `copy` counted it, and left the rest to us.
+        unsafe { settle_inc(object) };
     }
-    if !alive {
-        for copy in copies {
-            // SAFETY: each owns a strong reference, or none; it is not used again.
-            unsafe { raw_dec(copy) };
-        }
-    }
-    alive
 }

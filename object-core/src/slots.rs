@@ -5,15 +5,18 @@
 //! drops the object, the reader counts up freed memory. The lock closes the gap between the load and
 //! the increment; nothing else happens under it, and the old value is dropped after it.
 //!
-//! An object whose bit 63 is set is counted by the runtime, which may run anything: for that one a
-//! weak reference is taken under the lock, and the strong one after it.
+//! Where the runtime has to act, because an object's bit 63 is set, it may run anything. So a strong
+//! slot counts under the lock and has the runtime settle after it; a weak one takes another weak
+//! reference under the lock, and upgrades after it.
 
 use core::ptr::NonNull;
 
 use crate::abi::{RawAny};
 use crate::header::ObjectHeader;
 use crate::count::Taken;
-use crate::refs::{dec_ref, dec_weak, inc_ref, inc_weak, try_inc, try_upgrade, upgrade};
+use crate::refs::{
+    dec_ref, dec_weak, inc_ref, inc_unsettled, inc_weak, settle_inc, try_upgrade, upgrade,
+};
 
 /// Holds the lock, and gives it back on every way out.
 struct Locked<'a>(&'a ObjectHeader);
@@ -31,7 +34,7 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Makes a strong reference to what a slot holds, outside of the lock; false if it died meanwhile.
+/// Makes a strong reference to what a weak slot holds, outside of the lock; false if it is dead.
 ///
 /// # Safety
 ///
@@ -39,7 +42,7 @@ impl Drop for Locked<'_> {
 #[cold]
 #[inline(never)]
 unsafe fn upgrade_unlocked(locked: Locked<'_>, object: NonNull<ObjectHeader>) -> bool {
-    // SAFETY: the slot owns a reference of some kind; ours keeps the space once the lock is gone.
+    // SAFETY: the slot owns one; ours keeps the space once the lock is gone.
     unsafe { inc_weak(object) };
     drop(locked);
     // SAFETY: the weak reference just taken, given back after its last use.
@@ -62,16 +65,17 @@ pub unsafe fn slot_load(
     owner: &ObjectHeader,
     slot: *mut *mut ObjectHeader,
 ) -> Option<NonNull<ObjectHeader>> {
-    loop {
-        let locked = Locked::new(owner);
-        // SAFETY: nobody writes while we hold the lock.
-        let object = NonNull::new(unsafe { *slot })?;
-        // SAFETY: the slot owns a reference, and cannot lose it while we hold the lock. If the
-        // object died when the lock was gone, the slot holds another one by now.
-        if unsafe { try_inc(object) || upgrade_unlocked(locked, object) } {
-            return Some(object);
-        }
+    let locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let object = NonNull::new(unsafe { *slot })?;
+    // SAFETY: the slot owns a reference, and cannot lose it while we hold the lock.
+    let unsettled = unsafe { inc_unsettled(object) };
+    drop(locked);
+    if unsettled {
+        // SAFETY: just counted.
+        unsafe { settle_inc(object) };
     }
+    Some(object)
 }
 
 /// Puts an owned reference (or null) into the slot and returns the old one, owned by the caller,
@@ -146,16 +150,18 @@ pub unsafe fn weak_slot_copy(
 #[inline]
 #[must_use]
 pub unsafe fn any_slot_load(owner: &ObjectHeader, slot: *mut RawAny) -> RawAny {
-    loop {
-        let locked = Locked::new(owner);
-        // SAFETY: nobody writes while we hold the lock.
-        let raw = unsafe { *slot };
-        let Some(object) = raw.as_object() else { return raw };
-        // SAFETY: as in `slot_load`.
-        if unsafe { try_inc(object) || upgrade_unlocked(locked, object) } {
-            return raw;
-        }
+    let locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock.
+    let raw = unsafe { *slot };
+    let Some(object) = raw.as_object() else { return raw };
+    // SAFETY: as in `slot_load`.
+    let unsettled = unsafe { inc_unsettled(object) };
+    drop(locked);
+    if unsettled {
+        // SAFETY: just counted.
+        unsafe { settle_inc(object) };
     }
+    raw
 }
 
 /// Exchanges what the slot holds with `value`; both are owned.

@@ -72,11 +72,13 @@ pub struct RuntimeTable {
     pub size: u32,
     /// Backing and tying frontend.
     pub registry: *const Registry,
-    /// Bit 63 was seen: adds a strong reference.
+    /// Bit 63 was seen, and nothing was done: adds a strong reference. (From before 1.2; copies of the
+    /// code add by themselves and call [`count_settle`](Self::count_settle).)
     pub count_slow_inc: unsafe extern "C" fn(object: *mut ObjectHeader),
-    /// Bit 63 was seen: gives a strong reference back, and deletes.
+    /// Bit 63 was seen, and nothing was done: gives a strong reference back, and deletes.
     pub count_slow_dec: unsafe extern "C" fn(object: *mut ObjectHeader),
-    /// Bit 63 was seen: 1 if a weak reference became a strong one, 0 if the object is dead.
+    /// Bit 63 was seen, and nothing was done: 1 if there is a strong reference besides the caller's weak
+    /// one now, 0 if the object is dead or its wrapper cannot be had any more.
     pub count_slow_upgrade: unsafe extern "C" fn(object: *mut ObjectHeader) -> i32,
     /// Adds a strong reference (for C, which inlines no counts).
     pub inc_ref: unsafe extern "C" fn(object: *mut ObjectHeader),
@@ -218,7 +220,8 @@ pub struct RuntimeTable {
     /// Drops all pairs.
     pub dict_clear: unsafe extern "C" fn(dict: *mut ObjectHeader),
     // From here on: since 1.2.
-    /// A strong reference was added to an object with bit 63 set that had one: its wrapper is told.
+    /// An increment, which is done, found bit 63 and strong 1: only the wrapper held the object. Sees to
+    /// it that the object owns its wrapper now; counts nothing.
     pub count_settle: unsafe extern "C" fn(object: *mut ObjectHeader),
     /// For the tying frontend, once: who is told about objects with bit 63 set.
     pub set_sharing: unsafe extern "C" fn(sharing: *const Sharing),

@@ -21,7 +21,7 @@ use object_core::{
     runtime_state,
 };
 
-static INC: AtomicUsize = AtomicUsize::new(0);
+static SETTLE: AtomicUsize = AtomicUsize::new(0);
 static DEC: AtomicUsize = AtomicUsize::new(0);
 static UPGRADE: AtomicUsize = AtomicUsize::new(0);
 /// The object whose slots are read, whose lock no slow function may find taken.
@@ -38,10 +38,11 @@ fn count(calls: &AtomicUsize) {
     }
 }
 
-unsafe extern "C" fn slow_inc(object: *mut ObjectHeader) {
-    count(&INC);
-    // SAFETY: the table's contract.
-    let _ = unsafe { (*object).counts().inc_flagged() };
+unsafe extern "C" fn slow_settle(object: *mut ObjectHeader) {
+    count(&SETTLE);
+    // SAFETY: the table's contract. The reference was added before, and keeps the object alive.
+    let counts = unsafe { (*object).counts() };
+    assert!(counts.is_shared() && counts.strong() >= 2);
 }
 
 unsafe extern "C" fn slow_dec(object: *mut ObjectHeader) {
@@ -145,7 +146,7 @@ static TABLE: RuntimeTable = RuntimeTable {
     minor: ABI_MINOR + 1, // a newer host serves this copy too
     size: size_of::<RuntimeTable>() as u32,
     registry: &raw const object_core::alloc_header::REGISTRY,
-    count_slow_inc: slow_inc,
+    count_slow_inc: no_object,
     count_slow_dec: slow_dec,
     count_slow_upgrade: slow_upgrade,
     inc_ref: no_object,
@@ -184,7 +185,7 @@ static TABLE: RuntimeTable = RuntimeTable {
     dict_step: no_step,
     dict_read: no_dict_read,
     dict_clear: no_object,
-    count_settle: no_object,
+    count_settle: slow_settle,
     set_sharing: no_sharing,
 };
 
@@ -196,7 +197,7 @@ fn calls(work: impl FnOnce()) -> (usize, usize, usize) {
     unsafe { adopt(&raw const TABLE) }.unwrap();
     assert_eq!(runtime_state(), RuntimeState::Adopted);
     assert!(core::ptr::eq(runtime(), &TABLE));
-    let now = || [&INC, &DEC, &UPGRADE].map(|calls| calls.load(Ordering::Relaxed));
+    let now = || [&SETTLE, &DEC, &UPGRADE].map(|calls| calls.load(Ordering::Relaxed));
     let before = now();
     work();
     let after = now();
@@ -226,10 +227,10 @@ fn unflagged_objects_are_counted_in_place() {
 }
 
 #[test]
-fn every_strong_operation_on_a_flagged_object_is_the_runtimes() {
+fn the_runtime_sees_a_flagged_object_come_to_be_held_and_everything_given_back() {
     let calls = calls(|| {
         let object = flagged();
-        let clone = object.clone(); // inc
+        let clone = object.clone(); // settle
         assert_eq!(ObjectArc::strong_count(&object), 2);
         let weak = ObjectArc::downgrade(&object);
         let upgraded = weak.upgrade().unwrap(); // upgrade
@@ -240,15 +241,16 @@ fn every_strong_operation_on_a_flagged_object_is_the_runtimes() {
             ),
             (3, 1)
         );
-        let owned = AnyView::object(&object).try_to_owned().unwrap(); // inc
+        let owned = AnyView::object(&object).try_to_owned().unwrap(); // from 3: nobody's concern
         drop((upgraded, clone, owned)); // three dec
+        drop(object.clone()); // settle again, dec
         let object = ObjectArc::try_unique(object).unwrap_err();
         assert!(ObjectArc::header(&object).counts().is_shared());
         drop(object); // dec: the body
         assert!(weak.upgrade().is_none()); // upgrade
         drop(weak); // the space
     });
-    assert_eq!(calls, (2, 4, 2));
+    assert_eq!(calls, (2, 5, 2));
 }
 
 #[test]
@@ -266,11 +268,12 @@ fn a_bit_set_while_others_count_turns_them_to_the_runtime() {
         let items = ObjectArc::with_items(WithItems::new(ObjectHeader::new()), 3, |i| i);
         let clone = items.clone();
         // SAFETY: as in `flagged`.
-        unsafe { ObjectArc::header(&items).counts().set_shared() };
-        assert_eq!(ObjectArc::items(&clone.clone()).len(), 3); // inc, dec
+        let strong = unsafe { ObjectArc::header(&items).counts().set_shared() };
+        assert_eq!(strong, 2, "held beside the wrapper from the start");
+        assert_eq!(ObjectArc::items(&clone.clone()).len(), 3); // from 2; dec
         drop((items, clone)); // two dec
     });
-    assert_eq!(calls, (1, 3, 0));
+    assert_eq!(calls, (0, 3, 0));
 }
 
 /// The runtime may do anything when it counts, so no lock of ours may be held.
@@ -289,7 +292,7 @@ fn slots_that_hold_flagged_objects_are_unlocked_before_the_runtime_counts() {
                 &raw mut slot,
                 ObjectArc::into_raw(object).as_ptr(),
             ));
-            let loaded = slot_load(header, &raw mut slot).unwrap(); // upgrade
+            let loaded = slot_load(header, &raw mut slot).unwrap(); // settle
             assert_eq!(loaded.as_ptr(), raw);
             assert_eq!(
                 (
@@ -300,8 +303,10 @@ fn slots_that_hold_flagged_objects_are_unlocked_before_the_runtime_counts() {
             );
 
             let mut any = Any::into_raw(Any::from(ObjectRef::from_raw(loaded)));
-            let copy = Any::from_raw(any_slot_load(header, &raw mut any)); // upgrade
-            drop((copy, Any::from_raw(any))); // two dec
+            drop_strong(slot_store(header, &raw mut slot, null_mut())); // dec: 1 is left
+            let copy = Any::from_raw(any_slot_load(header, &raw mut any)); // settle
+            drop(copy); // dec
+            assert!(slot_store(header, &raw mut slot, raw).is_null()); // the reference that `any` had
 
             let weak = ObjectArc::downgrade(&*NonNull::from(&slot).cast::<ObjectRef>().as_ptr());
             let mut weak_slot = object_core::WeakObjectArc::into_raw(weak);
@@ -321,5 +326,5 @@ fn slots_that_hold_flagged_objects_are_unlocked_before_the_runtime_counts() {
         }
         OWNER.store(null_mut(), Ordering::Relaxed);
     });
-    assert_eq!(calls, (0, 4, 4));
+    assert_eq!(calls, (2, 4, 2));
 }

@@ -9,16 +9,16 @@ use object_core::count::{Counts, Released, Taken};
 /// What handles do to a count.
 pub(crate) trait Words: Send + Sync + 'static {
     fn one() -> Self;
-    fn inc(&self) -> Taken;
+    /// Whether the runtime has to settle.
+    fn inc(&self) -> bool;
     fn dec(&self) -> Released;
     fn upgrade(&self) -> Taken;
     fn inc_weak(&self);
     fn dec_weak(&self) -> bool;
     fn is_unique(&self) -> bool;
-    fn set_shared(&self);
+    fn set_shared(&self) -> u32;
     fn strong(&self) -> u32;
     /// The runtime's arithmetic, once bit 63 was seen.
-    fn inc_flagged(&self);
     fn dec_flagged(&self) -> Released;
     fn upgrade_flagged(&self) -> Taken;
 }
@@ -28,7 +28,7 @@ impl Words for Counts {
     fn one() -> Self {
         Counts::one()
     }
-    fn inc(&self) -> Taken {
+    fn inc(&self) -> bool {
         // SAFETY: see above.
         unsafe { self.inc_strong() }
     }
@@ -51,16 +51,12 @@ impl Words for Counts {
     fn is_unique(&self) -> bool {
         Counts::is_unique(self)
     }
-    fn set_shared(&self) {
+    fn set_shared(&self) -> u32 {
         // SAFETY: see above.
-        unsafe { Counts::set_shared(self) };
+        unsafe { Counts::set_shared(self) }
     }
     fn strong(&self) -> u32 {
         Counts::strong(self)
-    }
-    fn inc_flagged(&self) {
-        // SAFETY: see above.
-        unsafe { Counts::inc_flagged(self) };
     }
     fn dec_flagged(&self) -> Released {
         // SAFETY: see above.
@@ -103,11 +99,7 @@ impl<C: Words> Object<C> {
     }
 
     pub(crate) fn clone_strong(self: &Arc<Self>) -> Shared<C> {
-        match self.counts.inc() {
-            Taken::Counted => {}
-            Taken::Slow => self.counts.inc_flagged(),
-            Taken::Dead => unreachable!("cloned by who holds it"),
-        }
+        let _ = self.counts.inc(); // nothing to settle: there is no wrapper
         self.clone()
     }
 
