@@ -5,11 +5,12 @@ use core::mem::ManuallyDrop;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::abi::{RawAny};
+use crate::abi::{AnyValue, RawAny};
 use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
+use crate::refs::inc_ref;
 use crate::raw_bytes::raw_bytes;
 use crate::slots::{raw_dec, raw_inc};
 use crate::str::{Bytes, Str};
@@ -168,22 +169,38 @@ impl<'a> AnyView<'a> {
     /// # Errors
     ///
     /// No memory for a copied string.
+    #[inline]
     pub fn try_to_owned(self) -> Result<Any, NewError> {
-        match self.0.type_index {
-            index::RAW_STR => match self.as_str() {
-                Some(text) => Str::try_new(text).map(Any::from),
-                None => Bytes::try_new(self.as_bytes().unwrap_or(&[])).map(Any::from),
-            },
-            index::BYTE_SLICE_PTR => {
-                Bytes::try_new(self.as_bytes().unwrap_or(&[])).map(Any::from)
-            }
-            index::RVALUE_REF => Ok(Any::from(self.take_moved())),
-            _ => {
-                // SAFETY: alive for 'a. INVARIANT: the reference just taken is the Any's.
-                unsafe { raw_inc(&self.0) };
-                Ok(Any(self.0))
-            }
+        let raw = self.0;
+        if let Some(object) = raw.as_object() {
+            // SAFETY: alive for 'a.
+            unsafe { inc_ref(object) };
+            // INVARIANT: the reference just taken is the Any's.
+            return Ok(Any(raw));
         }
+        // In parts, so that an object is never in memory on its way through here.
+        // SAFETY: alive for 'a.
+        unsafe { try_copy(raw.type_index, raw.small_len, raw.value) }
+    }
+}
+
+/// A copy of what is no object.
+///
+/// # Safety
+///
+/// What the value points to is alive.
+unsafe fn try_copy(type_index: i32, small_len: u32, value: AnyValue) -> Result<Any, NewError> {
+    // SAFETY: the caller's contract.
+    let view = unsafe { AnyView::from_raw(RawAny { type_index, small_len, value }) };
+    match type_index {
+        index::RAW_STR => match view.as_str() {
+            Some(text) => Str::try_new(text).map(Any::from),
+            None => Bytes::try_new(view.as_bytes().unwrap_or(&[])).map(Any::from),
+        },
+        index::BYTE_SLICE_PTR => Bytes::try_new(view.as_bytes().unwrap_or(&[])).map(Any::from),
+        index::RVALUE_REF => Ok(Any::from(view.take_moved())),
+        // INVARIANT: the others own nothing.
+        _ => Ok(Any(view.0)),
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) const SLOT_LOCK: u32 = 1 << 1;
 ///
 /// # Invariants
 ///
-/// Only [`lock`](Self::lock) and [`unlock`](Self::unlock) change the slot lock's bit.
+/// Only [`lock`](Self::lock) and [`unlock`](Self::unlock) change the slot lock's bit, and only who
+/// holds the lock changes the others, once the word is shared.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Bits(AtomicU32);
@@ -41,44 +42,57 @@ impl Bits {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Sets bits, none of them the lock's.
+    /// Sets bits, none of them the lock's. Takes the lock: whoever holds it may write the whole word.
     #[inline]
     pub fn set(&self, bits: u32) {
         debug_assert!(bits & SLOT_LOCK == 0, "the slot lock is taken by `lock`");
-        // Relaxed: as above. A read-modify-write, so that the lock's releases still reach its
-        // acquires through it.
-        self.0.fetch_or(bits, Ordering::Relaxed);
+        let old = self.lock();
+        self.unlock(old | bits);
     }
 
-    /// Clears bits, none of them the lock's.
+    /// Clears bits, none of them the lock's. Takes the lock, as [`set`](Self::set).
     #[inline]
     pub fn clear(&self, bits: u32) {
         debug_assert!(
             bits & SLOT_LOCK == 0,
             "the slot lock is given back by `unlock`"
         );
-        // Relaxed: as in `set`.
-        self.0.fetch_and(!bits, Ordering::Relaxed);
+        let old = self.lock();
+        self.unlock(old & !bits);
     }
 
-    /// Takes the slot lock, waiting for it.
+    /// Takes the slot lock, waiting for it; the bits, without the lock's, to be given back.
     #[inline]
-    pub fn lock(&self) {
-        // Acquire: pairs with the Release of the unlock before.
+    #[must_use]
+    pub fn lock(&self) -> u32 {
         let mut spins = 0u32;
-        while self.0.fetch_or(SLOT_LOCK, Ordering::Acquire) & SLOT_LOCK != 0 {
-            // Relaxed: the read-modify-write above decides.
-            while self.get() & SLOT_LOCK != 0 {
+        // Relaxed: a guess, which the exchange checks.
+        let mut seen = self.get();
+        loop {
+            if seen & SLOT_LOCK != 0 {
                 relax(spins);
                 spins = spins.saturating_add(1);
+                seen = self.get();
+                continue;
+            }
+            // Acquire: pairs with the Release of the unlock before.
+            match self.0.compare_exchange_weak(
+                seen,
+                seen | SLOT_LOCK,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return seen,
+                Err(now) => seen = now,
             }
         }
     }
 
-    /// Gives the slot lock back. The caller holds it.
+    /// Gives the slot lock back; the word is `bits` from here on. The caller holds the lock.
     #[inline]
-    pub fn unlock(&self) {
-        // Release: what was read and written under the lock happens before the next holder's.
-        self.0.fetch_and(!SLOT_LOCK, Ordering::Release);
+    pub fn unlock(&self, bits: u32) {
+        // Release: what was read and written under the lock happens before the next holder's. A plain
+        // store: while the bit is set nobody else writes the word.
+        self.0.store(bits, Ordering::Release);
     }
 }

@@ -269,9 +269,18 @@ where
         // layout of a RawAny.
         unsafe { core::slice::from_raw_parts(args.cast::<AnyView<'_>>(), count) }
     };
-    let outcome = catch(|| (closure.call)(args));
-    // SAFETY: SafeCall's contract: room for one value.
-    unsafe { return_packed(outcome, result) }
+    let outcome = catch(|| {
+        let value = (closure.call)(args)?;
+        // Written here, where it was made: a value that is carried through an outcome is copied.
+        // SAFETY: SafeCall's contract: room for one value.
+        unsafe { result.write(Any::into_raw(value)) };
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => 0,
+        // SAFETY: as above.
+        Err(error) => unsafe { return_packed(Err(error), result) },
+    }
 }
 
 /// Writes a call's outcome the way [`SafeCall`] says.

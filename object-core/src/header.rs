@@ -207,15 +207,16 @@ impl ObjectHeader {
 
     /// Takes the slot lock: a spin lock of a few instructions' length. Nothing that can run foreign
     /// code, allocate or free happens under it.
+    /// Answers what [`unlock_slots`](Self::unlock_slots) wants.
     #[inline]
-    pub(crate) fn lock_slots(&self) {
-        self.flags.lock();
+    pub(crate) fn lock_slots(&self) -> u32 {
+        self.flags.lock()
     }
 
     /// Gives the slot lock back.
     #[inline]
-    pub(crate) fn unlock_slots(&self) {
-        self.flags.unlock();
+    pub(crate) fn unlock_slots(&self, bits: u32) {
+        self.flags.unlock(bits);
     }
 }
 

@@ -19,18 +19,19 @@ use crate::refs::{
 };
 
 /// Holds the lock, and gives it back on every way out.
-struct Locked<'a>(&'a ObjectHeader);
+struct Locked<'a>(&'a ObjectHeader, u32);
 
 impl<'a> Locked<'a> {
+    #[inline]
     fn new(owner: &'a ObjectHeader) -> Self {
-        owner.lock_slots();
-        Self(owner)
+        Self(owner, owner.lock_slots())
     }
 }
 
 impl Drop for Locked<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.0.unlock_slots();
+        self.0.unlock_slots(self.1);
     }
 }
 
@@ -51,6 +52,24 @@ unsafe fn upgrade_unlocked(locked: Locked<'_>, object: NonNull<ObjectHeader>) ->
         dec_weak(object);
         alive
     }
+}
+
+/// What `look` makes of the object that the slot holds, which stays the slot's; `None` for null. A
+/// frontend that knows the object by another reference needs none of its own.
+///
+/// # Safety
+///
+/// As [`slot_load`]. `look` runs under the lock: it runs no foreign code, allocates, frees and counts
+/// nothing, and takes no slot's lock.
+#[inline]
+pub unsafe fn slot_look<R>(
+    owner: &ObjectHeader,
+    slot: *mut *mut ObjectHeader,
+    look: impl FnOnce(NonNull<ObjectHeader>) -> Option<R>,
+) -> Option<R> {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody writes while we hold the lock, and the slot owns a reference.
+    look(NonNull::new(unsafe { *slot })?)
 }
 
 /// A strong reference to what the slot holds; `None` for null.

@@ -27,8 +27,8 @@ use object_core::count::{Counts, Taken};
 trait Lock: Send + Sync + 'static {
     const FLAW: u8;
     fn new() -> Self;
-    fn lock(&self);
-    fn unlock(&self);
+    fn lock(&self) -> u32;
+    fn unlock(&self, bits: u32);
     fn set(&self, bits: u32);
     fn get(&self) -> u32;
 }
@@ -38,11 +38,11 @@ impl Lock for Bits {
     fn new() -> Self {
         Bits::new(0)
     }
-    fn lock(&self) {
-        Bits::lock(self);
+    fn lock(&self) -> u32 {
+        Bits::lock(self)
     }
-    fn unlock(&self) {
-        Bits::unlock(self);
+    fn unlock(&self, bits: u32) {
+        Bits::unlock(self, bits);
     }
     fn set(&self, bits: u32) {
         Bits::set(self, bits);
@@ -59,6 +59,7 @@ const UNLOCKED_LOAD: u8 = 4;
 const EARLY_UNLOCK: u8 = 5;
 const NO_WEAK_BETWEEN: u8 = 6;
 const BLIND_TEST: u8 = 7;
+const UNLOCKED_SET: u8 = 8;
 
 /// The same steps, but for one.
 struct Twin<const FLAW: u8>(AtomicU32);
@@ -72,41 +73,51 @@ impl<const FLAW: u8> Lock for Twin<FLAW> {
         Self(AtomicU32::new(0))
     }
 
-    fn lock(&self) {
+    fn lock(&self) -> u32 {
         let order = if FLAW == RELAXED_LOCK {
             Relaxed
         } else {
             Acquire
         };
-        if FLAW == BLIND_TEST {
-            while self.0.load(order) & LOCKED != 0 {
+        loop {
+            let seen = self.0.load(Relaxed);
+            if seen & LOCKED != 0 {
                 thread::yield_now();
-            }
-            self.0.fetch_or(LOCKED, order); // somebody may have been faster
-            return;
-        }
-        while self.0.fetch_or(LOCKED, order) & LOCKED != 0 {
-            while self.0.load(Relaxed) & LOCKED != 0 {
-                thread::yield_now();
+            } else if FLAW == BLIND_TEST {
+                return self.0.fetch_or(LOCKED, order) & !LOCKED; // somebody may have been faster
+            } else if self
+                .0
+                .compare_exchange_weak(seen, seen | LOCKED, order, Relaxed)
+                .is_ok()
+            {
+                return seen;
             }
         }
     }
 
-    fn unlock(&self) {
+    fn unlock(&self, bits: u32) {
         let order = if FLAW == RELAXED_UNLOCK {
             Relaxed
         } else {
             Release
         };
-        self.0.fetch_and(!LOCKED, order);
+        self.0.store(bits, order);
     }
 
     fn set(&self, bits: u32) {
-        if FLAW == TORN_SET {
-            let old = self.0.load(Relaxed);
-            self.0.store(old | bits, Relaxed); // the lock may have been taken or given back
-        } else {
-            self.0.fetch_or(bits, Relaxed);
+        match FLAW {
+            TORN_SET => {
+                let old = self.0.load(Relaxed);
+                self.0.store(old | bits, Relaxed); // the lock may have been taken or given back
+            }
+            // Without the lock: its holder writes the bits that were there before.
+            UNLOCKED_SET => {
+                self.0.fetch_or(bits, Relaxed);
+            }
+            _ => {
+                let old = self.lock();
+                self.unlock(old | bits);
+            }
         }
     }
 
@@ -124,18 +135,17 @@ struct Owner<L> {
 }
 
 /// As `slots::Locked`.
-struct Locked<'a, L: Lock>(&'a L);
+struct Locked<'a, L: Lock>(&'a L, u32);
 
 impl<'a, L: Lock> Locked<'a, L> {
     fn new(lock: &'a L) -> Self {
-        lock.lock();
-        Self(lock)
+        Self(lock, lock.lock())
     }
 }
 
 impl<L: Lock> Drop for Locked<'_, L> {
     fn drop(&mut self) {
-        self.0.unlock();
+        self.0.unlock(self.1);
     }
 }
 
@@ -309,5 +319,6 @@ fn the_slot_lock_passes_every_model_and_each_weakness_fails_its_own() {
         is_caught a_weak_load_races_the_end::<Twin<RELAXED_UNLOCK>>;
         is_caught a_weak_load_of_a_flagged_object_races_the_end::<Twin<NO_WEAK_BETWEEN>>;
         is_caught other_bits_leave_the_lock_alone::<Twin<TORN_SET>>;
+        is_caught other_bits_leave_the_lock_alone::<Twin<UNLOCKED_SET>>;
     }
 }

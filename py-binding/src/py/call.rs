@@ -8,15 +8,17 @@ use core::ptr::{NonNull, null_mut};
 
 use object_core::abi::RawAny;
 use object_core::header::flags::RELEASES_INTERPRETER;
+use object_core::refs::dec_ref;
 use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
 use pyo3::ffi;
 
-use crate::py::classes::is_wrapper;
+use crate::py::classes::{has_teardown, is_wrapper};
 use crate::py::errors::raise_error;
 use crate::py::into::pass;
-use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, name_place, raise};
-use crate::py::wrapper::{Loan, take_back};
+use crate::py::out::{live_face, value_into_python};
+use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
+use crate::py::refs::{QUIET, lend};
+use crate::py::wrapper::{Loan, storage, take_back};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -30,6 +32,89 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
 ) -> *mut ffi::PyObject {
     // SAFETY: the vectorcall contract: attached, `nargs` live arguments, a tuple of names or NULL.
     unsafe {
+        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        if QUIET && names.is_null() {
+            let shown = match count {
+                1 => call_few::<1>(callable, args),
+                2 => call_few::<2>(callable, args),
+                3 => call_few::<3>(callable, args),
+                _ => None,
+            };
+            if let Some(shown) = shown {
+                return shown;
+            }
+        }
+        call_any(callable, core::slice::from_raw_parts(args, count), names)
+    }
+}
+
+/// The way of many calls: a few arguments, each a wrapper with an object. `None`: nothing was done.
+///
+/// # Safety
+///
+/// As a vectorcall of so many arguments, where nobody moves an object out of its wrapper meanwhile.
+#[inline(always)]
+unsafe fn call_few<const N: usize>(
+    callable: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+) -> Option<*mut ffi::PyObject> {
+    // SAFETY: the caller's contract; the function keeps SafeCall's contract. Lent objects are there
+    // when the call returns.
+    unsafe {
+        let function = NonNull::new(storage(callable).address())?;
+        if function.as_ref().flags() & RELEASES_INTERPRETER != 0 {
+            return None;
+        }
+        let mut objects = [null_mut::<ObjectHeader>(); N];
+        let mut raws = [MaybeUninit::<RawAny>::uninit(); N];
+        for i in 0..N {
+            let arg = *args.add(i);
+            if !has_teardown(arg) {
+                return None;
+            }
+            let object = NonNull::new(storage(arg).address())?;
+            put_object(raws[i].as_mut_ptr(), object);
+            objects[i] = object.as_ptr();
+        }
+        let _ = lend(&storage(callable).loans);
+        for i in 0..N {
+            let _ = lend(&storage(*args.add(i)).loans);
+        }
+        let mut result = RawAny::NONE;
+        let call = function.cast::<FunctionObj>().as_ref().safe_call();
+        let first = raws.as_ptr().cast::<RawAny>();
+        let failed = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
+        for i in 0..N {
+            take_back(*args.add(i));
+        }
+        take_back(callable);
+        // What was an argument and comes back is an object, whatever the callee says; its wrapper holds
+        // it as well.
+        let (number, object) = (result.type_index, result.value.object);
+        if failed == 0 && number >= index::DYNAMIC_BEGIN && objects.contains(&object) {
+            let object = NonNull::new_unchecked(object);
+            if object.as_ref().type_index() == number {
+                if let Some(shown) = live_face(object) {
+                    dec_ref(object);
+                    return Some(shown);
+                }
+            }
+        }
+        Some(show_outcome(failed, result))
+    }
+}
+
+/// # Safety
+///
+/// As a vectorcall.
+#[inline(never)]
+unsafe fn call_any(
+    callable: *mut ffi::PyObject,
+    args: &[*mut ffi::PyObject],
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe {
         if !names.is_null() && ffi::PyTuple_Size(names) > 0 {
             return raise!(Exc::Type, "a native Function takes no keyword arguments").null();
         }
@@ -37,11 +122,24 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
         let Ok(lent) = Loan::of(callable) else {
             return null_mut();
         };
-        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-        match call_native(lent.object(), core::slice::from_raw_parts(args, count)) {
+        match call_native(lent.object(), args) {
             Ok(value) => value_into_python(value),
             Err(Raised) => null_mut(),
         }
+    }
+}
+
+/// # Safety
+///
+/// Attached; what a call wrote, which is ours.
+#[inline(never)]
+unsafe fn show_outcome(failed: i32, result: RawAny) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    match unsafe { packed_outcome(failed, result) } {
+        // SAFETY: attached.
+        Ok(value) => unsafe { value_into_python(value) },
+        // SAFETY: as above.
+        Err(error) => unsafe { raise_error(&error).null() },
     }
 }
 
@@ -54,108 +152,163 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
 /// # Safety
 ///
 /// Attached; `function` is a live function whose wrapper the caller holds; the arguments are alive.
-#[inline]
 pub(crate) unsafe fn call_native(
     function: NonNull<ObjectHeader>,
     args: &[*mut ffi::PyObject],
 ) -> Result<Any, Raised> {
     if args.len() <= ON_STACK {
-        let mut passed = [MaybeUninit::<RawAny>::uninit(); ON_STACK];
-        // SAFETY: the caller's contract.
-        unsafe { call_with(function, args, &mut passed[..args.len()]) }
+        let mut raws = [MaybeUninit::<RawAny>::uninit(); ON_STACK];
+        let mut lent = [MaybeUninit::<*mut ffi::PyObject>::uninit(); ON_STACK];
+        let (raws, lent) = (raws.as_mut_ptr().cast(), lent.as_mut_ptr().cast());
+        // SAFETY: the caller's contract; room for as many.
+        unsafe { call_with(function, args, raws, lent) }
     } else {
-        let mut passed = vec![MaybeUninit::<RawAny>::uninit(); args.len()];
+        let mut raws = vec![MaybeUninit::<RawAny>::uninit(); args.len()];
+        let mut lent = vec![null_mut::<ffi::PyObject>(); args.len()];
+        let raws = raws.as_mut_ptr().cast();
         // SAFETY: as above.
-        unsafe { call_with(function, args, &mut passed) }
+        unsafe { call_with(function, args, raws, lent.as_mut_ptr()) }
     }
 }
 
-/// What has to be undone after a call, for each argument that was passed.
-struct Passing<'a> {
-    args: &'a [*mut ffi::PyObject],
-    raws: *mut RawAny,
-    done: usize,
-}
-
-impl Drop for Passing<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        for (i, &arg) in self.args[..self.done].iter().enumerate() {
-            // SAFETY: `done` arguments were passed; each is undone once, attached. A wrapper's object
-            // is lent, whatever else is an object was made for the call.
-            unsafe {
-                let raw = *self.raws.add(i);
-                if index::is_object(raw.type_index) && is_wrapper(arg) {
-                    take_back(arg);
-                } else if index::is_object(raw.type_index) || raw.type_index == index::RVALUE_REF {
-                    end(raw);
-                }
-            }
-        }
-    }
-}
-
-/// Drops an argument that was made for the call, or a moved reference that the callee left.
-///
 /// # Safety
 ///
-/// Attached; the argument is the caller's.
-#[cold]
-unsafe fn end(raw: RawAny) {
-    // SAFETY: the caller's contract; a moved reference's place is there as long as the argument.
-    unsafe {
-        if raw.type_index == index::RVALUE_REF {
-            let place = raw.value.pointer.cast::<*mut ObjectHeader>();
-            let left = core::mem::replace(&mut *place, null_mut());
-            object_core::slots::drop_strong(left);
-        } else {
-            drop(Any::from_raw(raw));
-        }
-    }
-}
-
-#[inline]
+/// As [`call_native`]; room for as many values and wrappers as there are arguments.
 unsafe fn call_with(
     function: NonNull<ObjectHeader>,
     args: &[*mut ffi::PyObject],
-    places: &mut [MaybeUninit<RawAny>],
+    raws: *mut RawAny,
+    lent: *mut *mut ffi::PyObject,
 ) -> Result<Any, Raised> {
-    let raws = places.as_mut_ptr().cast::<RawAny>();
-    let mut passing = Passing {
-        args,
-        raws,
-        done: 0,
-    };
     let mut result = RawAny::NONE;
-    // SAFETY: the caller's contract; there is a place for each argument; the function keeps
-    // SafeCall's contract. An error that the callee returns is raised after the arguments are let go
-    // of, so that nothing they run sees it.
-    let failed = unsafe {
+    let mut passed = Passed {
+        raws,
+        lent,
+        wrappers: 0,
+        made: false,
+    };
+    // SAFETY: the caller's contract. An error that the callee returns is raised after the arguments
+    // are let go of, so that nothing they run sees it.
+    unsafe {
         for (i, &arg) in args.iter().enumerate() {
-            let passed = pass(arg).map_err(|raised| name_argument(raised, i))?;
-            raws.add(i).write(passed.raw);
-            passing.done = i + 1;
+            if is_wrapper(arg) {
+                let Ok(loan) = Loan::of(arg) else {
+                    return Err(stop(passed, args, i));
+                };
+                put_object(raws.add(i), loan.leave());
+                lent.add(passed.wrappers).write(arg);
+                passed.wrappers += 1;
+            } else {
+                let Ok(value) = pass(arg) else {
+                    return Err(stop(passed, args, i));
+                };
+                raws.add(i).write(value.raw);
+                passed.made |= value.owned || value.raw.type_index == index::RVALUE_REF;
+            }
         }
         let body = function.cast::<FunctionObj>().as_ref();
         let call = body.safe_call();
         let handle = function.as_ptr().cast();
         let (first, count) = (raws.cast_const(), args.len() as i32);
-        if function.as_ref().flags() & RELEASES_INTERPRETER == 0 {
+        let failed = if function.as_ref().flags() & RELEASES_INTERPRETER == 0 {
             call(handle, first, count, &raw mut result)
         } else {
             let thread = ffi::PyEval_SaveThread();
             let failed = call(handle, first, count, &raw mut result);
             ffi::PyEval_RestoreThread(thread);
             failed
-        }
-    };
-    drop(passing);
-    // SAFETY: what the call wrote is ours; attached.
-    unsafe { packed_outcome(failed, result).map_err(|error| raise_error(&error)) }
+        };
+        passed.let_go(args, args.len());
+        packed_outcome(failed, result).map_err(|error| raise_error(&error))
+    }
 }
 
+/// Writes a borrowed object whole: who reads it at once in one piece would otherwise have to wait until
+/// the parts are in memory (about as long as the rest of a call takes).
+///
+/// # Safety
+///
+/// Room for a value; a live object.
+#[inline(always)]
+unsafe fn put_object(place: *mut RawAny, object: NonNull<ObjectHeader>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let number = object.as_ref().type_index();
+        #[cfg(target_arch = "x86_64")]
+        {
+            use core::arch::x86_64::{_mm_set_epi64x, _mm_storeu_si128};
+            // Length 0 stands in the upper half of the first word.
+            let address = object.as_ptr().expose_provenance() as i64;
+            let both = _mm_set_epi64x(address, i64::from(number as u32));
+            _mm_storeu_si128(place.cast(), both);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        place.write(RawAny::object(number, object.as_ptr()));
+    }
+}
+
+/// What has to be undone after a call.
+struct Passed {
+    raws: *mut RawAny,
+    /// The wrappers among the arguments, whose objects are lent.
+    lent: *mut *mut ffi::PyObject,
+    wrappers: usize,
+    /// Some values were made for the call, or are moved.
+    made: bool,
+}
+
+impl Passed {
+    /// Lets go of `done` arguments.
+    ///
+    /// # Safety
+    ///
+    /// Attached; so many were passed, and each is let go of once.
+    unsafe fn let_go(self, args: &[*mut ffi::PyObject], done: usize) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            for i in 0..self.wrappers {
+                take_back(*self.lent.add(i));
+            }
+            if self.made {
+                end_made(self.raws, &args[..done]);
+            }
+        }
+    }
+}
+
+/// An argument could not be passed: lets go of those before it, and names it in the exception.
 #[cold]
-unsafe fn name_argument(raised: Raised, i: usize) -> Raised {
-    // SAFETY: attached, an exception is set.
-    unsafe { name_place(raised, format_args!("argument {}", i + 1)) }
+#[inline(never)]
+unsafe fn stop(passed: Passed, args: &[*mut ffi::PyObject], i: usize) -> Raised {
+    // SAFETY: attached, an exception is set; `i` were passed.
+    unsafe {
+        let raised = name_place(Raised, format_args!("argument {}", i + 1));
+        let _pending = Pending::take();
+        passed.let_go(args, i);
+        raised
+    }
+}
+
+/// Drops what was made for a call, and moved references that the callee left.
+///
+/// # Safety
+///
+/// Attached; the values of these arguments, each the caller's. An object that is not a wrapper's was
+/// made for the call.
+#[cold]
+#[inline(never)]
+unsafe fn end_made(raws: *mut RawAny, args: &[*mut ffi::PyObject]) {
+    for (i, &arg) in args.iter().enumerate() {
+        // SAFETY: the caller's contract; a moved reference's place is there as long as the argument.
+        unsafe {
+            let raw = *raws.add(i);
+            if raw.type_index == index::RVALUE_REF {
+                let place = raw.value.pointer.cast::<*mut ObjectHeader>();
+                let left = core::mem::replace(&mut *place, null_mut());
+                object_core::slots::drop_strong(left);
+            } else if index::is_object(raw.type_index) && !is_wrapper(arg) {
+                drop(Any::from_raw(raw));
+            }
+        }
+    }
 }

@@ -313,31 +313,35 @@ unsafe fn enter(
 /// # Safety
 ///
 /// Attached; a live object.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn is_wrapper(object: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract.
-    unsafe {
-        let class = ffi::Py_TYPE(object);
-        let base = base();
-        class == base || same_teardown(class, base) || ffi::PyType_IsSubtype(class, base) != 0
-    }
+    unsafe { has_teardown(object) || is_below(ffi::Py_TYPE(object)) }
 }
 
-/// Whether both classes have the same `tp_dealloc`: the tie's own has one address in the process.
+/// Whether the object's class has the tie's own teardown, which has one address in the process: so do all
+/// registered classes without state, and no class that is not a wrapper's.
 ///
 /// # Safety
 ///
-/// Live classes.
-#[inline]
-unsafe fn same_teardown(class: *mut ffi::PyTypeObject, base: *mut ffi::PyTypeObject) -> bool {
+/// Attached; a live object.
+#[inline(always)]
+pub(crate) unsafe fn has_teardown(object: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract.
-    match unsafe { ((*class).tp_dealloc, (*base).tp_dealloc) } {
-        (Some(ours), Some(theirs)) => core::ptr::fn_addr_eq(ours, theirs),
-        _ => false,
-    }
+    let own = unsafe { (*ffi::Py_TYPE(object)).tp_dealloc };
+    own.map_or(null_mut(), |own| own as *mut c_void) == TEARDOWN.load(Ordering::Relaxed)
+}
+
+/// Whether the class is below the wrapper base: for those that the interpreter tears down.
+#[inline(never)]
+unsafe fn is_below(class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: attached; live classes.
+    unsafe { ffi::PyType_IsSubtype(class, base()) != 0 }
 }
 
 static BASE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+/// The base's `tp_dealloc`.
+static TEARDOWN: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// The wrapper base class, `tieback.Object`.
 #[inline]
@@ -346,6 +350,14 @@ pub(crate) fn base() -> *mut ffi::PyTypeObject {
 }
 
 /// Says which class it is; once, at import.
-pub(crate) fn set_base(class: *mut ffi::PyTypeObject) {
+///
+/// # Safety
+///
+/// A live class.
+pub(crate) unsafe fn set_base(class: *mut ffi::PyTypeObject) {
+    // SAFETY: the caller's contract.
+    if let Some(own) = unsafe { (*class).tp_dealloc } {
+        TEARDOWN.store(own as *mut c_void, Ordering::Release);
+    }
     BASE.store(class, Ordering::Release);
 }

@@ -12,6 +12,7 @@ mod wrapper;
 mod hold;
 mod attached;
 mod plan;
+mod descriptor;
 mod classes;
 mod allocator;
 mod host;

@@ -14,8 +14,9 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::py::raise::Raised;
 use crate::py::{
-    allocator, array, attached, callback, capsule, carrier, classes, error_type, errors, iterate,
-    list, map, map_methods, moved, pyclass, reflect, registry, slots, testing,
+    allocator, array, attached, callback, capsule, carrier, classes, descriptor, error_type,
+    errors, fields, iterate, list, map, map_methods, moved, pyclass, reflect, registry, slots,
+    testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -123,6 +124,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // SAFETY: attached; the classes are kept by their records.
     unsafe {
         moved::make_class().map_err(|error| raised(py, error))?;
+        descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
         for (name, class) in [
             ("Object", slots::make_base()),
             ("Array", array::make_array()),

@@ -50,31 +50,47 @@ pub(crate) unsafe fn value_into_python(value: Any) -> *mut ffi::PyObject {
 /// # Safety
 ///
 /// Attached; the object is alive during the call.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn object_to_python(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
-    // SAFETY: alive by the caller's contract.
+    // SAFETY: the caller's contract.
     unsafe {
-        if object.as_ref().type_index() >= index::DYNAMIC_BEGIN {
-            return show(object);
+        match live_face(object) {
+            Some(shown) => shown,
+            None => object_to_python_slowly(object),
         }
-        if let Some(shown) = special(object) {
-            return shown;
-        }
-        show(object)
     }
 }
 
-/// The wrapper: the live one, without touching the native count; else through the tie's door.
+/// A new Python reference to the live wrapper of a borrowed object: all there is to do for most. The
+/// native count is not touched. `None`: there is none, or the object shows as something else.
 ///
 /// # Safety
 ///
-/// As [`object_to_python`].
-#[inline]
-unsafe fn show(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+/// As [`object_to_python`]. Quiet, so that a slot may be held.
+#[inline(always)]
+pub(crate) unsafe fn live_face(object: NonNull<ObjectHeader>) -> Option<*mut ffi::PyObject> {
     // SAFETY: alive by the caller's contract.
     unsafe {
-        if let Some(word) = tied_word(object) {
-            if let Some(wrapper) = hit(&Cpython, word) {
+        if object.as_ref().type_index() < index::DYNAMIC_BEGIN {
+            return None;
+        }
+        Some(hit(&Cpython, tied_word(object)?)?.as_ptr().cast())
+    }
+}
+
+/// # Safety
+///
+/// As [`object_to_python`].
+#[cold]
+#[inline(never)]
+unsafe fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    // SAFETY: alive by the caller's contract.
+    unsafe {
+        if object.as_ref().type_index() < index::DYNAMIC_BEGIN {
+            if let Some(shown) = special(object) {
+                return shown;
+            }
+            if let Some(wrapper) = tied_word(object).and_then(|word| hit(&Cpython, word)) {
                 return wrapper.as_ptr().cast();
             }
         }

@@ -13,6 +13,7 @@ use pyo3::{PyTypeInfo, ffi};
 
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
+use crate::py::descriptor;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED};
 use crate::py::raise::Raised;
 use crate::py::reflect::{add_field, add_members, leak_field, plain};
@@ -250,20 +251,9 @@ fn field_of(
         let Ok(descriptor) = base.getattr("__dict__")?.get_item(name) else {
             continue;
         };
-        // SAFETY: attached; checked to be a getset descriptor, whose closure is a leaked Field if
-        // its setter is ours.
-        let field = unsafe {
-            if ffi::Py_TYPE(descriptor.as_ptr()) != &raw mut ffi::PyGetSetDescr_Type {
-                continue;
-            }
-            let def = (*descriptor.as_ptr().cast::<GetSetDescr>()).definition;
-            let ours = (*def).set.is_some_and(|set| {
-                core::ptr::fn_addr_eq(set, crate::py::fields::set as ffi::setter)
-            });
-            if !ours {
-                continue;
-            }
-            &*(*def).closure.cast::<Field>()
+        // SAFETY: attached; a live object.
+        let Some(field) = (unsafe { descriptor::field_of(descriptor.as_ptr()) }) else {
+            continue;
         };
         if object_core::is_instance(record.type_index, field.owner) {
             return Ok(field);
@@ -272,16 +262,6 @@ fn field_of(
     Err(PyTypeError::new_err(format!(
         "{name} is no native field of {class}"
     )))
-}
-
-/// CPython's PyGetSetDescrObject.
-#[repr(C)]
-struct GetSetDescr {
-    base: ffi::PyObject,
-    class: *mut ffi::PyTypeObject,
-    name: *mut ffi::PyObject,
-    qualname: *mut ffi::PyObject,
-    definition: *mut ffi::PyGetSetDef,
 }
 
 /// One parameter as `dataclasses.py` describes it: name, what its default is ("required", "value",

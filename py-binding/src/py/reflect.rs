@@ -10,6 +10,7 @@ use object_core::{TypeName, type_info};
 use pyo3::ffi;
 
 use crate::py::classes::{self, ClassRecord};
+use crate::py::descriptor;
 use crate::py::fields;
 use crate::py::out::object_to_python;
 use crate::py::plan::{Field, mask};
@@ -90,7 +91,7 @@ pub(crate) unsafe fn add_field(
 ) -> Result<(), Raised> {
     let def: &'static mut ffi::PyGetSetDef = Box::leak(Box::new(ffi::PyGetSetDef {
         name: leak_text(field.info.name()).as_ptr(),
-        get: Some(fields::getter(field)),
+        get: None, // the descriptor's type has it
         set: Some(fields::set),
         doc: if doc.is_empty() {
             core::ptr::null()
@@ -101,7 +102,7 @@ pub(crate) unsafe fn add_field(
     }));
     // SAFETY: attached; the definition is kept for ever.
     unsafe {
-        let descriptor = ffi::PyDescr_NewGetSet(class, def);
+        let descriptor = descriptor::new(fields::getter(field), class, field, def);
         if descriptor.is_null() {
             return Err(Raised);
         }

@@ -312,6 +312,9 @@ const CLOSED: u32 = 1 << 31;
 
 pub(crate) use imp::Glance;
 
+/// Nobody else touches Python's side while this thread runs no Python code.
+pub(crate) const QUIET: bool = cfg!(not(Py_GIL_DISABLED));
+
 /// Takes a reference unless the count is 0 (the object's teardown is under way).
 ///
 /// # Safety

@@ -226,17 +226,24 @@ impl Glance<'_> {
 #[inline]
 pub(crate) unsafe fn glance<'a>(wrapper: *mut ffi::PyObject) -> Result<Glance<'a>, Raised> {
     // SAFETY: the caller's contract.
+    unsafe { glance_if(wrapper).ok_or_else(|| empty(wrapper)) }
+}
+
+/// As [`glance`]; `None` for a wrapper without an object.
+///
+/// # Safety
+///
+/// As [`glance`].
+#[inline(always)]
+pub(crate) unsafe fn glance_if<'a>(wrapper: *mut ffi::PyObject) -> Option<Glance<'a>> {
+    // SAFETY: the caller's contract.
     let there = unsafe { storage(wrapper) };
-    if let Some(held) = refs::Glance::at(&there.loans) {
-        if let Some(object) = NonNull::new(there.address()) {
-            return Ok(Glance {
-                object,
-                _held: held,
-            });
-        }
-    }
-    // SAFETY: as above.
-    Err(unsafe { empty(wrapper) })
+    let held = refs::Glance::at(&there.loans)?;
+    let object = NonNull::new(there.address())?;
+    Some(Glance {
+        object,
+        _held: held,
+    })
 }
 
 /// A wrapper's object is lent while this lives: `_move()` refuses, so that the object is there
