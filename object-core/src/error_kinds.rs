@@ -101,11 +101,17 @@ pub struct CastError {
     expected: &'static str,
     got: i32,
     place: Option<Place>,
+    or_none: bool,
 }
 
 impl CastError {
     pub(crate) const fn new(expected: &'static str, got: i32) -> Self {
-        Self { expected, got, place: None }
+        Self { expected, got, place: None, or_none: false }
+    }
+
+    /// The same error, where None would have done too.
+    pub(crate) const fn or_none(self) -> Self {
+        Self { or_none: true, ..self }
     }
 
     /// The same error, of a value in a container: the message begins with its place.
@@ -138,7 +144,8 @@ impl fmt::Display for CastError {
         if let Some(place) = self.place {
             write!(f, "{place}: ")?;
         }
-        write!(f, "expected {}, got {}", self.expected, crate::types::TypeName(self.got))
+        let or_none = if self.or_none { " or None" } else { "" };
+        write!(f, "expected {}{or_none}, got {}", self.expected, crate::types::TypeName(self.got))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
-use crate::slots::{any_slot_load, any_slot_swap, drop_strong, raw_dec};
+use crate::slots::{any_slot_load, any_slot_swap_if, drop_strong, raw_dec};
 use crate::str::{Str, text_place};
 use crate::type_index;
 use crate::unique::UniqueObject;
@@ -201,22 +201,32 @@ impl Error {
         if !ObjectArc::header(&self.0).is_headed() {
             return;
         }
-        let mut text = String::new();
-        let old = self.traceback();
-        if text.try_reserve_exact(old.len() + frame.len() + 1).is_err() {
-            return;
-        }
-        text.push_str(&old);
-        text.push_str(frame);
-        if !frame.ends_with('\n') {
-            text.push('\n');
-        }
-        let Ok(new) = Str::try_new(&text) else { return };
-        let slot = self.0.traceback.get();
-        // SAFETY: as in `traceback`. The old text is dropped after the lock.
-        unsafe {
-            let old = any_slot_swap(ObjectArc::header(&self.0), slot, Str::into_raw(new));
-            raw_dec(&old);
+        let (header, slot) = (ObjectArc::header(&self.0), self.0.traceback.get());
+        loop {
+            // SAFETY: as in `traceback`; the reference taken is `old`'s.
+            let seen = unsafe { any_slot_load(header, slot) };
+            // SAFETY: as in `traceback`.
+            let old = (seen.type_index != type_index::NONE).then(|| unsafe { Str::from_raw(seen) });
+            let old_text = old.as_deref().unwrap_or_default();
+            let mut text = String::new();
+            if text.try_reserve_exact(old_text.len() + frame.len() + 1).is_err() {
+                return;
+            }
+            text.push_str(old_text);
+            text.push_str(frame);
+            if !frame.ends_with('\n') {
+                text.push('\n');
+            }
+            let Ok(new) = Str::try_new(&text) else { return };
+            // SAFETY: as in `traceback`; `old` keeps what was seen.
+            let swapped = unsafe { any_slot_swap_if(header, slot, &seen, Str::into_raw(new)) };
+            let (Ok(left) | Err(left)) = &swapped;
+            // SAFETY: owned by us now; dropped after the lock.
+            unsafe { raw_dec(left) };
+            if swapped.is_ok() {
+                return;
+            }
+            // Another thread has added its frame meanwhile: behind it.
         }
     }
 

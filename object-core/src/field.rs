@@ -14,7 +14,7 @@ use crate::abi::{FieldInfo, FieldKind, RawAny, field_flags};
 use crate::any::{Any, AnyView};
 use crate::arc::{ObjectArc, ObjectRef};
 use crate::array::Array;
-use crate::error_kinds::RegisterError;
+use crate::error_kinds::{CastError, RegisterError};
 use crate::errors::Error;
 use crate::dict::Dict;
 use crate::function::Function;
@@ -32,6 +32,7 @@ use crate::slots::{
 use crate::str::{Bytes, Str};
 use crate::type_index as index;
 use crate::types::TypeName;
+use crate::values::narrow;
 use crate::weak::WeakObjectArc;
 
 /// A Rust type that can be a reflected field.
@@ -274,6 +275,7 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
     if nullable && value.type_index() == index::NONE {
         return Ok(Any::NONE);
     }
+    let or_none = |error: CastError| if nullable { error.or_none() } else { error };
     let limits = |low: i64, high: i64| {
         let wide = i64::try_from(value)?;
         if (low..=high).contains(&wide) {
@@ -293,20 +295,31 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
         Some(FieldKind::U16) => limits(0, u16::MAX.into()),
         Some(FieldKind::U32) => limits(0, u32::MAX.into()),
         Some(FieldKind::U64) => limits(0, i64::MAX),
-        Some(FieldKind::F32 | FieldKind::F64) => Ok(Any::from(f64::try_from(value)?)),
+        Some(FieldKind::F32) => {
+            let wide = f64::try_from(value)?;
+            if narrow(wide).is_some() {
+                return Ok(Any::from(wide));
+            }
+            Err(Error::format(
+                "OverflowError",
+                format_args!("expected a float of 32 bits (f32), got {wide:e}"),
+            ))
+        }
+        Some(FieldKind::F64) => Ok(Any::from(f64::try_from(value)?)),
         Some(FieldKind::Bool) => Ok(Any::from(bool::try_from(value)?)),
-        Some(FieldKind::Str) => Ok(Any::from(Str::try_from(value)?)),
-        Some(FieldKind::Bytes) => Ok(Any::from(Bytes::try_from(value)?)),
+        Some(FieldKind::Str) => Ok(Any::from(Str::try_from(value).map_err(or_none)?)),
+        Some(FieldKind::Bytes) => Ok(Any::from(Bytes::try_from(value).map_err(or_none)?)),
         Some(FieldKind::Any) => Ok(value.try_to_owned()?),
         Some(FieldKind::Object | FieldKind::Weak) => match value.object_of(field.type_index) {
             Ok(object) => Ok(Any::from(object)),
             // A moved object that is gone is None as well.
             Err(index::NONE) if nullable => Ok(Any::NONE),
             Err(got) => {
-                let expected = TypeName(field.type_index);
+                let (expected, or_none) =
+                    (TypeName(field.type_index), if nullable { " or None" } else { "" });
                 Err(Error::format(
                     "TypeError",
-                    format_args!("expected {expected}, got {}", TypeName(got)),
+                    format_args!("expected {expected}{or_none}, got {}", TypeName(got)),
                 ))
             }
         },

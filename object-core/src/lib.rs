@@ -89,9 +89,9 @@ rooms! {
     #[allow(unsafe_code)]
     pub mod refs;
     #[allow(unsafe_code)]
-    pub mod slots;
-    #[allow(unsafe_code)]
     mod raw_bytes;
+    #[allow(unsafe_code)]
+    pub mod slots;
     #[allow(unsafe_code)]
     mod key;
     #[allow(unsafe_code)]

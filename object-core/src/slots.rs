@@ -14,6 +14,7 @@ use core::ptr::NonNull;
 use crate::abi::{RawAny};
 use crate::header::ObjectHeader;
 use crate::count::Taken;
+use crate::raw_bytes::raw_bytes;
 use crate::refs::{
     dec_ref, dec_weak, inc_ref, inc_unsettled, inc_weak, settle_inc, try_upgrade, upgrade,
 };
@@ -194,6 +195,36 @@ pub unsafe fn any_slot_swap(owner: &ObjectHeader, slot: *mut RawAny, value: RawA
     let _locked = Locked::new(owner);
     // SAFETY: nobody else reads or writes while we hold the lock.
     unsafe { core::mem::replace(&mut *slot, value) }
+}
+
+/// As [`any_slot_swap`], if the slot still holds the text (or None) that was `seen`; otherwise `value` comes back, still
+/// owned by the caller.
+///
+/// # Errors
+///
+/// The slot holds another value.
+///
+/// # Safety
+///
+/// As [`any_slot_load`]; the caller owns a reference to what was `seen`, so that its address cannot
+/// have become another object's.
+pub(crate) unsafe fn any_slot_swap_if(
+    owner: &ObjectHeader,
+    slot: *mut RawAny,
+    seen: &RawAny,
+    value: RawAny,
+) -> Result<RawAny, RawAny> {
+    let _locked = Locked::new(owner);
+    // SAFETY: nobody else reads or writes while we hold the lock.
+    unsafe {
+        let now = &mut *slot;
+        let same = now.type_index == seen.type_index
+            && match (now.as_object(), seen.as_object()) {
+                (None, None) => raw_bytes(now) == raw_bytes(seen),
+                (now, seen) => now == seen,
+            };
+        if same { Ok(core::mem::replace(now, value)) } else { Err(value) }
+    }
 }
 
 /// Adds a reference to the object in `raw`, if it holds one.

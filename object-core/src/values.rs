@@ -79,10 +79,17 @@ impl TryFrom<AnyView<'_>> for f64 {
 impl TryFrom<AnyView<'_>> for f32 {
     type Error = CastError;
 
-    /// Rounded to the nearest.
+    /// Rounded to the nearest; one that is too large is refused, and not made infinite.
     fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-        f64::try_from(view).map(|wide| wide as Self)
+        let wide = f64::try_from(view)?;
+        narrow(wide).ok_or(CastError::new("f32", view.type_index()))
     }
+}
+
+/// Rounded to the nearest; `None` if that would make a finite number infinite.
+pub(crate) fn narrow(wide: f64) -> Option<f32> {
+    let narrow = wide as f32;
+    (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
 }
 
 impl TryFrom<AnyView<'_>> for Str {
@@ -97,6 +104,9 @@ impl TryFrom<AnyView<'_>> for Str {
                 Ok(unsafe { Self::from_raw(*view.raw()) })
             }
             (Some(text), got) => Self::try_new(text).map_err(|_| CastError::new(NO_MEMORY, got)),
+            (None, got @ (index::STR | index::SMALL_STR | index::RAW_STR)) => {
+                Err(CastError::new("well-formed str", got))
+            }
             (None, got) => Err(CastError::new("str", got)),
         }
     }
@@ -115,6 +125,9 @@ impl TryFrom<AnyView<'_>> for Bytes {
             }
             (got @ index::BYTE_SLICE_PTR, Some(bytes)) => {
                 Self::try_new(bytes).map_err(|_| CastError::new(NO_MEMORY, got))
+            }
+            (got @ (index::BYTES | index::SMALL_BYTES | index::BYTE_SLICE_PTR), None) => {
+                Err(CastError::new("well-formed bytes", got))
             }
             (got, _) => Err(CastError::new("bytes", got)),
         }
@@ -161,7 +174,10 @@ macro_rules! optional {
             type Error = CastError;
 
             fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
-                if view.type_index() == index::NONE { Ok(None) } else { view.try_into().map(Some) }
+                if view.type_index() == index::NONE {
+                    return Ok(None);
+                }
+                view.try_into().map(Some).map_err(CastError::or_none)
             }
         }
     )*};
@@ -176,7 +192,7 @@ impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
             Ok(object) => Ok(Some(object)),
             // None, or a moved object that is gone.
             Err(error) if error.got() == index::NONE => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.or_none()),
         }
     }
 }

@@ -95,12 +95,12 @@ fn every_value_is_what_it_is_and_nothing_else() {
             value.0.get::<ObjectRef>().is_ok(),
             index::is_object(number) && !is_text
         );
-        check::<Option<bool>>(value, "bool", &["None", "bool"]);
-        check::<Option<i64>>(value, "int", &["None", "int", "bool"]);
-        check::<Option<Str>>(value, "str", &["None", "str"]);
+        check::<Option<bool>>(value, "bool or None", &["None", "bool"]);
+        check::<Option<i64>>(value, "int or None", &["None", "int", "bool"]);
+        check::<Option<Str>>(value, "str or None", &["None", "str"]);
         check::<Option<ObjectArc<Point>>>(
             value,
-            "test.Point",
+            "test.Point or None",
             &["None", "test.Point", "test.Point3"],
         );
         assert_eq!(
@@ -122,6 +122,15 @@ fn numbers_keep_their_value_and_narrow_ones_their_range() {
     assert!(Any::from(f64::NAN).get::<f64>().unwrap().is_nan());
     let error = Any::from(128i64).get::<i8>().unwrap_err();
     assert_eq!(error.to_string(), "expected i8, got int");
+    assert_eq!(Any::from(0.1f64).get::<f32>().unwrap(), 0.1);
+    assert_eq!(
+        Any::from(f64::INFINITY).get::<f32>().unwrap(),
+        f32::INFINITY
+    );
+    let error = Any::from(1e300f64).get::<f32>().unwrap_err();
+    assert_eq!(error.to_string(), "expected f32, got float");
+    let error = Any::from("1").get::<Option<i64>>().unwrap_err();
+    assert_eq!(error.to_string(), "expected int or None, got str");
     assert!(Any::from(-1i64).get::<u32>().is_err() && Any::from(65_536i64).get::<u16>().is_err());
     assert!(Any::from(None::<i64>).is_none() && Any::from(()).is_none());
 }

@@ -104,6 +104,33 @@ fn errors_from_below_become_errors() {
     );
 }
 
+/// Each thread's frames are all there, in its order.
+#[cfg(feature = "std")]
+#[test]
+fn no_frame_is_lost_when_threads_push_at_once() {
+    const THREADS: usize = 4;
+    const FRAMES: usize = 200;
+    let error = Error::new("E", "m");
+    let start = std::sync::Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (error, start) = (&error, &start);
+            scope.spawn(move || {
+                start.wait();
+                (0..FRAMES).for_each(|nth| error.push_traceback(&format!("{thread} {nth}")));
+            });
+        }
+    });
+    let text = error.traceback();
+    for thread in 0..THREADS {
+        let own = text
+            .lines()
+            .filter(|line| line.starts_with(&format!("{thread} ")));
+        let wanted = (0..FRAMES).map(|nth| format!("{thread} {nth}"));
+        assert!(own.eq(wanted), "thread {thread}");
+    }
+}
+
 #[cfg(feature = "std")]
 #[test]
 fn frames_pushed_while_others_read_are_seen_whole() {

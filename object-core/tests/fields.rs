@@ -123,7 +123,7 @@ fn what_does_not_fit_is_refused_with_words_and_changes_nothing() {
             FieldKind::Str => ("str", &["str"]),
             FieldKind::Bytes => ("bytes", &["bytes"]),
             FieldKind::Object => ("test.Point", &["test.Point", "test.Point3"]),
-            FieldKind::Weak => ("test.Point", &["None", "test.Point", "test.Point3"]),
+            FieldKind::Weak => ("test.Point or None", &["None", "test.Point", "test.Point3"]),
             FieldKind::Any => continue,
             _ => ("int", &["bool", "int"]),
         };
@@ -269,4 +269,29 @@ fn replaced_values_are_dropped_and_read_ones_shared() {
         ),
         (1, 0)
     );
+}
+
+#[test]
+fn a_float_too_large_for_its_field_overflows() {
+    let (object, fields) = object();
+    let field = fields
+        .iter()
+        .find(|field| field.kind() == Some(FieldKind::F32))
+        .unwrap();
+    write(&object, field, Any::from(0.5).view()).unwrap();
+    // Half a step above the largest is rounded up, and so is more.
+    for wrong in [
+        340_282_356_779_733_661_637_539_395_458_142_568_448.0,
+        -1e39,
+        1e300,
+    ] {
+        let error = write(&object, field, Any::from(wrong).view()).unwrap_err();
+        let text = format!("OverflowError: expected a float of 32 bits (f32), got {wrong:e}");
+        assert_eq!(error.to_string(), text);
+        assert_eq!(read(&object, field).get::<f64>().unwrap(), 0.5);
+    }
+    for fits in [f64::from(f32::MAX), f64::NEG_INFINITY] {
+        write(&object, field, Any::from(fits).view()).unwrap();
+        assert_eq!(read(&object, field).get::<f64>().unwrap(), fits);
+    }
 }

@@ -30,6 +30,7 @@ fn text_at_null_is_no_text() {
         let view = unsafe { AnyView::from_raw(raw) };
         assert!(view.as_bytes().is_none() && view.as_str().is_none());
         assert_eq!(Str::try_from(view).unwrap_err().got(), number);
+        says_what_it_lacks(view);
         assert_eq!(Bytes::try_from(view).unwrap_err().got(), number);
         drop(view.try_to_owned().unwrap());
         assert!(!format!("{view:?}").is_empty());
@@ -49,6 +50,32 @@ fn a_short_text_without_room_is_no_text() {
         // SAFETY: nothing is borrowed but the value itself.
         let view = unsafe { AnyView::from_raw(raw) };
         assert_eq!(view.as_str().is_some(), is_text, "{len}");
+        if !is_text {
+            says_what_it_lacks(view);
+        }
+        // SAFETY: as above.
+        let view = unsafe {
+            AnyView::from_raw(RawAny {
+                type_index: index::SMALL_BYTES,
+                ..raw
+            })
+        };
+        assert_eq!(view.as_bytes().is_some(), is_text, "{len}");
+        if !is_text {
+            says_what_it_lacks(view);
+        }
+    }
+}
+
+/// Not "expected bytes, got bytes".
+fn says_what_it_lacks(view: AnyView<'_>) {
+    let errors = [
+        Str::try_from(view).map(|_| ()),
+        Bytes::try_from(view).map(|_| ()),
+    ];
+    for said in errors.map(|error| error.unwrap_err().to_string()) {
+        let (expected, got) = said.split_once(", got ").unwrap();
+        assert_ne!(expected.trim_start_matches("expected "), got);
     }
 }
 
