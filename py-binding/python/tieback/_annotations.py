@@ -319,7 +319,7 @@ def quotes_read(cls: type) -> Iterator[None]:
         init = cls.__dict__.get("__init__")
         for name, annotation in getattr(init, "__annotations__", {}).items():
             if isinstance(annotation, (_Quoted, InitVar)) and name in as_written:
-                init.__annotations__[name] = as_written[name]  # type: ignore[union-attr]
+                init.__annotations__[name] = as_written[name]
 
 
 def _text(annotation: Any) -> str:

@@ -28,11 +28,13 @@ def _new(
         if not isinstance(value, str):
             raise TypeError(f"Error() argument '{name}': expected str, got {type(value).__name__}")
     if isinstance(cause, BaseException):
-        cause = _core.convert(cause)
-    elif not (cause is None or isinstance(cause, Error)):
+        caused_by: Error | None = _core.convert(cause)
+    elif cause is None or isinstance(cause, Error):
+        caused_by = cause
+    else:
         got = type(cause).__name__
         raise TypeError(f"Error() argument 'cause': expected Error, exception or None, got {got}")
-    return _core.make_error(kind, message, traceback, cause)
+    return _core.make_error(kind, message, traceback, caused_by)
 
 
 _new.__qualname__ = "Error"  # what a call with missing arguments names
@@ -66,19 +68,22 @@ def _str(self: Error) -> str:
     return f"{kind}: {message}"
 
 
-Error.__doc__ = (
-    "Error(kind, message='', traceback='', cause=None): an error as native code holds it."
-)
-Error.__new__ = staticmethod(_new)  # type: ignore[assignment]
-Error.__init__ = _init  # type: ignore[assignment]
-Error.kind = _part(0, "The name of the exception's type.")
-Error.message = _part(1, "Its text.")
-Error.traceback = _part(2, "The frames it came through, innermost first; empty if none are known.")
-Error.backtrace = Error.traceback
-Error.cause = _part(3, "The Error that caused it, or None.")
-Error.py_error = _py_error
-Error.__repr__ = _repr  # type: ignore[assignment]
-Error.__str__ = _str  # type: ignore[assignment]
+for _name, _member in {
+    "__doc__": "Error(kind, message='', traceback='', cause=None): an error as native code holds it.",
+    "__new__": staticmethod(_new),
+    "__init__": _init,
+    "kind": _part(0, "The name of the exception's type."),
+    "message": _part(1, "Its text."),
+    "traceback": (
+        _frames := _part(2, "The frames it came through, innermost first; empty if none are known.")
+    ),
+    "backtrace": _frames,
+    "cause": _part(3, "The Error that caused it, or None."),
+    "py_error": _py_error,
+    "__repr__": _repr,
+    "__str__": _str,
+}.items():
+    setattr(Error, _name, _member)
 
 
 @overload

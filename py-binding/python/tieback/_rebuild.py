@@ -60,7 +60,8 @@ def _plain(cls: type, body: dict[str, Any]) -> type | None:
         if set_name is not None:
             set_name(value, new, name)
     # As a class statement would; and as with ``dataclass(slots=True)``, without its arguments.
-    super(new, new).__init_subclass__()  # type: ignore[misc]
+    make: Any = new
+    super(make, make).__init_subclass__()
     return new
 
 

@@ -53,8 +53,10 @@ def register_global_func(
     name: str, f: None = None, override: bool = False
 ) -> Callable[[Callable[..., Any]], Function]: ...
 @overload
+def register_global_func(name: str, f: Callable[..., Any], override: bool = False) -> Function: ...
+@overload
 def register_global_func(
-    name: str | Callable[..., Any], f: Callable[..., Any] | None = None, override: bool = False
+    name: Callable[..., Any], f: None = None, override: bool = False
 ) -> Function: ...
 
 

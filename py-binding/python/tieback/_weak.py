@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 
 
 class _Weak:
@@ -22,7 +22,7 @@ class _Weak:
             "assign the object itself"
         )
 
-    __class_getitem__ = classmethod(types.GenericAlias)
+    __class_getitem__: ClassVar[Any] = classmethod(types.GenericAlias)
 
 
 _Weak.__name__ = _Weak.__qualname__ = "Weak"

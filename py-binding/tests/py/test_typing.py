@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import tieback
+
 pytest.importorskip("mypy")
 PROGRAM = Path(__file__).parent / "programs" / "typed.py"
 
@@ -35,6 +37,16 @@ def test_mypy_finds_what_stands_there(tmp_path: Path) -> None:
         elif " note: " not in line:
             got[line] = ("?", line)
     assert got == wanted
+
+
+def test_the_package_itself_is_clean(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}", "-p", "tieback"],
+        cwd=Path(tieback.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    assert (told.returncode, told.stderr) == (0, ""), told.stdout
 
 
 # What the stubs say otherwise than what is there, on purpose.
