@@ -66,7 +66,7 @@ class _Sequence:
     def __reversed__(self: Any) -> Iterator[Any]:
         return _core.iterate_items(self, True)
 
-    def __eq__(self: Any, other: object) -> Any:
+    def __eq__(self: Any, other: Any) -> Any:
         if self is other:
             return len(self) >= 0  # asked, because a moved-from one has no length
         if isinstance(other, (Array, List, list, tuple)):
@@ -118,7 +118,7 @@ class _Sequence:
     def __mul__(self: Any, times: object) -> Any:
         if not hasattr(times, "__index__"):
             return NotImplemented
-        return _kind(self)(_values(self) * operator.index(times))  # type: ignore[arg-type]
+        return _kind(self)(_values(self) * operator.index(times))
 
     __rmul__ = __mul__
 
@@ -287,7 +287,7 @@ class _Mapping:
         len(self)
         return ItemsView(self)
 
-    def __eq__(self: Any, other: object) -> Any:
+    def __eq__(self: Any, other: Any) -> Any:
         if self is other:
             return len(self) >= 0
         if isinstance(other, (Map, Dict, dict)):
@@ -381,13 +381,19 @@ class _Dict:
 
 def _fromkeys(cls: Any, keys: Iterable[Any], value: Any = None) -> Any:
     """A new one with the keys, all of them with the same value."""
-    return cls([(key, value) for key in keys])
+    if cls in (Map, Dict) or not issubclass(cls, Dict):
+        return cls([(key, value) for key in keys])
+    new = cls()  # what a subclass makes of it, and then as a dict's: item by item
+    for key in keys:
+        new[key] = value
+    return new
 
 
-for _cls in (Map, Dict):
-    _cls.fromkeys = classmethod(_fromkeys)  # type: ignore[attr-defined]
-for _cls in (Array, List, Map, Dict):
-    _cls.__class_getitem__ = classmethod(types.GenericAlias)  # type: ignore[attr-defined]
+_give_each: list[type] = [Array, List, Map, Dict]
+for _cls in _give_each:
+    if _cls in (Map, Dict):
+        setattr(_cls, "fromkeys", classmethod(_fromkeys))
+    setattr(_cls, "__class_getitem__", classmethod(types.GenericAlias))
 
 collections.abc.Sequence.register(Array)
 collections.abc.MutableSequence.register(List)

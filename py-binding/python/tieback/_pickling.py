@@ -4,6 +4,7 @@ so that cycles through weak and other fields come out as they went in."""
 from __future__ import annotations
 
 import copy
+import copyreg
 from typing import Any
 
 from tieback import _core
@@ -11,6 +12,9 @@ from tieback._core import Array, Dict, Function, List, Map, Object
 from tieback._errors import Error
 
 __all__: list[str] = []
+
+# ``cls.__new__(cls, ...)``, as pickles call it.
+_new: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 
 
 def _native_fields(cls: type) -> list[str]:
@@ -79,7 +83,17 @@ def _reduce_ex(self: Object, protocol: int) -> tuple[Any, ...]:
     if reduce is not Object.__reduce__:
         return reduce(self)  # type: ignore[return-value]
     self.__reduce_check__()
-    return _core.new_unfilled, (type(self),), self.__getstate__()
+    state = self.__getstate__()
+    if state is None:  # nobody will call __setstate__, which ends the building
+        return _new_without_state, (type(self),)
+    return _core.new_unfilled, (type(self),), state
+
+
+def _new_without_state(cls: type[Object]) -> Object:
+    """An object whose class keeps no state for a copy: its fields are not set."""
+    new = _core.new_unfilled(cls)
+    _core.finish_building(new)
+    return new
 
 
 def _reduce(self: Object) -> tuple[Any, ...]:
@@ -92,18 +106,59 @@ def _same(self: Any) -> Any:
     return self
 
 
+def _rebuilt(self: Any, memo: dict[int, Any] | None = None) -> Any:
+    """A copy of a Python subclass's container, with what it keeps besides."""
+    self.same_as(self)
+    reduced: tuple[Any, ...] = (*self.__reduce__(), None)
+    make, arguments, state = reduced[:3]
+    if memo is not None:
+        arguments = copy.deepcopy(arguments, memo)
+        if id(self) in memo:
+            return memo[id(self)]  # an element that leads back here has made the copy already
+    new = make(*arguments)
+    if memo is not None:
+        memo[id(self)] = new
+        state = copy.deepcopy(state, memo)
+    if state:
+        new.__setstate__(state)
+    return new
+
+
+def _copy(self: Any) -> Any:
+    """Immutable, but for what a subclass of Python's keeps besides."""
+    return _same(self) if type(self) in (Array, Map) else _rebuilt(self)
+
+
 def _same_deep(self: Any, memo: dict[int, Any]) -> Any:
     """As deep as it may go."""
     return _same(self)
 
 
-def _deepcopy_array(self: Array, memo: dict[int, Any]) -> Array:
+def _copy_mutable(self: Any) -> Any:
+    """A new one of the same items; of a subclass, too."""
+    if type(self) in (List, Dict):
+        return self.copy()
+    new = _new(type(self))
+    if isinstance(self, List):
+        new.extend(_core.list_read(self)[0])
+    else:
+        _core.dict_update(new, self)
+    if state := _own_state(self):
+        new.__setstate__(state)
+    return new
+
+
+def _deepcopy_array(self: Array[Any], memo: dict[int, Any]) -> Any:
+    if type(self) is not Array:
+        return _rebuilt(self, memo)
     items = [copy.deepcopy(item, memo) for item in self]
     # An element that leads back here has made the copy already.
     return memo[id(self)] if id(self) in memo else Array(items)
 
 
-def _deepcopy_map(self: Map, memo: dict[int, Any]) -> Map:
+def _deepcopy_map(self: Map[Any, Any], memo: dict[int, Any]) -> Any:
+    if type(self) is not Map:
+        return _rebuilt(self, memo)
     pairs = [copy.deepcopy(pair, memo) for pair in _core.map_read(self)]
     # As with an Array.
     return memo[id(self)] if id(self) in memo else Map(pairs)
@@ -112,13 +167,13 @@ def _deepcopy_map(self: Map, memo: dict[int, Any]) -> Map:
 def _reduce_list(self: Any) -> tuple[Any, ...]:
     """Made empty and then filled, so that one that contains itself comes out as it went in."""
     items = iter(_core.list_read(self)[0])
-    return type(self), (), _own_state(self), items
+    return _new, (type(self),), _own_state(self), items
 
 
 def _reduce_dict(self: Any) -> tuple[Any, ...]:
     """As a List."""
     pairs = iter(_core.map_read(self))
-    return type(self), (), _own_state(self), None, pairs
+    return _new, (type(self),), _own_state(self), None, pairs
 
 
 def _own_state(self: Any) -> dict[str, Any] | None:
@@ -130,43 +185,16 @@ def _set_own_state(self: Any, state: dict[str, Any]) -> None:
     self.__dict__.update(state)
 
 
-Object.__getstate__ = _getstate  # type: ignore[attr-defined]
-Object.__setstate__ = _setstate  # type: ignore[attr-defined]
-Object.__reduce_check__ = _reduce_check  # type: ignore
-Object.__reduce_ex__ = _reduce_ex  # type: ignore[assignment, method-assign]
-Object.__reduce__ = _reduce  # type: ignore[assignment, method-assign]
-
-
-def _reduce_array(self: Array) -> tuple[Any, ...]:
-    return type(self), (list(self),)
+def _reduce_immutable(self: Any) -> tuple[Any, ...]:
+    """Made with what is in it; as of a tuple, ``__init__`` is not called."""
+    items = list(self) if isinstance(self, Array) else _core.map_read(self)
+    if type(self) in (Array, Map):
+        return type(self), (items,)
+    return _new, (type(self), items), _own_state(self)
 
 
 def _reduce_error(self: Error) -> tuple[Any, ...]:
     return Error, (self.kind, self.message, self.traceback, self.cause)
-
-
-Array.__reduce__ = _reduce_array  # type: ignore
-Array.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-Array.__copy__ = _same  # type: ignore
-Array.__deepcopy__ = _deepcopy_array  # type: ignore
-
-List.__reduce__ = _reduce_list  # type: ignore
-List.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-List.__setstate__ = _set_own_state  # type: ignore[attr-defined]
-List.__copy__ = lambda self: self.copy()  # type: ignore
-
-Map.__reduce__ = lambda self: (Map, (_core.map_read(self),))  # type: ignore
-Map.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-Map.__copy__ = _same  # type: ignore
-Map.__deepcopy__ = _deepcopy_map  # type: ignore
-
-Dict.__reduce__ = _reduce_dict  # type: ignore
-Dict.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
-Dict.__setstate__ = _set_own_state  # type: ignore[attr-defined]
-Dict.__copy__ = lambda self: self.copy()  # type: ignore
-
-Function.__copy__ = _same  # type: ignore
-Function.__deepcopy__ = _same_deep  # type: ignore
 
 
 def _reduce_function(self: Function, protocol: int) -> Any:
@@ -174,9 +202,28 @@ def _reduce_function(self: Function, protocol: int) -> Any:
     raise TypeError("cannot pickle 'Function' objects: look global functions up by name instead")
 
 
-Function.__reduce_ex__ = _reduce_function  # type: ignore
+def _any_protocol(self: Any, protocol: int) -> Any:
+    return self.__reduce__()
 
-Error.__copy__ = _same  # type: ignore
-Error.__deepcopy__ = _same_deep  # type: ignore
-Error.__reduce__ = _reduce_error  # type: ignore
-Error.__reduce_ex__ = lambda self, protocol: self.__reduce__()  # type: ignore
+
+def _give(cls: type, **methods: Any) -> None:
+    for name, method in methods.items():
+        setattr(cls, f"__{name}__", method)
+
+
+_give(
+    Object,
+    getstate=_getstate,
+    setstate=_setstate,
+    reduce_check=_reduce_check,
+    reduce_ex=_reduce_ex,
+    reduce=_reduce,
+)
+_give(Array, reduce=_reduce_immutable, copy=_copy, deepcopy=_deepcopy_array)
+_give(List, reduce=_reduce_list, copy=_copy_mutable)
+_give(Map, reduce=_reduce_immutable, copy=_copy, deepcopy=_deepcopy_map)
+_give(Dict, reduce=_reduce_dict, copy=_copy_mutable)
+for _cls in (Array, List, Map, Dict):
+    _give(_cls, reduce_ex=_any_protocol, setstate=_set_own_state)
+_give(Function, reduce_ex=_reduce_function, copy=_same, deepcopy=_same_deep)
+_give(Error, reduce=_reduce_error, reduce_ex=_any_protocol, copy=_same, deepcopy=_same_deep)

@@ -56,6 +56,7 @@ from tieback._values import asdict, astuple
 __all__ = [
     "KW_ONLY",
     "MISSING",
+    "Field",
     "FrozenInstanceError",
     "InitVar",
     "Object",
@@ -73,6 +74,15 @@ C = TypeVar("C", bound=type)
 _FROZEN, _OPTIONAL = 1, 2
 
 
+class Field(_std.Field[Any]):
+    """One field of a class, as ``dataclasses.fields`` lists it; with what the library's has not."""
+
+    __slots__ = ("frozen", "doc")
+
+    frozen: bool | None
+    doc: str | None
+
+
 def field(
     *,
     default: Any = MISSING,
@@ -86,15 +96,16 @@ def field(
     frozen: bool | None = None,
     doc: str | None = None,
 ) -> Any:
-    """One field, as ``dataclasses.field``; ``frozen`` and ``doc`` are this field's own."""
+    """One field, as ``dataclasses.field``; ``frozen`` and ``doc`` are this field's own.
+
+    ``frozen`` says otherwise than its class, ``doc`` is its descriptor's ``__doc__``.
+    """
     if default is not MISSING and default_factory is not MISSING:
         raise ValueError("cannot specify both default and default_factory")
     if default_factory is not MISSING and not callable(default_factory):
         raise TypeError(f"default_factory must be a callable, got {type(default_factory).__name__}")
     kw_only = MISSING if kw_only is None else kw_only
-    if frozen is not None or doc is not None:
-        metadata = {**(metadata or {}), "tieback.frozen": frozen, "tieback.doc": doc or ""}
-    return _std.field(
+    plain: Any = _std.field(
         default=default,
         default_factory=default_factory,
         init=init,
@@ -104,13 +115,16 @@ def field(
         metadata=metadata,
         kw_only=kw_only,
     )
+    own = Field.__new__(Field)
+    for name in _std.Field.__slots__:
+        setattr(own, name, getattr(plain, name))
+    own.frozen, own.doc = frozen, doc
+    return own
 
 
 @overload
-@dataclass_transform(field_specifiers=(field,))
 def py_class(type_key: C) -> C: ...
 @overload
-@dataclass_transform(field_specifiers=(field,))
 def py_class(
     type_key: str | None = None,
     *,
@@ -126,6 +140,7 @@ def py_class(
 ) -> Callable[[C], C]: ...
 
 
+@dataclass_transform(field_specifiers=(field, Field))
 def py_class(
     type_key: Any = None,
     *,
@@ -185,6 +200,7 @@ def _make(
     if "__tieback_py_class__" in cls.__dict__:
         raise TypeError(f"{cls.__name__} is a py_class already; extend it to add fields")
     parent = _core.class_type_index(cls)
+    assert parent is not None  # at least Object's
     inherited: dict[str, Kind] = getattr(cls, "__tieback_kinds__", {})
     _check_hidden(cls, inherited)
     own_init = "__init__" in cls.__dict__
@@ -192,7 +208,7 @@ def _make(
     own_replace = "__replace__" in cls.__dict__
     own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
     with quotes_read(cls):
-        described = _std.dataclass(  # type: ignore[call-overload]
+        described: Any = _std.dataclass(
             init=init,
             repr=repr,
             eq=eq,
@@ -211,10 +227,10 @@ def _make(
     args = []
     for f in own:
         kind = types[f.name]
-        wish = f.metadata.get("tieback.frozen")
+        wish = getattr(f, "frozen", None)
         kind.frozen = frozen if wish is None else wish
         flags = (_FROZEN if kind.frozen else 0) | (_OPTIONAL if kind.optional else 0)
-        args.append(kind.argument(f.name, f.metadata.get("tieback.doc", ""), flags))
+        args.append(kind.argument(f.name, getattr(f, "doc", None) or "", flags))
     kinds = {**inherited, **types}
     _check_again(cls, again, inherited)
     for f in own + again:
@@ -222,7 +238,7 @@ def _make(
             kinds[f.name].check_default(cls.__name__, f.name, f.default)
     if frozen and eq and not (unsafe_hash or own_hash):
         if not all(kinds[f.name].frozen for f in all_fields if f.compare):
-            described.__hash__ = None  # type: ignore[assignment] # it can change all the same
+            described.__hash__ = None  # it can change all the same
     if repr and not own_repr:
         _name(_repr_of([f.name for f in all_fields if f.repr]), described)
     if eq and not own_eq:
@@ -236,7 +252,7 @@ def _make(
         if name in cls.__dict__ and (name == "__setstate__" or type(cls) is not type):
             setattr(described, name, _finishing(cls.__dict__[name]))
     dropped = [f.name for f in own + again]
-    new = without_dict(described, drop=dropped, weakref_slot=weakref_slot)
+    new: Any = without_dict(described, drop=dropped, weakref_slot=weakref_slot)
     index = _core.register_type(
         f"{cls.__module__}.{cls.__qualname__}" if key is None else key,
         cls.__doc__ or "",
@@ -248,16 +264,17 @@ def _make(
     _core.add_fields(new, args)
     for kind in types.values():
         kind.settle(new)
-    new.__tieback_fields__ = [f.name for f in all_fields]  # type: ignore[attr-defined]
-    new.__tieback_kinds__ = kinds  # type: ignore[attr-defined]
-    new.__tieback_py_class__ = True  # type: ignore[attr-defined]
-    new.__tieback_type_key__ = _core.type_key(index)  # type: ignore[attr-defined]
+    new.__tieback_fields__ = [f.name for f in all_fields]
+    new.__tieback_kinds__ = kinds
+    new.__tieback_py_class__ = True
+    new.__tieback_type_key__ = _core.type_key(index)
     if not own_replace:
-        new.__replace__ = _replace  # type: ignore[attr-defined]
+        new.__replace__ = _replace
     _plan(new, table, generated)
     if not (generate or own_init):
         _refuse_call(new)
-    return new
+    made: type = new
+    return made
 
 
 def _name(method: Any, cls: type) -> None:
@@ -328,7 +345,7 @@ def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """An object equals itself, whatever is in it, as in the library from Python 3.13 on; but for a
     moved-from one, which the library would call equal."""
 
-    def __eq__(self: Any, other: object) -> Any:
+    def __eq__(self: Any, other: Any) -> Any:
         if self is other:
             return self.same_as(other)  # a moved-from object says so
         return compare(self, other)

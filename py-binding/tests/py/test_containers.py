@@ -584,3 +584,15 @@ def test_memory_is_given_back() -> None:
     it |= {nodes[0]: 1}
     del it
     assert [use_count(node) for node in nodes] == [1] * 50
+
+
+def test_fromkeys_of_a_subclass() -> None:
+    class Counted(Dict):
+        def __new__(cls) -> Any:
+            return super().__new__(cls, {"kept": 0})
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            super().__setitem__(key, [value])
+
+    assert Counted.fromkeys("ab", 1) == {"kept": 0, "a": [1], "b": [1]}
+    assert type(Counted.fromkeys("a")) is Counted

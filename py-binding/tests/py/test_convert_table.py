@@ -356,12 +356,12 @@ TYPED = {
     "echo_int": ({"int", "bool"}, "int"),
     "echo_float": ({"float", "int", "bool"}, "float"),
     "echo_str": ({"str"}, "str"),
-    "echo_optional_str": ({"str", "None"}, "str"),
+    "echo_optional_str": ({"str", "None"}, "str or None"),
     "echo_bytes": ({"bytes"}, "bytes"),
     "echo_array": ({"tieback.Array"}, "tieback.Array"),
     "echo_function": ({"tieback.Function"}, "tieback.Function"),
     "echo_point": ({"test_library.Point"}, "test_library.Point"),
-    "echo_optional_point": ({"test_library.Point", "None"}, "test_library.Point"),
+    "echo_optional_point": ({"test_library.Point", "None"}, "test_library.Point or None"),
     "echo_object": (None, "tieback.Object"),
 }
 NO_OBJECTS = {"None", "bool", "int", "float", "str", "bytes"}

@@ -113,6 +113,15 @@ def test_names_documentation_and_frozen_fields() -> None:
     f32 = struct.unpack("f", struct.pack("f", 0.1))[0]
     made.f32 = 0.1
     assert made.f32 == f32
+    for large in (1e300, -1e39, 3.4028235677973366e38):
+        with pytest.raises(OverflowError):
+            struct.pack("<f", large)
+        with pytest.raises(OverflowError, match=r"field 'f32' of .*: expected a float of 32 bits"):
+            made.f32 = large
+    assert made.f32 == f32
+    for large in (3.4028234663852886e38, float("-inf")):
+        made.f32 = large
+        assert made.f32 == large
 
 
 def test_a_field_of_its_own_type_and_a_weak_one() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Optional
 import pytest
 
 import tieback
-from tieback import Array, Object, Weak
+from tieback import Array, Dict, List, Map, Object, Weak
 from tieback.dataclasses import FrozenInstanceError, InitVar, field, py_class
 from tieback.testing import use_count
 
@@ -86,6 +86,34 @@ class Stateful(Object):
 
     def __setstate__(self, state):
         self.a, self.b = state["both"]
+
+
+@py_class
+class Forgetful(Object):
+    a: int = 0
+    b: Any = None
+
+    def __getstate__(self):
+        return None
+
+
+class Row(Array):
+    """Of Python's: what a container keeps besides its items is in its ``__dict__``."""
+
+    def __init__(self, *args):
+        self.note = ["made"]
+
+
+class Rows(List):
+    __init__ = Row.__init__
+
+
+class Table(Map):
+    __init__ = Row.__init__
+
+
+class Tables(Dict):
+    __init__ = Row.__init__
 
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -241,6 +269,39 @@ def test_a_thousand_round_trips_leave_nothing():
         assert again == pair
     del again
     assert tieback.stats() == before
+
+
+@every
+def test_a_class_that_keeps_no_state(again):
+    made = again(Forgetful(1, [2]))
+    assert not tieback._core.is_building(made)
+    assert (type(made), made.a, made.b) == (Forgetful, 0, None)
+    with pytest.raises(TypeError, match="initialised already"):
+        made.__setstate__({"a": 3})
+
+
+@every
+@pytest.mark.parametrize("cls", [Row, Rows, Table, Tables])
+def test_containers_that_python_derived(again, cls):
+    made = cls([(1, (2,)), (3, "four")])
+    made.note = ["kept"]
+    other = again(made)
+    assert type(other) is type(made) and other == made
+    assert other is not made and other.note == ["kept"]
+
+
+@deep
+def test_derived_containers_share_and_end_cycles(again):
+    inner, rows = Inner(1), Rows()
+    row = Row([inner, inner, rows])
+    rows.append(row)
+    row.me = row
+    other = again(row)
+    assert other[0] is other[1] is not inner
+    assert other[2][0] is other is other.me
+    del row.me, other.me
+    rows.clear()
+    other[2].clear()
 
 
 # --- what cannot be ---

@@ -7,6 +7,7 @@ The programs are in ``programs/``, with a line ``####`` between them; the first 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import inspect
 import json
@@ -32,6 +33,7 @@ import pytest
 
 from tieback import Array, Error, Weak
 from tieback.dataclasses import (
+    Field,
     FrozenInstanceError,
     Object,
     asdict,
@@ -355,6 +357,31 @@ def test_reduce_is_what_pickle_uses() -> None:
 
     assert Array([1, 2]).__reduce__() == (Array, ([1, 2],))
     assert copy.deepcopy(Array([1])).__reduce__()[0] is Array
-    made, arguments = Row([1, 2]).__reduce__()
+    made, arguments, _ = Row([1, 2]).__reduce__()
     assert made(*arguments).first() == 1 and type(made(*arguments)) is Row
     assert Error("Kind", "text").__reduce__()[1][:2] == ("Kind", "text")
+
+
+def test_a_field_is_the_library_s_and_says_more() -> None:
+    class Units:
+        """All that the library asks of metadata."""
+
+        def __getitem__(self, key: str) -> str:
+            if key != "unit":
+                raise KeyError(key)
+            return "m"
+
+    @py_class
+    class Way(Object):
+        length: int = field(default=1, metadata=Units(), frozen=True, doc="How far.")
+        name: str = field(default="", metadata={"a": 1})
+        plain: int = 0
+
+    length, name, plain = dataclasses.fields(Way)
+    assert length.metadata["unit"] == "m" and Way.length.__doc__ == "How far."
+    assert isinstance(length, Field) and (length.frozen, length.doc) == (True, "How far.")
+    assert dict(name.metadata) == {"a": 1} and name.frozen is None
+    assert not plain.metadata and isinstance(plain, dataclasses.Field)
+    with pytest.raises(FrozenInstanceError):
+        Way().length = 2
+    assert py_class.__dataclass_transform__["field_specifiers"] == (field, Field)
