@@ -16,6 +16,6 @@ fuzz:      ; @bash ci/fuzz.sh
 coverage:  ; @bash ci/coverage.sh
 clean:     ; cargo clean; rm -rf .venv .venv-ft
 
-# Everything, for every interpreter found: hours.
+# Everything, for every interpreter found: an hour or two.
 .PHONY: check-deep
 check-deep: ; @bash ci/deep.sh

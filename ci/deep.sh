@@ -1,63 +1,116 @@
 #!/usr/bin/env bash
-# Everything: every means of proof, long, for every interpreter found. Takes hours on two cores. What had
-# to be skipped is printed with its reason, and again at the end.
+# Everything: every means of proof, for every interpreter found; an hour or two on two idle cores. Ends with
+# a table of the steps, how long each took and what came of it; what was skipped is said with its reason.
 #   TIEBACK_DEEP_SECONDS=3600   how long each stress test goes on (60 unless told)
+#   TIEBACK_MODEL_PROGRAMS=N    how many random programs the reference model runs (20000)
+#   TIEBACK_STRESS=N            how many times as often the programs at exit run (3)
+#   SECONDS_EACH=N              how long each fuzz target goes on (20)
+#   STEPS="loom tsan"           these steps only, by the names of the table
+# What each step printed is kept in target/deep/NAME.log.
 source "$(dirname "$0")/common.sh"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-failed=""
+need
+deep=$target/deep
+mkdir -p "$deep"
+results=$deep/results
+: >"$results"
+failed=0
+# Built once and not again: what makes a second build quick only fills the disk.
+export CARGO_INCREMENTAL=0
+spent() { # What no later step uses, below the folder of what is built.
+    (cd "$target" && for name; do rm -rf $name; done)
+}
+wanted() { [ -z "${STEPS:-}" ] || [[ " $STEPS " == *" $1 "* ]]; }
+row() { printf '%-20s %9s  %s\n' "$@" | tee -a "$results"; }
+
+# step NAME COMMAND...: in a shell of its own, so that what one exports no other sees; its last line of
+# numbers goes into the table.
 step() {
-    printf '\n######## %s\n' "$*"
-    if ! "$@" 2>&1 | tee -a "$log"; then
-        failed="$failed  $*"$'\n'
-        echo "FAILED: $*"
+    local name=$1 log=$deep/$1.log began=$SECONDS code=0 result
+    shift
+    wanted "$name" || return 0
+    printf '\n######## %s: %s\n' "$name" "$*"
+    # Not behind an `||`, where a failure in the middle would not end it.
+    set +e
+    (set -e; "$@") >"$log" 2>&1
+    code=$?
+    set -e
+    result=passed
+    ! grep -q '^SKIPPED' "$log" || result="passed but for $(grep '^SKIPPED' "$log" | sed 's/^SKIPPED //' | paste -sd';')"
+    if [ $code != 0 ]; then
+        failed=1
+        result="FAILED with $code: see $log"
+        tail -n 40 "$log"
     fi
+    row "$name" $((SECONDS - began))s "$result$(grep -aoE '[0-9]+ passed.* in [0-9.]+s' "$log" | tail -n 1 | sed 's/^/; /')"
 }
-missing() { echo "SKIPPED $1: $2" | tee -a "$log"; }
+missing() { ! wanted "$1" || row "$1" - "SKIPPED: $2"; }
 
-step make lint
-step make test
-for script in loom tsan memory fuzz; do
-    if [ -f ci/$script.sh ]; then step bash ci/$script.sh; else missing "$script" "ci/$script.sh is not there"; fi
-done
-
-# The Python suite under each interpreter that is found; one build each, kept in target/deep.
-python_tests() {
-    local version=$1 found=$2 room="$target/deep/$1"
-    [ -x "$room/bin/python" ] || "$found" -m venv "$room" || return 1
-    "$room/bin/python" -m pip install --quiet --disable-pip-version-check -r ci/requirements.txt || return 1
-    (cd py-binding && CARGO_TARGET_DIR="$target/deep/build-$version" VIRTUAL_ENV="$room" \
-        "$room/bin/maturin" build --release --locked --quiet --interpreter "$room/bin/python" --out "$room/wheels") || return 1
-    "$room/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$room"/wheels/*.whl || return 1
-    TIEBACK_TEST_LIBRARIES="$target/debug" "$room/bin/python" -m pytest -q -p no:cacheprovider py-binding/tests/py
+# Every Python test under another interpreter: its own environment, its own build of tieback and of the
+# extension modules; the plain libraries are those of all.
+suite() {
+    local version=$1 found=$2 room=$deep/python-$1
+    rm -rf "$room"
+    "$found" -m venv "$room"
+    "$room/bin/python" -m pip install --quiet --disable-pip-version-check -r ci/requirements.txt
+    export CARGO_TARGET_DIR=$room/build
+    (cd py-binding && VIRTUAL_ENV=$room "$room/bin/maturin" develop --release --locked --quiet)
+    PYO3_PYTHON="$room/bin/python" PYO3_BUILD_EXTENSION_MODULE=1 \
+        cargo build --quiet --locked -p extension-module -p peer-extension
+    mkdir "$room/libraries"
+    cp "$target"/debug/lib*.so "$room/build"/debug/lib{extension_module,peer_extension}.so "$room/libraries"
+    rm -rf "$room/build"
+    TIEBACK_TEST_LIBRARIES="$room/libraries" "$room/bin/python" -m pytest -q -p no:cacheprovider py-binding/tests/py
+    rm -rf "$room"
 }
-is_version() { "$1" -c "import sys, sysconfig, venv, ensurepip
-sys.exit(sys.version_info[:2] != tuple(map(int, '$2'.split('.'))) or bool(sysconfig.get_config_var('Py_GIL_DISABLED')))" 2>/dev/null; }
-build
-cargo build --quiet --locked -p test-library -p broken-library -p crate-graph -p early-host
-for version in 3.11 3.12 3.13 3.14; do
-    found=""
-    for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python "/usr/bin/python$version"; do
-        if path=$(command -v "$candidate") && is_version "$path" $version; then found=$path; break; fi
-    done
-    if [ -n "$found" ]; then step python_tests $version "$found"; else missing "Python $version" "no such interpreter (with venv) is on PATH or in pyenv"; fi
-done
-if grep -q '^test-free-threaded:' Makefile; then
-    step make test-free-threaded
-else
-    missing "free-threaded Python" "there is no make test-free-threaded yet"
-fi
-
-# The same tests as make test runs, for long.
+# Some of the tests that make test runs, for longer.
 long() { TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest -q -s -p no:cacheprovider "$@"; }
-export TIEBACK_MODEL_PROGRAMS=50000 TIEBACK_STRESS=10 TIEBACK_STRESS_SECONDS="${TIEBACK_DEEP_SECONDS:-60}"
-step long py-binding/tests/py/test_model.py
-step long py-binding/tests/py/test_stress.py
-step long py-binding/tests/py/test_shutdown_at_work.py
-unset TIEBACK_MODEL_PROGRAMS TIEBACK_STRESS TIEBACK_STRESS_SECONDS
-step bash ci/valgrind-python.sh
-for script in i686 msrv kernel; do step bash ci/$script.sh; done
 
-printf '\n######## done\n'
-grep '^SKIPPED' "$log" || echo "nothing was skipped"
-[ -z "$failed" ] || { printf 'FAILED:\n%s' "$failed"; exit 1; }
+here=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+step lint make lint
+spent cp314t no-alloc
+step api make api
+spent public-api
+step "python-$here" make test
+build
+libraries
+for version in 3.11 3.12 3.13 3.14; do
+    [ $version != "$here" ] || continue
+    if found=$(find_python $version); then step "python-$version" suite $version "$found"
+    else missing "python-$version" "no such interpreter (with venv) is on PATH or in pyenv"; fi
+done
+step free-threaded make test-free-threaded
+spent free-threaded free-threaded-tree
+tests=py-binding/tests/py
+export TIEBACK_MODEL_PROGRAMS="${TIEBACK_MODEL_PROGRAMS:-20000}"
+step model long $tests/test_model.py
+unset TIEBACK_MODEL_PROGRAMS
+export TIEBACK_STRESS="${TIEBACK_STRESS:-3}" TIEBACK_STRESS_SECONDS="${TIEBACK_DEEP_SECONDS:-60}"
+step stress long $tests/test_stress.py
+step shutdown long $tests/test_shutdown_at_work.py
+unset TIEBACK_STRESS TIEBACK_STRESS_SECONDS
+# The collector at (nearly) every allocation; stress under it would only be slow.
+export TIEBACK_COLLECT=1
+step collector long $tests --ignore $tests/test_stress.py --ignore $tests/test_shutdown_at_work.py
+unset TIEBACK_COLLECT
+step valgrind-python bash ci/valgrind-python.sh
+step demo make demo
+step examples make examples
+spent "python-*" release
+step loom make loom
+spent loom
+step tsan make tsan
+spent tsan
+step address bash ci/memory.sh address
+spent asan
+step valgrind bash ci/memory.sh valgrind
+step fuzz make fuzz
+spent "fuzz-*"
+step kernel make kernel
+spent kernel
+step i686 bash ci/i686.sh
+step msrv bash ci/msrv.sh
+spent "trixie-*"
+
+printf '\n######## done\n%-20s %9s  %s\n' step time result
+cat "$results"
+exit $failed
