@@ -57,7 +57,8 @@ suite() {
     PYO3_PYTHON="$room/bin/python" PYO3_BUILD_EXTENSION_MODULE=1 \
         cargo build --quiet --locked -p extension-module -p peer-extension
     mkdir "$room/libraries"
-    cp "$target"/debug/lib*.so "$room/build"/debug/lib{extension_module,peer_extension}.so "$room/libraries"
+    cp "$target"/debug/lib*.so "$room/libraries"
+    cp "$room/build"/debug/lib{extension_module,peer_extension}.so "$room/libraries"
     rm -rf "$room/build"
     TIEBACK_TEST_LIBRARIES="$room/libraries" "$room/bin/python" -m pytest -q -p no:cacheprovider py-binding/tests/py
     rm -rf "$room"

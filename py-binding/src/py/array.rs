@@ -9,6 +9,7 @@ use pyo3::ffi;
 use crate::py::call::function_vectorcall;
 use crate::py::carrier;
 use crate::py::classes::{self, CallableWrapper, is_wrapper};
+use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::into::array_of;
 use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_range, place_of};
@@ -113,6 +114,7 @@ unsafe extern "C" fn array_new(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let made = one_argument("Array", args, kwargs).and_then(|iterable| {
@@ -134,6 +136,7 @@ unsafe extern "C" fn function_new(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let count = ffi::PyTuple_Size(args);

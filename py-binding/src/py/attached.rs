@@ -4,9 +4,11 @@ use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use object_core::Error;
 use pyo3::ffi;
 
 use crate::py::counts;
+use crate::py::hang;
 use crate::py::hold::{self, Hold};
 use crate::py::raise::Pending;
 use crate::py::wrapper;
@@ -21,6 +23,9 @@ static DEFERRED: DeferredList = DeferredList::new();
 static DRAIN_CALL: PendingCall = PendingCall::new();
 /// The interpreter that was there at import: the only one whose objects there are.
 static HOME: AtomicPtr<ffi::PyInterpreterState> = AtomicPtr::new(null_mut());
+
+/// The state of the thread that closed the gate.
+static CLOSER: AtomicPtr<ffi::PyThreadState> = AtomicPtr::new(null_mut());
 
 /// What the gate says.
 enum Standing {
@@ -108,10 +113,33 @@ pub(crate) fn attach() -> Option<Attachment> {
     if inside.is_none() && !holds_closed() {
         return None;
     }
+    hang::ready();
     // SAFETY: the interpreter is there: the gate says so, or we hold it.
     let state = unsafe { ffi::PyGILState_Ensure() };
     drop(inside);
     Some(Attachment(state))
+}
+
+/// Why [`attach`] declines.
+const SHUTS_DOWN: &str = "a Python callable was called while the interpreter shuts down";
+
+/// What a call that could not attach answers.
+pub(crate) fn declined() -> Error {
+    Error::new("RuntimeError", SHUTS_DOWN)
+}
+
+/// Whether the error says that the interpreter shuts down, on a thread that it is about to end. It may
+/// have been somebody else who could not attach, and this thread waited for.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn tells_to_end(error: &Error) -> bool {
+    // Relaxed: whoever declined has seen the gate closed, which orders it.
+    let closer = CLOSER.load(Ordering::Relaxed);
+    // SAFETY: callable at any time.
+    let current = unsafe { ffi::compat::PyThreadState_GetUnchecked() };
+    !closer.is_null() && closer != current && error.message() == SHUTS_DOWN
 }
 
 /// Ends an attachment.
@@ -205,6 +233,7 @@ pub(crate) unsafe fn drain() {
 
 #[cold]
 unsafe fn drain_all() {
+    hang::ready();
     // Freeing may run Python code, which must not see or lose an exception that is being raised.
     // SAFETY: attached by the caller's contract.
     let _pending = unsafe { Pending::take() };
@@ -237,8 +266,12 @@ pub(crate) fn deferred_len() -> usize {
 ///
 /// Attached, at the start of finalization.
 pub(crate) unsafe fn close_gate() {
+    hang::set_ending(true);
     // SAFETY: attached.
-    unsafe { drain() };
+    unsafe {
+        CLOSER.store(ffi::compat::PyThreadState_GetUnchecked(), Ordering::Relaxed);
+        drain();
+    }
     if GATE.close() {
         return;
     }
@@ -259,6 +292,8 @@ pub(crate) unsafe fn close_gate() {
 ///
 /// Attached, in the child, before any other thread.
 pub(crate) unsafe fn reset_after_fork() {
+    hang::set_ending(false);
+    CLOSER.store(null_mut(), Ordering::Relaxed);
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
     // SAFETY: attached; no word is held by a thread that forks.

@@ -14,6 +14,7 @@ use pyo3::ffi;
 
 use crate::py::classes::{has_teardown, is_wrapper};
 use crate::py::errors::raise_error;
+use crate::py::hang;
 use crate::py::into::pass;
 use crate::py::out::{live_face, value_into_python};
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
@@ -30,6 +31,7 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
     nargsf: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the vectorcall contract: attached, `nargs` live arguments, a tuple of names or NULL.
     unsafe {
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;

@@ -5,14 +5,13 @@ use core::ptr::null_mut;
 
 use object_core::abi::RawAny;
 use object_core::{
-    Any, Error, ObjectRef, catch, is_registered_object, return_packed, type_index as index,
+    Any, ObjectRef, catch, is_registered_object, return_packed, type_index as index,
 };
 use pyo3::{PyErr, Python, ffi};
 
-use crate::py::attached::{attach, detach};
+use crate::py::attached::{attach, declined, detach};
 use crate::py::carrier::callable_of;
 use crate::py::errors::take_raised;
-use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::out::{object_into_python, value_to_python};
 use crate::py::raise::{Exc, Raised, name_place, raise};
@@ -30,8 +29,7 @@ pub(crate) unsafe extern "C" fn call_python(
     // SAFETY: SafeCall's contract.
     let outcome = catch(|| unsafe {
         let Some(attachment) = attach() else {
-            let text = "a Python callable was called while the interpreter shuts down";
-            return Err(Error::new("RuntimeError", text));
+            return Err(declined());
         };
         // A native destructor may call while an exception is on its way up: it stays on its way.
         let pending = PyErr::take(Python::assume_attached());
@@ -82,7 +80,7 @@ unsafe fn call(
         let answer = if complete {
             let first = places.as_ptr().add(1);
             let counted = count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-            hang::vectorcall(callable, first, counted, null_mut())
+            ffi::PyObject_Vectorcall(callable, first, counted, null_mut())
         } else {
             null_mut()
         };
@@ -117,10 +115,10 @@ unsafe fn let_go(
     // SAFETY: the caller's contract; the first place is the callee's.
     unsafe {
         for &place in &places[1..] {
-            hang::decref(place);
+            ffi::Py_XDECREF(place);
         }
-        hang::decref(answer);
-        hang::decref(callable);
+        ffi::Py_XDECREF(answer);
+        ffi::Py_DECREF(callable);
     }
 }
 

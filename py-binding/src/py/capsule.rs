@@ -12,6 +12,7 @@ use pyo3::types::{PyCapsule, PyType};
 use crate::capsule::{CAPSULE_MAJOR, CAPSULE_MINOR, CAPSULE_NAME, CapsuleTable};
 use crate::py::classes;
 use crate::py::errors::{raise_error, take_raised};
+use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::out::value_to_python;
 use crate::py::pyclass;
@@ -89,6 +90,7 @@ unsafe extern "C" fn value(object: *mut ffi::PyObject, out: *mut RawAny) -> i32 
 ///
 /// As [`CapsuleTable::register_class`].
 unsafe extern "C" fn register_class(type_index: i32, class: *mut ffi::PyTypeObject) -> i32 {
+    hang::ready();
     let register = |py: Python<'_>| {
         // SAFETY: the table's contract: a live class.
         let class = unsafe { PyType::from_borrowed_type_ptr(py, class) };
@@ -108,6 +110,7 @@ unsafe extern "C" fn register_class(type_index: i32, class: *mut ffi::PyTypeObje
 ///
 /// As [`CapsuleTable::class_of`].
 unsafe extern "C" fn class_of(type_index: i32) -> *mut ffi::PyTypeObject {
+    hang::ready();
     // SAFETY: attached by the table's contract.
     unsafe { classes::for_type(type_index) }.map_or(null_mut(), |record| record.class)
 }
@@ -116,6 +119,7 @@ unsafe extern "C" fn class_of(type_index: i32) -> *mut ffi::PyTypeObject {
 ///
 /// As [`CapsuleTable::raise`].
 unsafe extern "C" fn raise_native(error: *mut ObjectHeader) {
+    hang::ready();
     let Some(error) = core::ptr::NonNull::new(error) else {
         return;
     };
@@ -130,6 +134,7 @@ unsafe extern "C" fn raise_native(error: *mut ObjectHeader) {
 ///
 /// As [`CapsuleTable::take_raised`].
 unsafe extern "C" fn take_native() -> *mut ObjectHeader {
+    hang::ready();
     // SAFETY: attached by the table's contract.
     unsafe {
         if ffi::PyErr_Occurred().is_null() {

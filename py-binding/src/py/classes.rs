@@ -10,6 +10,7 @@ use object_core::abi::TypeInfo;
 use object_core::{TypeName, type_index, type_info};
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise};
 use crate::py::{refs, wrapper};
@@ -115,6 +116,7 @@ pub(crate) unsafe fn for_type(type_index: i32) -> Result<&'static ClassRecord, R
 
 #[cold]
 unsafe fn make(type_index: i32) -> Result<&'static ClassRecord, Raised> {
+    hang::ready();
     let maker = MAKER.load(Ordering::Acquire);
     if type_info(type_index).is_none() || maker.is_null() {
         // SAFETY: attached by the caller's contract.

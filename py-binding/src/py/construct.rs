@@ -15,6 +15,7 @@ use pyo3::types::PyType;
 use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
 use crate::py::context::Context;
 use crate::py::fill::{Arguments, InitVars, fill};
+use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
@@ -30,6 +31,7 @@ pub(crate) unsafe extern "C" fn class_vectorcall(
     nargsf: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     let class = callable.cast::<ffi::PyTypeObject>();
     // SAFETY: the vectorcall contract.
     unsafe {
@@ -63,6 +65,7 @@ unsafe fn look(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
 
 #[cold]
 unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
+    hang::ready();
     let mut seen = 0;
     // SAFETY: attached, a live class. Looking an attribute up gives the class a version.
     unsafe {
@@ -160,6 +163,7 @@ unsafe fn bind_new(wrapper: *mut ffi::PyObject, object: ObjectRef) {
 }
 
 unsafe fn post_init(wrapper: *mut ffi::PyObject, init_vars: &InitVars) -> Result<(), Raised> {
+    hang::ready();
     // SAFETY: attached; live objects.
     unsafe {
         let method = ffi::PyObject_GetAttrString(wrapper, c"__post_init__".as_ptr());
@@ -195,6 +199,7 @@ pub(crate) unsafe fn init(
     positional: usize,
     names: *mut ffi::PyObject,
 ) -> Result<(), Raised> {
+    hang::ready();
     // SAFETY: the caller's contract.
     unsafe {
         let Some(plan) = record.plan() else {
@@ -254,6 +259,7 @@ pub(crate) unsafe extern "C" fn new(
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract: attached, a live subclass.
     unsafe {
         let Some(record) = nearest(class) else {

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use crate::py::carrier::EXPLICIT;
 use crate::py::errors::{carried_exception, to_exception};
+use crate::py::hang;
 use crate::py::out::object_into_python;
 use crate::py::slots::native_of;
 
@@ -27,6 +28,7 @@ fn error_of(object: &Bound<'_, PyAny>) -> PyResult<Error> {
 pub(crate) fn error_parts<'py>(
     error: &Bound<'py, PyAny>,
 ) -> PyResult<(String, String, String, Option<Bound<'py, PyAny>>)> {
+    hang::ready();
     let native = error_of(error)?;
     let cause = native
         .cause()
@@ -46,6 +48,7 @@ pub(crate) fn error_parts<'py>(
 pub(crate) fn error_exception<'py>(
     error: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBaseException>> {
+    hang::ready();
     to_exception(error.py(), &error_of(error)?)
 }
 
@@ -64,6 +67,7 @@ pub(crate) fn make_error<'py>(
     traceback: &str,
     cause: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let cause = cause.map(error_of).transpose()?;
     let error = Error::try_with(kind, message, cause, None)
         .map_err(|_| pyo3::exceptions::PyMemoryError::new_err("no memory for an Error"))?;

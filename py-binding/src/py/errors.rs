@@ -15,7 +15,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTraceback, PyType};
 use pyo3::{PyTypeCheck, ffi};
 
+use crate::py::attached::tells_to_end;
 use crate::py::carrier;
+use crate::py::hang;
 use crate::py::raise::{Raised, no_memory, type_name, with_pyo3};
 
 /// Causes of causes are followed this deep.
@@ -238,6 +240,15 @@ fn class_for<'py>(py: Python<'py>, kind: &str) -> PyResult<Option<Bound<'py, PyA
 /// Attached.
 #[cold]
 pub(crate) unsafe fn raise_error(error: &Error) -> Raised {
+    // SAFETY: attached by the caller's contract.
+    if unsafe { tells_to_end(error) } {
+        // A daemon thread. It would print that error at a moment when nobody wants to read; this one
+        // ends it without a word.
+        hang::ready();
+        // SAFETY: attached; lives as long as the interpreter.
+        unsafe { ffi::PyErr_SetNone(ffi::PyExc_SystemExit) };
+        return Raised;
+    }
     let raise = |py: Python<'_>| match to_exception(py, error) {
         Ok(exception) => {
             if carried_exception(py, error).is_some() {

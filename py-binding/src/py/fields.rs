@@ -14,6 +14,7 @@ use pyo3::ffi;
 use crate::py::classes::is_wrapper;
 use crate::py::context::{Context, frozen, raise_frozen, text};
 use crate::py::descriptor::{About, TYPES, about};
+use crate::py::hang;
 use crate::py::out::{
     int_to_python, live_face, object_into_python, object_to_python, value_into_python,
 };
@@ -146,6 +147,7 @@ macro_rules! getter {
             $wrapper: *mut ffi::PyObject,
             _class: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject {
+            hang::enter();
             // SAFETY: the slot's contract: attached, a descriptor of the type whose getter this is,
             // and NULL or a live object. A wrapper's object is alive as long as the glance.
             unsafe {
@@ -272,6 +274,7 @@ pub(crate) unsafe extern "C" fn set(
     value: *mut ffi::PyObject,
     closure: *mut c_void,
 ) -> c_int {
+    hang::enter();
     // SAFETY: the slot's contract, as for the getters.
     unsafe {
         let field = &*closure.cast::<Field>();

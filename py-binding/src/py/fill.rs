@@ -6,6 +6,7 @@ use object_core::ObjectHeader;
 use pyo3::ffi;
 
 use crate::py::context::{Context, text};
+use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target};
 use crate::py::raise::{Exc, Raised, raise};
 use crate::py::store::store;
@@ -141,6 +142,7 @@ unsafe fn take_default(
         match param.default {
             Default::Value(value) => deliver(param, object, value, context, init_vars),
             Default::Factory(factory) => {
+                hang::ready();
                 let made = ffi::PyObject_CallNoArgs(factory);
                 if made.is_null() {
                     return Err(Raised);
@@ -183,6 +185,7 @@ unsafe fn preset(
             Default::Required => Ok(()),
             Default::Value(value) => store(object, field, value, context),
             Default::Factory(factory) => {
+                hang::ready();
                 let made = ffi::PyObject_CallNoArgs(factory);
                 if made.is_null() {
                     return Err(Raised);

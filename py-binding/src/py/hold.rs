@@ -64,6 +64,7 @@ pub(crate) unsafe fn free(hold: *mut Hold) {
     unsafe {
         let object = (*hold).object;
         ffi::PyMem_RawFree(hold.cast());
-        hang::decref(object);
+        hang::ready();
+        ffi::Py_DECREF(object);
     }
 }

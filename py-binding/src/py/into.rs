@@ -23,6 +23,7 @@ use pyo3::{Bound, ffi};
 use crate::py::carrier::{self, EXPLICIT};
 use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
+use crate::py::hang;
 use crate::py::moved::{as_moved, twice};
 use crate::py::raise::{Exc, Raised, name_place, no_memory, raise};
 use crate::py::scalars::made;
@@ -188,6 +189,7 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
         if ffi::PyUnicode_Check(object) != 0 {
             return Ok(Passed::made(str_of(object)?));
         }
+        hang::ready();
         if ffi::PyBytes_Check(object) != 0 || ffi::PyByteArray_Check(object) != 0 {
             return Ok(Passed::made(bytes_of(object)?));
         }
@@ -266,6 +268,7 @@ unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
 ///
 /// Attached; a live object. Runs Python code.
 pub(crate) unsafe fn values_of(iterable: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    hang::ready();
     // SAFETY: the caller's contract; the tuple is ours: converting may run code that changes a list.
     unsafe {
         if ffi::Py_EnterRecursiveCall(c" while converting nested lists".as_ptr()) != 0 {
@@ -335,6 +338,7 @@ pub(crate) unsafe fn list_of(object: *mut ffi::PyObject) -> Result<List, Raised>
 ///
 /// Attached; a live dict.
 pub(crate) unsafe fn flat_of_dict(object: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    hang::ready();
     // A dict of our own: converting may run Python code that changes the original.
     // SAFETY: the caller's contract; the copy is ours until the end, and lends what is in it.
     unsafe {

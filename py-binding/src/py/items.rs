@@ -5,6 +5,7 @@ use core::ptr::null_mut;
 use object_core::{Object, ObjectArc, TypeName, type_info};
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::wrapper::{Glance, glance};
 
@@ -87,6 +88,9 @@ pub(crate) fn length(len: Result<usize, Raised>) -> isize {
 pub(crate) unsafe fn index_of(key: *mut ffi::PyObject) -> Result<isize, Raised> {
     // SAFETY: the caller's contract.
     unsafe {
+        if ffi::PyLong_CheckExact(key) == 0 {
+            hang::ready();
+        }
         let at = ffi::PyNumber_AsSsize_t(key, ffi::PyExc_IndexError);
         if at == -1 && !ffi::PyErr_Occurred().is_null() {
             return Err(Raised);
@@ -124,6 +128,7 @@ impl Slice {
     ///
     /// Attached; a slice.
     pub(crate) unsafe fn of(key: *mut ffi::PyObject) -> Result<Self, Raised> {
+        hang::ready();
         let (mut start, mut stop, mut step) = (0, 0, 0);
         // SAFETY: the caller's contract.
         unsafe {

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::py::hang;
 use crate::py::items::own;
 use crate::py::map::Either;
 use crate::py::map_methods::either;
@@ -119,6 +120,7 @@ impl Steps {
     }
 
     fn __next__<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        hang::ready();
         let (py, iter) = (this.py(), this.get());
         let found = iter.next().map_err(|Changed| {
             let what = match iter.over {
@@ -148,6 +150,7 @@ impl Steps {
 /// Iterates over the items of an Array or a List.
 #[pyfunction]
 pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyResult<Steps> {
+    hang::ready();
     let py = object.py();
     let raised = |Raised| PyErr::fetch(py);
     // SAFETY: attached; called by methods of the two classes. Each number with its object.
@@ -177,6 +180,7 @@ pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyRes
 /// Iterates over the keys (0), values (1) or items (2) of a Map or Dict.
 #[pyfunction]
 pub(crate) fn iterate_map(object: &Bound<'_, PyAny>, what: u8, backwards: bool) -> PyResult<Steps> {
+    hang::ready();
     let what = match what {
         0 => What::Keys,
         1 => What::Values,

@@ -14,6 +14,7 @@ use pyo3::types::PyList;
 
 use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes;
+use crate::py::hang;
 use crate::py::into::{list_of, to_value, values_of};
 use crate::py::items::{
     Slice, index_of, length, native, no_index, none, one_argument, out_of_range, own, place_of,
@@ -135,6 +136,7 @@ unsafe extern "C" fn assign(
     key: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> c_int {
+    hang::ready();
     // SAFETY: the slot's contract.
     let done = unsafe {
         if ffi::PyIndex_Check(key) != 0 {
@@ -154,6 +156,7 @@ unsafe extern "C" fn assign_item(
     at: isize,
     value: *mut ffi::PyObject,
 ) -> c_int {
+    hang::ready();
     let at = if at < 0 { isize::MAX } else { at };
     // SAFETY: the slot's contract.
     if unsafe { assign_one(object, at, value) }.is_ok() {
@@ -266,6 +269,7 @@ unsafe extern "C" fn list_new(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let made = one_argument("List", args, kwargs).and_then(|iterable| {
@@ -290,6 +294,7 @@ unsafe extern "C" fn append(
     object: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the method's contract: attached, live objects.
     unsafe {
         let done = (|| {
@@ -305,6 +310,7 @@ unsafe extern "C" fn pop(
     object: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the method's contract: attached, a live wrapper, a tuple.
     let popped = unsafe {
         (|| {
@@ -421,6 +427,7 @@ fn memory(py: Python<'_>, _: NewError) -> PyErr {
 /// The values at one moment, as a Python list, and the version they are of.
 #[pyfunction]
 pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyList>, u64)> {
+    hang::ready();
     let py = object.py();
     let (values, version) = py_list(object)?
         .try_read(0, usize::MAX)
@@ -442,6 +449,7 @@ pub(crate) fn list_splice(
     stop: isize,
     values: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    hang::ready();
     let py = object.py();
     // SAFETY: attached; a live object.
     let values = unsafe { values_of(values.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
@@ -466,6 +474,7 @@ pub(crate) fn list_pick(
     order: Vec<usize>,
     version: u64,
 ) -> PyResult<bool> {
+    hang::ready();
     let py = object.py();
     let list = py_list(object)?;
     let (values, of) = list

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use crate::py::call::call_native;
 use crate::py::classes::{is_wrapper, nearest};
 use crate::py::fill::Arguments;
+use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::raise::{Exc, Raised, class_name, raise, type_name};
 use crate::py::wrapper::{already_built, as_wrapper, finish, state, storage};
@@ -20,6 +21,7 @@ pub(crate) unsafe extern "C" fn object_init(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> core::ffi::c_int {
+    hang::ready();
     // SAFETY: the slot's contract.
     match unsafe { init_natively(wrapper, args, kwargs) } {
         Ok(()) => 0,
@@ -162,6 +164,7 @@ pub(crate) unsafe fn call_the_long_way(
     class: *mut ffi::PyTypeObject,
     arguments: &Arguments,
 ) -> Result<*mut ffi::PyObject, Raised> {
+    hang::ready();
     // SAFETY: attached; a live class; the tuple and dict are ours until the end.
     unsafe {
         let args = ffi::PyTuple_New(arguments.positional as isize);

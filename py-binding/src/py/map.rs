@@ -8,6 +8,7 @@ use pyo3::ffi;
 
 use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes::{self, is_wrapper};
+use crate::py::hang;
 use crate::py::into::{flat_of_dict, to_key, to_value};
 use crate::py::items::{length, none, own};
 use crate::py::out::value_into_python;
@@ -169,6 +170,7 @@ unsafe extern "C" fn subscript(
     object: *mut ffi::PyObject,
     key: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract.
     unsafe {
         match look_up(object, key) {
@@ -186,6 +188,7 @@ unsafe extern "C" fn subscript(
 /// Attached; a live object.
 #[cold]
 unsafe fn missing(key: *mut ffi::PyObject) -> Raised {
+    hang::ready();
     // SAFETY: the caller's contract. A tuple would be taken for the arguments.
     unsafe {
         let args = ffi::PyTuple_Pack(1, key);
@@ -198,6 +201,7 @@ unsafe fn missing(key: *mut ffi::PyObject) -> Raised {
 }
 
 unsafe extern "C" fn contains(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> c_int {
+    hang::enter();
     // SAFETY: the slot's contract.
     match unsafe { look_up(object, key) } {
         Ok(found) => found.is_some().into(),
@@ -210,6 +214,7 @@ unsafe extern "C" fn get(
     object: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the method's contract: attached, a live wrapper, a tuple.
     unsafe {
         let count = ffi::PyTuple_Size(args);
@@ -239,6 +244,7 @@ unsafe extern "C" fn assign(
     key: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
 ) -> c_int {
+    hang::ready();
     // SAFETY: the slot's contract. What goes is dropped here, with no lock held.
     let done = unsafe {
         (|| {
@@ -368,6 +374,7 @@ unsafe extern "C" fn map_new(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let flat = arguments("Map", args, kwargs);
@@ -384,6 +391,7 @@ unsafe extern "C" fn dict_new(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let flat = arguments("Dict", args, kwargs);

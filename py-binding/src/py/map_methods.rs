@@ -4,6 +4,7 @@ use object_core::{Any, Dict};
 use pyo3::prelude::*;
 
 use crate::py::classes::is_wrapper;
+use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::map::{Either, flat_of, key_of};
 use crate::py::out::value_into_python;
@@ -45,6 +46,7 @@ pub(crate) fn dict_pop<'py>(
     key: &Bound<'py, PyAny>,
     default: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let py = object.py();
     let dict = dict(object)?;
     // SAFETY: attached; a live object.
@@ -58,6 +60,7 @@ pub(crate) fn dict_pop<'py>(
 pub(crate) fn dict_popitem<'py>(
     object: &Bound<'py, PyAny>,
 ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    hang::ready();
     let py = object.py();
     let pair = dict(object)?.pop();
     pair.map(|(key, value)| Ok((shown(py, key)?, shown(py, value)?)))
@@ -71,6 +74,7 @@ pub(crate) fn dict_setdefault<'py>(
     key: &Bound<'py, PyAny>,
     default: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let py = object.py();
     let dict = dict(object)?;
     let raised = |Raised| PyErr::fetch(py);
@@ -89,6 +93,7 @@ pub(crate) fn dict_setdefault<'py>(
 /// Puts all pairs of a mapping or an iterable in. Nothing changes if one of them cannot be converted.
 #[pyfunction]
 pub(crate) fn dict_update(object: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<()> {
+    hang::ready();
     let py = object.py();
     let dict = dict(object)?;
     // SAFETY: attached; a live object.
@@ -107,6 +112,7 @@ pub(crate) fn dict_update(object: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -
 /// Drops all pairs.
 #[pyfunction]
 pub(crate) fn dict_clear(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    hang::ready();
     dict(object).map(|dict| dict.clear())
 }
 
@@ -115,6 +121,7 @@ pub(crate) fn dict_clear(object: &Bound<'_, PyAny>) -> PyResult<()> {
 pub(crate) fn map_read<'py>(
     object: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    hang::ready();
     let py = object.py();
     let flat = either(object)?.flat().map_err(|Raised| PyErr::fetch(py))?;
     let mut pairs = Vec::with_capacity(flat.len() / 2);

@@ -4,8 +4,8 @@
 //! set once at import: making a class for a type that has none (`classes::set_maker`), and the entry
 //! point of Python callables (`carrier::set_entry`).
 
-mod raise;
 mod hang;
+mod raise;
 mod counts;
 mod refs;
 mod wrapper;

@@ -12,6 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, callback, capsule, carrier, classes, descriptor, error_type,
@@ -60,6 +61,7 @@ unsafe extern "C" fn report_unraisable(message: ByteSlice) {
     if !attached::is_attached() {
         return; // the panic hook has printed it
     }
+    hang::ready();
     // SAFETY: attached, as just asked; the message is readable for the call.
     unsafe {
         let py = Python::assume_attached();

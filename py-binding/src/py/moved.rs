@@ -9,6 +9,7 @@ use object_core::ObjectHeader;
 use object_core::refs::dec_ref;
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::raise::{Exc, Raised, raise};
 
 /// A reference that whoever it is passed to may take.
@@ -93,6 +94,7 @@ pub(crate) unsafe fn fill(moved: *mut ffi::PyObject, object: NonNull<ObjectHeade
 }
 
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+    hang::enter();
     // SAFETY: the slot's contract: the last Python reference went.
     unsafe {
         let class = ffi::Py_TYPE(object);

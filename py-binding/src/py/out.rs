@@ -10,6 +10,7 @@ use pyo3::{Python, ffi};
 use crate::py::attached::drain;
 use crate::py::carrier::{EXPLICIT, carried};
 use crate::py::errors::carried_exception;
+use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::raise::{Exc, Raised, raise};
 use crate::tie::{hit, wrap};
@@ -106,6 +107,7 @@ unsafe fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::Py
 /// Attached; the reference is the caller's.
 #[inline(never)]
 unsafe fn show_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the caller's contract; no word is held.
     unsafe {
         drain();

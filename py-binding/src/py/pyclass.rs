@@ -14,6 +14,7 @@ use pyo3::{PyTypeInfo, ffi};
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
 use crate::py::descriptor;
+use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED};
 use crate::py::raise::Raised;
 use crate::py::reflect::{add_field, add_members, leak_field, plain};
@@ -80,6 +81,7 @@ pub(crate) fn class_type_index(class: &Bound<'_, PyType>) -> Option<i32> {
 /// The class that shows a type, or None.
 #[pyfunction]
 pub(crate) fn class_of_type(py: Python<'_>, index: i32) -> Option<Bound<'_, PyType>> {
+    hang::ready();
     let record = classes::by_index(index)?;
     // SAFETY: the record keeps its class.
     Some(unsafe { PyType::from_borrowed_type_ptr(py, record.class) })
@@ -94,6 +96,7 @@ pub(crate) fn register_type(
     fields: Vec<FieldArg>,
     auto: bool,
 ) -> PyResult<i32> {
+    hang::ready();
     if key.is_empty() || key.contains('\0') {
         return Err(PyValueError::new_err(format!(
             "type key {key:?}: a key is not empty and has no NUL in it"
@@ -144,6 +147,7 @@ pub(crate) fn make_class<'py>(
     base: &Bound<'py, PyType>,
     name: &str,
 ) -> PyResult<Option<Bound<'py, PyType>>> {
+    hang::ready();
     let py = base.py();
     let name = CString::new(name)?;
     // SAFETY: attached; a live class.
@@ -162,6 +166,7 @@ pub(crate) fn make_class<'py>(
 /// Makes `class` show a type: its instances get the tie's own teardown, its type's members.
 #[pyfunction]
 pub(crate) fn register_class(class: &Bound<'_, PyType>, index: i32) -> PyResult<()> {
+    hang::ready();
     let py = class.py();
     let kind = class.as_type_ptr();
     let info = type_info(index)
@@ -216,6 +221,7 @@ fn leak<T>(value: T) -> &'static T {
 /// Puts descriptors for a py_class's own fields on it.
 #[pyfunction]
 pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> PyResult<()> {
+    hang::ready();
     let py = class.py();
     let record = record_of(class)?;
     for (info, arg) in record.info.own_fields().iter().zip(fields) {
@@ -284,6 +290,7 @@ pub(crate) fn set_plan(
     positional: usize,
     init: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
+    hang::ready();
     let record = record_of(class)?;
     let mut plan = Plan::new(name, positional, init.clone().into_ptr());
     for (name, kind, default, init_var, is_param) in params {
@@ -325,6 +332,7 @@ pub(crate) fn init_fields(
     args: &Bound<'_, PyTuple>,
     kwargs: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
+    hang::ready();
     let py = owner.py();
     if !instance.is_instance(owner)? {
         return Err(PyTypeError::new_err(format!(
@@ -358,6 +366,7 @@ pub(crate) fn init_fields(
 /// A new instance of a py_class with nothing in its fields yet, for `__setstate__` to fill.
 #[pyfunction]
 pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let py = class.py();
     // SAFETY: attached; a live class.
     unsafe {
@@ -393,6 +402,7 @@ pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// The instance is built: its frozen fields are frozen from here on.
 #[pyfunction]
 pub(crate) fn finish_building(instance: &Bound<'_, PyAny>) -> PyResult<()> {
+    hang::ready();
     // SAFETY: attached; checked to be a wrapper.
     unsafe {
         if !classes::is_wrapper(instance.as_ptr()) {

@@ -5,6 +5,8 @@ use core::fmt;
 use pyo3::types::PyAnyMethods;
 use pyo3::{PyErr, Python, ffi};
 
+use crate::py::hang;
+
 /// A Python exception is set; the C caller gets NULL or -1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -24,6 +26,7 @@ impl Raised {
 /// Attached; `class` is an exception class.
 #[cold]
 pub(crate) unsafe fn raise_class(class: *mut ffi::PyObject, message: fmt::Arguments<'_>) -> Raised {
+    hang::ready();
     let text = std::fmt::format(message);
     // SAFETY: attached; the text is readable for the call.
     unsafe {
@@ -86,6 +89,7 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
 ///
 /// Attached.
 pub(crate) unsafe fn with_pyo3<R>(work: impl FnOnce(Python<'_>) -> R) -> R {
+    hang::ready();
     let mut work = Some(work);
     let mut run = |py: Python<'_>| work.take().map(|work| work(py));
     // It declines while the interpreter shuts down: then late is early enough.
@@ -152,6 +156,7 @@ pub(crate) unsafe fn has_attribute(
     object: *mut ffi::PyObject,
     name: &core::ffi::CStr,
 ) -> Result<bool, Raised> {
+    hang::ready();
     // SAFETY: the caller's contract; what is found is given back.
     unsafe {
         let found = ffi::PyObject_GetAttrString(object, name.as_ptr());
@@ -205,6 +210,7 @@ impl Pending {
     ///
     /// Attached, also where this is dropped.
     pub(crate) unsafe fn take() -> Self {
+        hang::ready();
         #[cfg(Py_3_12)]
         {
             // SAFETY: the caller's contract.

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::py::carrier;
 use crate::py::classes::is_wrapper;
 use crate::py::errors::raise_error;
+use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::into::to_explicit_value;
 use crate::py::out::{object_into_python, value_into_python};
@@ -34,6 +35,7 @@ pub(crate) fn find_global_func<'py>(
     py: Python<'py>,
     name: &str,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    hang::ready();
     let Some(function) = Function::get_global(name) else {
         return Ok(None);
     };
@@ -81,6 +83,7 @@ pub(crate) fn register_global<'py>(
     callable: &Bound<'py, PyAny>,
     override_existing: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let py = callable.py();
     // SAFETY: attached; a live object.
     unsafe {
@@ -117,6 +120,7 @@ pub(crate) fn register_global<'py>(
 /// Takes a name out; whether it was there.
 #[pyfunction]
 pub(crate) fn remove_global(name: &str) -> bool {
+    hang::ready();
     let old = UNTIED
         .lock()
         .ok()
@@ -142,6 +146,7 @@ pub(crate) fn global_names() -> Vec<String> {
 /// A value in its native form, shown: a callable as a Function, a list as an Array.
 #[pyfunction]
 pub(crate) fn convert<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    hang::ready();
     let py = value.py();
     // SAFETY: attached; a live object.
     unsafe {
@@ -157,6 +162,7 @@ pub(crate) fn convert<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyA
 /// Loads a library into this process's runtime.
 #[pyfunction]
 pub(crate) fn load_library(py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    hang::ready();
     // SAFETY: whoever calls this trusts the library, as with any import of native code.
     unsafe { load(&path) }.map_err(|error| raise(py, &error))
 }

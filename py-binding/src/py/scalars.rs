@@ -3,6 +3,7 @@
 use object_core::{Bytes, NewError, Str};
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::raise::{Exc, Raised, no_memory, raise};
 
 /// An int that must fit into 64 bits.
@@ -84,6 +85,7 @@ pub(crate) unsafe fn str_of(object: *mut ffi::PyObject) -> Result<Str, Raised> {
 ///
 /// Attached; a live bytes or bytearray.
 pub(crate) unsafe fn bytes_of(object: *mut ffi::PyObject) -> Result<Bytes, Raised> {
+    hang::ready();
     // SAFETY: the caller's contract; while the buffer is exported, the memory stays where it is.
     unsafe {
         let mut buffer = core::mem::MaybeUninit::<ffi::Py_buffer>::uninit();
@@ -126,6 +128,7 @@ pub(crate) unsafe fn made<T>(result: Result<T, NewError>) -> Result<T, Raised> {
 ///
 /// Attached; a live object with `__index__`.
 pub(crate) unsafe fn index_of(object: *mut ffi::PyObject) -> Result<i64, Raised> {
+    hang::ready();
     // SAFETY: the caller's contract; the int is ours.
     unsafe {
         let int = ffi::PyNumber_Index(object);

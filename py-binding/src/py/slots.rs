@@ -12,6 +12,7 @@ use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
 use crate::py::construct::{class_vectorcall, new};
 use crate::py::counts;
+use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
@@ -23,6 +24,7 @@ use crate::tie::{dealloc, release};
 
 /// `tp_dealloc` of every registered class.
 pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
+    hang::enter();
     // SAFETY: the slot's contract: attached, the Python count reached 0.
     unsafe {
         let class = ffi::Py_TYPE(object);
@@ -41,6 +43,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
             if is_collected(class) {
                 ffi::PyObject_GC_Track(object.cast());
             }
+            hang::ready();
             if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
                 return; // resurrected
             }
@@ -81,6 +84,7 @@ unsafe extern "C" fn compare(
             answer
         };
         if operation == ffi::Py_NE {
+            hang::ready();
             // What `==` of the class says, turned round: a class may define `__eq__` alone.
             let Some(equal) = (*ffi::Py_TYPE(left)).tp_richcompare else {
                 return not_implemented();
@@ -113,6 +117,7 @@ unsafe extern "C" fn compare(
 }
 
 unsafe extern "C" fn repr(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
         let name = type_name(object);
@@ -156,6 +161,7 @@ unsafe extern "C" fn move_out(
     object: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the method's contract: attached, a live wrapper.
     unsafe {
         let wrapper = storage(object);
@@ -195,6 +201,7 @@ unsafe extern "C" fn init_by_constructor(
     object: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the method's contract: attached, a live wrapper, a tuple.
     unsafe {
         let count = ffi::PyTuple_Size(args);
@@ -240,6 +247,7 @@ unsafe extern "C" fn init_subclass(
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::ready();
     // SAFETY: the method's contract: attached, a class.
     unsafe {
         let kind = class.cast::<ffi::PyTypeObject>();

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::py::carrier;
 use crate::py::context::{Context, text};
+use crate::py::hang;
 use crate::py::into::{
     array_of, bytes_of, dict_of, index_of, int_of, list_of, map_of, str_of, to_value,
 };
@@ -338,6 +339,7 @@ unsafe fn expected(field: &Field) -> Result<i32, Raised> {
     }
     // SAFETY: attached by the caller; the resolver is kept for ever.
     unsafe {
+        hang::ready();
         let answer = ffi::PyObject_CallNoArgs(field.resolver);
         if answer.is_null() {
             return Err(Raised);

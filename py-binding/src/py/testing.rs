@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyInt};
 
 use crate::py::attached::{deferred_len, drain};
 use crate::py::counts;
+use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::slots::native_of;
 use crate::tie::State;
@@ -54,6 +55,7 @@ pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'stati
 /// Counts of this process: tied objects alive, wrappers alive, storage kept, frees deferred.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    hang::ready();
     // SAFETY: attached; no word is held. What waits is freed, so that the counts are of now.
     unsafe { drain() };
     let kept = counts::KEPT.load(Ordering::Relaxed);

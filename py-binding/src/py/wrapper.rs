@@ -14,6 +14,7 @@ use object_core::ObjectHeader;
 use pyo3::ffi;
 
 use crate::py::counts;
+use crate::py::hang;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 use crate::py::refs::{self, is_collected};
 use crate::tie::Wrapper;
@@ -136,6 +137,7 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
     // others allocate themselves.
     unsafe {
         if is_collected(class) || (*class).tp_basicsize != PLAIN_SIZE {
+            hang::ready(); // the allocation may run the collector
             let object = match (*class).tp_alloc {
                 Some(alloc) => alloc(class, 0),
                 None => no_memory().null(),

@@ -37,7 +37,7 @@ def busy(*_):
 class Drops:
     BUSY = """
 class Busy:
-    def __del__(self): busy()
+    def __del__(self, busy=busy): busy()
 """
 
 
@@ -62,6 +62,118 @@ class Busy:
 def test_a_callback_under_way(work: str):
     for _ in range(2 * TIMES):
         assert ran_cleanly(BUSY + work + "\nbegun.wait()\n") == ""
+
+
+# Python code under every kind of slot and function of ours, on a daemon thread that the interpreter ends.
+# `hook` is what it runs; it comes back as what it was made of.
+SLOTS = {
+    "__index__ of a field": "Leaf(0).number = Hook()",
+    "__index__ of an argument": "lib.call(len, 1, Numeric())",
+    "__index__ of an item": "tieback.Array([1])[Hook()]",
+    "__index__ of a slice": "tieback.List([1])[Hook():]",
+    "__index__ of an insertion": "tieback.List().insert(Hook(), 1)",
+    "__iter__ of a list": "tieback.List(Hook())",
+    "__iter__ of an extension": "tieback.List().extend(Hook())",
+    "__next__ of an assignment": "tieback.List([1])[:] = (busy() for _ in (1,))",
+    "keys of an update": "tieback.Dict().update(Hook())",
+    "__eq__ of a search": "tieback.List([Hook()]).index(Hook())",
+    "__eq__ of a comparison": "tieback.Array([Hook()]) == tieback.Array([Hook()])",
+    "__eq__ that != asks": "Equal() != Equal()",
+    "__lt__ of a sort": "tieback.List([Hook(), Hook()]).sort()",
+    "__repr__ of an item": "repr(tieback.Map({1: Hook()}))",
+    "__hash__ of an item": "hash(tieback.Array([Hook()]))",
+    "a default factory": "Made()",
+    "__post_init__": "After()",
+    "a custom __init__": "Own()",
+    "__new__": "New()",
+    "__init_subclass__": "type('Sub', (Above,), {})",
+    "a class being made": "dc.py_class('busy.Class')(type('Class', (dc.Object,), {'__annotations__': {'x': 'busy()'}}))",
+    "__str__ of an exception": "lib.call(fails, 1)",
+    "__cause__ of an exception": "raise_from(lambda: lib.call(fails, 1))",
+    "__fspath__ of a library": "tieback.load_library(Hook())",
+    "__del__ of a wrapper": "Deleted()",
+    "__del__ of a value set anew": "box = Box(Dies()); box.value = None",
+    "__del__ of a value popped": "tieback.List([Dies()]).pop()",
+    "__del__ of a result": "lib.call(lambda _: [Dies()], 1)",
+    "__del__ in the collector": "ring = []; ring.append((ring, Dies())); del ring\nmany = [Slotted(n) for n in range(10_000)]; gc.collect()",
+    "__reduce__": "import pickle; pickle.dumps(Box(Hook()))",
+    "__deepcopy__": "import copy; copy.deepcopy(tieback.List([Hook()]))",
+    "a moved argument's end": "x = Box(Dies()); lib.call(len, 1, x._move())",
+    "many callbacks": "while True: lib.call(busy_once, 1)",
+    "a callback's callback": "lib.nested(lambda *_: Leaf(0).__setattr__('number', Hook()), 3)",
+}
+
+HOOKS = """
+class Hook:
+    def __init__(self, *_): pass
+    __index__ = __iter__ = __eq__ = __lt__ = __repr__ = __hash__ = __str__ = busy
+    __fspath__ = __reduce_ex__ = __deepcopy__ = busy
+import numbers
+class Numeric:
+    __index__ = busy
+numbers.Integral.register(Numeric)
+class Dies:
+    def __del__(self, busy=busy): busy()
+class Fails(Exception):
+    __str__ = busy
+def fails(*_): raise Fails
+def raise_from(call):
+    try: call()
+    except BaseException as error: raise ValueError from error
+@dc.py_class("busy.Equal")
+class Equal(dc.Object):
+    n: int = 0
+    def __eq__(self, other): return busy()
+@dc.py_class("busy.Made")
+class Made(dc.Object):
+    value: Any = dc.field(default_factory=busy)
+@dc.py_class("busy.After")
+class After(dc.Object):
+    def __post_init__(self): busy()
+@dc.py_class("busy.Own", init=False)
+class Own(dc.Object):
+    def __init__(self): busy()
+@dc.py_class("busy.New")
+class New(dc.Object):
+    def __new__(cls): busy()
+class Above(Leaf):
+    def __init_subclass__(cls, **_): busy()
+@dc.py_class("busy.Deleted")
+class Deleted(dc.Object):
+    def __del__(self, busy=busy): busy()
+def busy_once(*_):
+    begun.set()
+"""
+
+
+@pytest.mark.parametrize("work", SLOTS.values(), ids=SLOTS.keys())
+def test_python_code_under(work: str):
+    """Its thread hangs where it is; nothing is unwound and nothing said."""
+    for _ in range(TIMES):
+        lines = "\n    ".join(work.splitlines())
+        ran_cleanly(
+            BUSY + HOOKS + f"def work():\n    {lines}\n"
+            "threading.Thread(target=work, daemon=True).start()\nassert begun.wait(60)\n"
+        )
+
+
+def test_threads_that_end_by_themselves():
+    """While the interpreter ends and after: what was registered for them is taken back."""
+    for _ in range(2 * TIMES):
+        ran_cleanly(
+            BEGIN
+            + """
+def work(n):
+    lib.keep_in_thread_local(OnDrop(lambda x: Leaf(x), n))
+    lib.call(lambda x: x, Leaf(n))
+for _ in range(20):
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+for n in range(20):
+    threading.Thread(target=work, args=(n,), daemon=True).start()
+"""
+        )
 
 
 def test_a_callback_that_waits():
@@ -154,7 +266,8 @@ for _ in range(4):
 begun.wait()
 kept = [Leaf(n) for n in range(3000)]
 class Last:
-    def __del__(self): [Leaf(n) for n in range(1000)]
+    # What it needs at hand: module globals may be None by then.
+    def __del__(self, Leaf=Leaf): [Leaf(n) for n in range(1000)]
 last = Last()
 """
         )

@@ -18,11 +18,12 @@ THINGS = """
 class WithDict(Leaf):
     pass
 class WithDel(Leaf):
-    def __del__(self):
-        assert self.__chandle__() == 0 or lib.echo(self.number) == self.number
+    def __del__(self, echo=lib.echo):
+        assert self.__chandle__() == 0 or echo(self.number) == self.number
 class Hook:
-    def __del__(self):
-        Leaf(1), lib.echo(Opaque()), tieback.stats()
+    # What it needs at hand: at the very end module globals are None.
+    def __del__(self, Leaf=Leaf, Opaque=Opaque, echo=lib.echo, stats=tieback._core.stats):
+        Leaf(1), echo(Opaque()), stats()
 def things():
     with_dict = WithDict(1)
     with_dict.hook, with_dict.itself = Hook(), with_dict
