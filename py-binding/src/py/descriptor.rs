@@ -83,7 +83,10 @@ pub(crate) unsafe fn make_types(getters: [ffi::descrgetfunc; TYPES]) -> Result<(
             kind.ob_base.ob_base = ffi::PyObject_HEAD_INIT;
             kind.tp_name = c"getset_descriptor".as_ptr();
             kind.tp_basicsize = size_of::<Descriptor>() as isize;
-            kind.tp_flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+            let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+            #[cfg(Py_GIL_DISABLED)]
+            let flags = flags.into();
+            kind.tp_flags = flags;
             kind.tp_base = base;
             kind.tp_descr_get = Some(getter);
             let kind = Box::into_raw(kind);
