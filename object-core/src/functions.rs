@@ -107,6 +107,26 @@ pub(crate) unsafe extern "C" fn names(
     }
 }
 
+/// Takes the lock, if nobody has it, until what it answers is dropped.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) fn hold() -> Option<impl Sized + Send + 'static> {
+    FUNCTIONS.try_write()
+}
+
+/// In a forked child, the lock [held](hold): readers that found it shut had counted themselves for a moment
+/// and are no more.
+///
+/// # Safety
+///
+/// There is no other thread.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) unsafe fn forget_readers() {
+    for _ in 0..FUNCTIONS.reader_count() {
+        // SAFETY: counted, and nobody's.
+        unsafe { FUNCTIONS.force_read_decrement() };
+    }
+}
+
 /// Whether nobody holds the lock.
 #[cfg(test)]
 pub(crate) fn is_unlocked() -> bool {

@@ -116,6 +116,9 @@ rooms! {
     mod sharing;
     #[allow(unsafe_code)]
     mod unraisable;
+    #[cfg(all(unix, feature = "std"))]
+    #[allow(unsafe_code)]
+    mod fork;
     #[allow(unsafe_code)]
     mod runtime;
     mod register_error;

@@ -119,7 +119,12 @@ pub fn runtime() -> &'static RuntimeTable {
 
 #[cold]
 fn first_use() -> &'static RuntimeTable {
-    anchor::settle(&OWN)
+    let table = anchor::settle(&OWN);
+    #[cfg(all(unix, feature = "std"))]
+    if core::ptr::eq(table, &OWN) {
+        crate::fork::watch();
+    }
+    table
 }
 
 /// How this copy stands, without settling it.

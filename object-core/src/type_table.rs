@@ -392,6 +392,12 @@ pub(crate) unsafe extern "C" fn index_of_key(key: ByteSlice) -> i32 {
     with_names(|names| names.by_key.get(key).copied().unwrap_or(-1)).unwrap_or(-1)
 }
 
+/// Takes the lock, if nobody has it, until what it answers is dropped.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) fn hold() -> Option<impl Sized + Send + 'static> {
+    NAMES.try_lock()
+}
+
 /// Whether nobody holds the lock.
 #[cfg(test)]
 pub(crate) fn is_unlocked() -> bool {
