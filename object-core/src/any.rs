@@ -60,6 +60,13 @@ impl Any {
         AnyView(self.0, PhantomData)
     }
 
+    /// The bytes of the value, where they are.
+    #[inline]
+    #[must_use]
+    pub const fn as_raw(&self) -> &RawAny {
+        &self.0
+    }
+
     /// What it holds.
     #[inline]
     #[must_use]

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use py_binding::tie::lock::{Free, Gil, Lock, assert_none_held, peek};
 use py_binding::tie::step::Storage;
 use py_binding::tie::word::{State, Wrapper};
-use py_binding::tie::{Adopted, Host, Object, adopt, dealloc, hit, kept_storage, release, wrap};
+use py_binding::tie::{
+    Adopted, Host, Object, adopt, dealloc, hit, introduce, kept_storage, release, wrap,
+};
 
 #[repr(align(16))]
 struct Body {
@@ -347,7 +349,17 @@ impl<L: Lock> Model<L> {
     /// One thing that Python or native code does.
     fn step(&self) {
         match self.rng.below(14) {
-            0 => drop(self.new_body()),
+            0 => {
+                let object = self.new_body();
+                if self.rng.one_in(3) {
+                    let made = self.new_face();
+                    body(object).native.set(0); // the wrapper's from here on
+                    // SAFETY: alive and empty; nobody else has the object.
+                    unsafe { introduce(self, made, object) };
+                    give(made);
+                    assert_eq!(there(made).handle.get(), Some(object));
+                }
+            }
             1 => {
                 if let Some(object) = self.held() {
                     let body = live(object);

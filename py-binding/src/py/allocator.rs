@@ -12,10 +12,8 @@ use alloc_header::{
 };
 use object_core::runtime;
 
-use std::sync::atomic::Ordering;
-
 use crate::py::attached;
-use crate::py::counts;
+use crate::py::counts::{self, Count};
 use crate::tie::kept_storage;
 use crate::tie::lock::peek;
 
@@ -27,7 +25,7 @@ pub(crate) unsafe extern "C" fn near(body: *mut c_void) {
         unsafe {
             let_go_of_wrapper(body);
             layer_release_near(body);
-            counts::OBJECTS.fetch_sub(1, Ordering::Relaxed);
+            counts::add(Count::Objects, -1);
         }
     }
 }
@@ -40,7 +38,7 @@ pub(crate) unsafe extern "C" fn far(body: *mut c_void) {
         unsafe {
             let_go_of_wrapper(body);
             layer_release_far(body);
-            counts::OBJECTS.fetch_sub(1, Ordering::Relaxed);
+            counts::add(Count::Objects, -1);
         }
     }
 }
@@ -71,7 +69,7 @@ unsafe extern "C" fn allocate(
     };
     match body {
         Ok(body) => {
-            counts::OBJECTS.fetch_add(1, Ordering::Relaxed);
+            counts::add(Count::Objects, 1);
             body.as_ptr()
         }
         Err(_) => null_mut(),

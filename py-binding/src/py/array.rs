@@ -16,7 +16,7 @@ use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_r
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
-use crate::py::wrapper::{Glance, as_wrapper, glance};
+use crate::py::wrapper::{Glance, as_wrapper, glance, glance_if};
 use crate::tie::{Adopted, adopt};
 
 /// The values of an Array.
@@ -66,7 +66,7 @@ unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::Py
             return null_mut();
         };
         match usize::try_from(at).ok().and_then(|at| values.get(at)) {
-            Some(value) => value_to_python(value.view().raw()),
+            Some(value) => value_to_python(value.as_raw()),
             None => out_of_range("an Array", at, values.len()).null(),
         }
     }
@@ -74,6 +74,37 @@ unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::Py
 
 /// `mp_subscript`: an int or a slice; a slice is a new Array.
 unsafe extern "C" fn subscript(
+    object: *mut ffi::PyObject,
+    key: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot's contract; the value is alive: the wrapper holds the array.
+    unsafe {
+        if ffi::PyLong_CheckExact(key) != 0 {
+            let at = ffi::PyLong_AsSsize_t(key);
+            if let Some(native) = glance_if(object).filter(|_| at >= 0) {
+                let array = native.object();
+                if array.as_ref().type_index() == type_index::ARRAY {
+                    let values = (*array.as_ptr().cast::<ArrayObj>()).values();
+                    if let Some(value) = values.get(at as usize) {
+                        return value_to_python(value.as_raw());
+                    }
+                }
+            }
+            if at == -1 {
+                ffi::PyErr_Clear(); // a number too large is another error here
+            }
+        }
+        subscript_slowly(object, key)
+    }
+}
+
+/// From the end, by what is no int but an index, outside of the array, and slices.
+///
+/// # Safety
+///
+/// As [`subscript`].
+#[inline(never)]
+unsafe fn subscript_slowly(
     object: *mut ffi::PyObject,
     key: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
@@ -87,7 +118,7 @@ unsafe extern "C" fn subscript(
                 return null_mut();
             };
             return match place_of(at, values.len()) {
-                Some(place) => value_to_python(values[place].view().raw()),
+                Some(place) => value_to_python(values[place].as_raw()),
                 None => out_of_range("an Array", at, values.len()).null(),
             };
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use object_core::Error;
 use pyo3::ffi;
 
-use crate::py::counts;
+use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::hold::{self, Hold};
 use crate::py::raise::Pending;
@@ -159,7 +159,7 @@ pub(crate) unsafe fn detach(attachment: Attachment) {
 /// The storage is the caller's alone.
 #[cold]
 pub(crate) unsafe fn storage_gone(kept: Wrapper) {
-    counts::KEPT.fetch_sub(1, Ordering::Relaxed);
+    counts::add(Count::Kept, -1);
     let object = kept.as_ptr().cast::<ffi::PyObject>();
     let defer = || {
         // SAFETY: ours alone; the link goes into the handle field, which a dead wrapper has no other

@@ -72,9 +72,13 @@ type Chunk = [AtomicPtr<ClassRecord>; CHUNK];
 static BY_INDEX: [AtomicPtr<Chunk>; type_index::LIMIT as usize / CHUNK] =
     [const { AtomicPtr::new(null_mut()) }; type_index::LIMIT as usize / CHUNK];
 
-/// By class address. `LAST` answers most questions before it is asked.
+/// By class address.
 static BY_CLASS: RwLock<Option<HashMap<usize, &'static ClassRecord>>> = RwLock::new(None);
-static LAST: AtomicPtr<ClassRecord> = AtomicPtr::new(null_mut());
+/// Answers most questions before `BY_CLASS` is asked: where a class's address says, the record that was
+/// found last.
+static FOUND: [AtomicPtr<ClassRecord>; FOUND_LEN] =
+    [const { AtomicPtr::new(null_mut()) }; FOUND_LEN];
+const FOUND_LEN: usize = 256;
 
 /// Makes a class for a type that has none.
 pub(crate) type Maker = unsafe fn(i32) -> Result<&'static ClassRecord, Raised>;
@@ -133,18 +137,34 @@ unsafe fn make(type_index: i32) -> Result<&'static ClassRecord, Raised> {
     unsafe { maker(type_index) }
 }
 
+#[inline(always)]
+fn found_at(class: *mut ffi::PyTypeObject) -> &'static AtomicPtr<ClassRecord> {
+    // Type objects are some hundred bytes long, and aligned to 16.
+    let address = class.addr();
+    &FOUND[((address >> 4) ^ (address >> 12)) % FOUND_LEN]
+}
+
 /// The record of exactly this class.
-#[inline]
+#[inline(always)]
 pub(crate) fn by_class(class: *mut ffi::PyTypeObject) -> Option<&'static ClassRecord> {
+    let found = found_at(class);
     // SAFETY: null or leaked.
-    if let Some(last) = unsafe { LAST.load(Ordering::Acquire).as_ref() } {
-        if last.class == class {
-            return Some(last);
-        }
+    match unsafe { found.load(Ordering::Acquire).as_ref() } {
+        Some(record) if record.class == class => Some(record),
+        _ => find_class(class, found),
     }
+}
+
+#[cold]
+#[inline(never)]
+// The lock is held until the answer is noted: whoever registers the class again notes it later.
+fn find_class(
+    class: *mut ffi::PyTypeObject,
+    found: &AtomicPtr<ClassRecord>,
+) -> Option<&'static ClassRecord> {
     let guard = BY_CLASS.read().ok()?;
     let record = *guard.as_ref()?.get(&class.addr())?;
-    LAST.store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
+    found.store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
     Some(record)
 }
 
@@ -302,6 +322,7 @@ unsafe fn enter(
     guard
         .get_or_insert_with(HashMap::new)
         .insert(class.addr(), record);
+    found_at(class).store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
     // SAFETY: attached; the record keeps the class for ever.
     unsafe { ffi::Py_INCREF(class.cast()) };
     // SAFETY: leaked above or before.

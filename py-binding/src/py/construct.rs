@@ -21,8 +21,9 @@ use crate::py::long_way::call_the_long_way;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, has_attribute, no_memory, raise, type_name};
 use crate::py::refs;
+use crate::py::store::store_new;
 use crate::py::wrapper::{Loan, already_built, as_wrapper, finish, state, storage};
-use crate::tie::{Adopted, adopt};
+use crate::tie::introduce;
 
 /// Called for every class made here.
 pub(crate) unsafe extern "C" fn class_vectorcall(
@@ -35,15 +36,20 @@ pub(crate) unsafe extern "C" fn class_vectorcall(
     let class = callable.cast::<ffi::PyTypeObject>();
     // SAFETY: the vectorcall contract.
     unsafe {
-        let arguments = Arguments::new(args, ffi::PyVectorcall_NARGS(nargsf) as usize, names);
         if let Some(record) = by_class(class) {
             if let Some(plan) = record.plan() {
                 let seen = look(plan, class);
+                let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+                if seen == GENERATED && names.is_null() && count == plan.direct.len() && count > 0 {
+                    return construct_directly(record, plan, args).unwrap_or(null_mut());
+                }
                 if seen & GENERATED != 0 {
+                    let arguments = Arguments::new(args, count, names);
                     return construct(record, plan, seen, &arguments).unwrap_or(null_mut());
                 }
             }
         }
+        let arguments = Arguments::new(args, ffi::PyVectorcall_NARGS(nargsf) as usize, names);
         call_the_long_way(class, &arguments).unwrap_or(null_mut())
     }
 }
@@ -103,8 +109,32 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
     seen
 }
 
+/// Makes an instance of a py_class whose arguments are its fields, in their order.
+#[inline(always)]
+unsafe fn construct_directly(
+    record: &'static ClassRecord,
+    plan: &'static Plan,
+    args: *const *mut ffi::PyObject,
+) -> Result<*mut ffi::PyObject, Raised> {
+    // SAFETY: attached; as many live arguments as there are fields; the object is ours until the wrapper
+    // owns it.
+    unsafe {
+        let object = new_native(record)?;
+        let address = ObjectArc::as_ptr(&object);
+        for (i, &field) in plan.direct.iter().enumerate() {
+            store_new(address, field, *args.add(i), record.class)?;
+        }
+        let wrapper = record.instantiate();
+        if wrapper.is_null() {
+            return Err(Raised);
+        }
+        bind_new(wrapper, object);
+        Ok(wrapper)
+    }
+}
+
 /// Makes an instance of a py_class in one pass.
-#[inline]
+#[inline(never)]
 unsafe fn construct(
     record: &'static ClassRecord,
     plan: &'static Plan,
@@ -143,23 +173,19 @@ unsafe fn construct(
 }
 
 /// A new native object of a class's type, its fields zero.
+#[inline(always)]
 unsafe fn new_native(record: &'static ClassRecord) -> Result<ObjectRef, Raised> {
     // SAFETY: attached.
     try_new_reflected(record.info, record.leaf).map_err(|_| unsafe { no_memory() })
 }
 
 /// Binds an empty wrapper to an object nobody has seen yet.
+#[inline(always)]
 unsafe fn bind_new(wrapper: *mut ffi::PyObject, object: ObjectRef) {
-    // SAFETY: attached; the wrapper is empty; the object's one reference goes with it. Nobody else
-    // has the object, so it has no other wrapper.
-    let bound = unsafe {
-        adopt(
-            &Cpython,
-            as_wrapper(wrapper),
-            ObjectArc::into_raw(object).cast(),
-        )
-    };
-    debug_assert_eq!(bound, Adopted::Bound);
+    let object = ObjectArc::into_raw(object).cast();
+    // SAFETY: attached; the wrapper is empty; the object's one reference goes with it. Nobody else has
+    // the object, so it has no other wrapper.
+    unsafe { introduce(&Cpython, as_wrapper(wrapper), object) };
 }
 
 unsafe fn post_init(wrapper: *mut ffi::PyObject, init_vars: &InitVars) -> Result<(), Raised> {

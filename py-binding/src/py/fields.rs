@@ -106,8 +106,7 @@ unsafe fn ordinary<'a>(about: &About, wrapper: *mut ffi::PyObject) -> Option<Gla
 /// # Safety
 ///
 /// Attached; NULL or a live object.
-#[cold]
-#[inline(never)]
+#[inline(always)]
 unsafe fn slowly(
     descriptor: *mut ffi::PyObject,
     wrapper: *mut ffi::PyObject,
@@ -147,6 +146,19 @@ macro_rules! getter {
             $wrapper: *mut ffi::PyObject,
             _class: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject {
+            // A C function, which does not unwind: so it is jumped to, and this one has no frame.
+            #[cold]
+            #[inline(never)]
+            unsafe extern "C" fn again(
+                descriptor: *mut ffi::PyObject,
+                $wrapper: *mut ffi::PyObject,
+            ) -> *mut ffi::PyObject {
+                // SAFETY: as for the getter.
+                unsafe {
+                    let $about = about(descriptor);
+                    slowly(descriptor, $wrapper, |$object| $slow)
+                }
+            }
             hang::enter();
             // SAFETY: the slot's contract: attached, a descriptor of the type whose getter this is,
             // and NULL or a live object. A wrapper's object is alive as long as the glance.
@@ -158,7 +170,7 @@ macro_rules! getter {
                         return shown;
                     }
                 }
-                slowly(descriptor, $wrapper, |$object| $slow)
+                again(descriptor, $wrapper)
             }
         }
     };
@@ -197,7 +209,7 @@ getter!(
             // Frozen: set before the object was shared, so no lock; Acquire costs nothing where it
             // matters.
             let value = at::<AtomicPtr<ObjectHeader>>(object, about).load(Ordering::Acquire);
-            NonNull::new(value).and_then(|value| live_face(value))
+            NonNull::new(value).map(|value| object_to_python(value))
         }
     },
     read_object(object, wrapper, about.field)

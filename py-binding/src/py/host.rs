@@ -10,7 +10,7 @@ use pyo3::ffi;
 
 use crate::py::allocator::{far, near};
 use crate::py::classes;
-use crate::py::counts;
+use crate::py::counts::{self, Count};
 use crate::py::raise::Raised;
 use crate::py::refs;
 use crate::py::wrapper;
@@ -106,7 +106,7 @@ unsafe impl Host for Cpython {
         unsafe {
             wrapper::storage(object).state.store(0, Ordering::Relaxed);
             refs::revive(object);
-            counts::KEPT.fetch_sub(1, Ordering::Relaxed);
+            counts::add(Count::Kept, -1);
             if refs::is_collected(ffi::Py_TYPE(object)) {
                 ffi::PyObject_GC_Track(object.cast());
             }

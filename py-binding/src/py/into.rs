@@ -27,7 +27,7 @@ use crate::py::hang;
 use crate::py::moved::{as_moved, twice};
 use crate::py::raise::{Exc, Raised, name_place, no_memory, raise};
 use crate::py::scalars::made;
-pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, str_of, text_of};
+pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, small_int_of, str_of, text_of};
 use crate::py::wrapper::{Loan, glance};
 
 /// A value for a call: borrowed from its Python object, or made for the call.

@@ -79,12 +79,13 @@ pub(crate) unsafe fn live_face(object: NonNull<ObjectHeader>) -> Option<*mut ffi
     }
 }
 
+/// A C function, which does not unwind: so it is jumped to, and its callers need no frame.
+///
 /// # Safety
 ///
 /// As [`object_to_python`].
-#[cold]
 #[inline(never)]
-unsafe fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
     // SAFETY: alive by the caller's contract.
     unsafe {
         if object.as_ref().type_index() < index::DYNAMIC_BEGIN {

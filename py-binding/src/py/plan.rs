@@ -82,6 +82,9 @@ pub(crate) struct Plan {
     pub(crate) positional: usize,
     /// Fields that are no parameters but have a default.
     pub(crate) presets: Vec<(&'static Field, Default)>,
+    /// The fields of the parameters, if a call with as many positional arguments fills the object: each
+    /// parameter is a field and can be passed by position, and there is nothing else to fill. Else empty.
+    pub(crate) direct: Vec<&'static Field>,
     /// How many arguments `__post_init__` gets.
     pub(crate) init_vars: usize,
     /// The class's `__init__` as it was generated.
@@ -99,9 +102,21 @@ impl Plan {
             params: Vec::new(),
             positional,
             presets: Vec::new(),
+            direct: Vec::new(),
             init_vars: 0,
             init,
             noted: AtomicU64::new(0),
+        }
+    }
+
+    /// Says that the parameters and presets are complete.
+    pub(crate) fn complete(&mut self) {
+        if self.positional == self.params.len() && self.presets.is_empty() && self.init_vars == 0 {
+            let fields = self.params.iter().map_while(|param| match param.target {
+                Target::Field(field) => Some(field),
+                Target::InitVar(_) => None,
+            });
+            self.direct = fields.collect();
         }
     }
 

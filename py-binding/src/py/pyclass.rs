@@ -318,6 +318,7 @@ pub(crate) fn set_plan(
             }
         }
     }
+    plan.complete();
     let plan: &'static mut Plan = Box::leak(Box::new(plan));
     record.plan.store(plan, Ordering::Release);
     Ok(())

@@ -39,6 +39,19 @@ pub(crate) unsafe fn int_of(object: *mut ffi::PyObject) -> Result<i64, Raised> {
     }
 }
 
+/// An int that fits into 64 bits; `None` for others, and no exception.
+///
+/// # Safety
+///
+/// Attached; an int, of no class below.
+#[inline(always)]
+pub(crate) unsafe fn small_int_of(object: *mut ffi::PyObject) -> Option<i64> {
+    let mut overflow = 0;
+    // SAFETY: the caller's contract: of an int itself this does not fail.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow) };
+    (overflow == 0).then_some(value)
+}
+
 /// The UTF-8 of a str, alive as long as the object.
 ///
 /// # Errors

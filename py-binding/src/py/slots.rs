@@ -2,7 +2,6 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
-use std::sync::atomic::Ordering;
 
 use object_core::TypeName;
 use pyo3::ffi;
@@ -11,7 +10,7 @@ use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
 use crate::py::construct::{class_vectorcall, new};
-use crate::py::counts;
+use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::long_way::{bind_made, object_init};
@@ -52,7 +51,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
             }
         }
         if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
-            counts::KEPT.fetch_add(1, Ordering::Relaxed);
+            counts::add(Count::Kept, 1);
         }
         drain();
     }

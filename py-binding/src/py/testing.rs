@@ -1,7 +1,6 @@
 //! What tests and curious people ask: counts, tie states, and three functions to call.
 
 use core::ptr::NonNull;
-use std::sync::atomic::Ordering;
 
 use object_core::{Any, AnyView, Error, Function, ObjectHeader};
 use pyo3::exceptions::PyValueError;
@@ -9,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
 use crate::py::attached::{deferred_len, drain};
-use crate::py::counts;
+use crate::py::counts::{Count, sum};
 use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::slots::native_of;
@@ -58,10 +57,10 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     hang::ready();
     // SAFETY: attached; no word is held. What waits is freed, so that the counts are of now.
     unsafe { drain() };
-    let kept = counts::KEPT.load(Ordering::Relaxed);
+    let kept = sum(Count::Kept);
     let answer = PyDict::new(py);
-    answer.set_item("objects", counts::OBJECTS.load(Ordering::Relaxed))?;
-    answer.set_item("wrappers", counts::WRAPPERS.load(Ordering::Relaxed) - kept)?;
+    answer.set_item("objects", sum(Count::Objects))?;
+    answer.set_item("wrappers", sum(Count::Wrappers) - kept)?;
     answer.set_item("kept", kept)?;
     answer.set_item("deferred", deferred_len())?;
     Ok(answer)

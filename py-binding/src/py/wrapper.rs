@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use object_core::ObjectHeader;
 use pyo3::ffi;
 
-use crate::py::counts;
+use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 use crate::py::refs::{self, is_collected};
@@ -143,7 +143,7 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
                 None => no_memory().null(),
             };
             if !object.is_null() {
-                counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
+                counts::add(Count::Wrappers, 1);
             }
             return object;
         }
@@ -151,7 +151,7 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
         if object.is_null() {
             return no_memory().null();
         }
-        counts::WRAPPERS.fetch_add(1, Ordering::Relaxed);
+        counts::add(Count::Wrappers, 1);
         ffi::PyObject_Init(object, class);
         let wrapper = object.cast::<WrapperObject>();
         (&raw mut (*wrapper).handle).write(AtomicPtr::new(null_mut()));
@@ -170,7 +170,7 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
 pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
     // SAFETY: the storage keeps its class alive; after tp_free only the class is touched.
     unsafe {
-        counts::WRAPPERS.fetch_sub(1, Ordering::Relaxed);
+        counts::add(Count::Wrappers, -1);
         let class = ffi::Py_TYPE(wrapper);
         if let Some(free) = (*class).tp_free {
             free(wrapper.cast());

@@ -40,6 +40,7 @@
 //!
 //! - [`wrap`]: an object is shown to Python. Never runs Python code.
 //! - [`adopt`]: a constructor binds the wrapper it was given to the object it made.
+//! - [`introduce`]: the same, where nobody else can have the object yet.
 //! - [`dealloc`]: a wrapper's Python count reached 0. Settles the word *before* it gives its
 //!   reference back, and touches neither wrapper nor object after.
 //! - [`release`]: a move hands the native reference over and empties the wrapper.
@@ -107,7 +108,7 @@ mod teardown;
 mod rebind;
 
 pub use host::{Host, Object};
-pub use rebind::{Adopted, adopt, release};
+pub use rebind::{Adopted, adopt, introduce, release};
 pub use teardown::{dealloc, kept_storage};
 pub use word::{State, Word, Wrapper};
 pub use wrap::{hit, wrap};

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use crate::tie::host::{Host, Object};
 use crate::tie::lock::Held;
 use crate::tie::step::on_release;
-use crate::tie::word::Wrapper;
+use crate::tie::word::{State, Wrapper};
 use crate::tie::wrap::show;
 
 /// What became of a constructor's object.
@@ -45,6 +45,30 @@ pub unsafe fn adopt<H: Host>(host: &H, wrapper: Wrapper, object: Object) -> Adop
         Ok(shown) if shown == wrapper => Adopted::Bound,
         Ok(other) => Adopted::Other(other),
         Err(never) => match never {},
+    }
+}
+
+/// Binds an empty wrapper to an object that nobody else has, and that no wrapper has shown. Takes the
+/// caller's strong reference, the only one.
+///
+/// # Safety
+///
+/// That is so; the wrapper is alive and has no handle, and nobody else gives it one; the thread is
+/// attached.
+#[inline]
+pub unsafe fn introduce<H: Host>(host: &H, wrapper: Wrapper, object: Object) {
+    // SAFETY: the caller's contract. I3: the reference goes with the handle.
+    unsafe {
+        let word = host.word(object);
+        if word.is_some() {
+            host.arm(wrapper);
+        }
+        host.set_handle(wrapper, Some(object));
+        if let Some(word) = word {
+            let mut held = Held::<H::Lock>::hold(word);
+            debug_assert_eq!(held.state(), State::Detached);
+            held.set(State::Active(wrapper));
+        }
     }
 }
 

@@ -38,10 +38,10 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
         None => Storage::Free,
         Some(word) => {
             let mut held = Held::<H::Lock>::hold(word);
-            // Judged now: `__del__` may have been added to the class a moment ago. If ours is the
-            // only reference the object dies in a moment, and there is nothing to keep it for.
+            // If ours is the only reference the object dies in a moment, and there is nothing to keep
+            // the storage for. The class is judged now: it may have got a `__del__` a moment ago.
             // SAFETY: storage and object are there.
-            let keep = unsafe { host.is_stateless(wrapper) && host.others_hold(object) };
+            let keep = unsafe { host.others_hold(object) && host.is_stateless(wrapper) };
             let (next, storage) = on_dealloc(held.state(), wrapper, keep);
             if let Some(state) = next {
                 held.set(state);

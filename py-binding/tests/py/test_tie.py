@@ -380,3 +380,29 @@ class TestI7:
             """
         )
         assert out == "True\n" * 3
+
+
+def test_counts_of_many_threads_add_up() -> None:
+    """More threads at once than have a line of their own to count in, and some that use an older one's."""
+
+    def work() -> None:
+        kept = [Leaf(i) for i in range(50)]
+        barrier.wait()
+        made.extend(kept)  # dropped by another thread than the one that made them
+
+    for _ in range(2):
+        before = tieback.stats()
+        made: list[Any] = []
+        barrier = threading.Barrier(97)
+        threads = [threading.Thread(target=work) for _ in range(96)]
+        for thread in threads:
+            thread.start()
+        barrier.wait()
+        for thread in threads:
+            thread.join()
+        during = tieback.stats()
+        assert during["objects"] - before["objects"] == 96 * 50
+        assert during["wrappers"] - before["wrappers"] == 96 * 50
+        made.clear()
+        gc.collect()
+        assert tieback.stats() == before
