@@ -26,6 +26,12 @@ pub struct ArrayObj {
     data_deleter: Option<unsafe extern "C" fn(data: *mut core::ffi::c_void)>,
 }
 
+// `key` reads arrays by these.
+const _: () = assert!(
+    core::mem::offset_of!(ArrayObj, data) == crate::key::DATA_OFFSET
+        && core::mem::offset_of!(ArrayObj, size) == crate::key::SIZE_OFFSET
+);
+
 // SAFETY: immutable once shared; values are Send and Sync by the `Object` contract.
 unsafe impl Send for ArrayObj {}
 // SAFETY: as above.

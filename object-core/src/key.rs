@@ -2,8 +2,12 @@
 //!
 //! `1`, `1.0` and `True` are one key, `0.0` and `-0.0` too, and every NaN equals every NaN. An int and
 //! a float are equal if they are the same number, exactly: `2**53 + 1` is not `2.0**53`. Strings and
-//! bytes compare by content, however they are stored. Objects are themselves, and nothing else is;
-//! a carrier is what it carries.
+//! bytes compare by content, however they are stored, and so do arrays, as the tuples that they are:
+//! item by item, each as a key. Other objects are themselves, and nothing else is; a carrier is what it
+//! carries.
+
+use core::hash::{Hash, Hasher};
+use core::ptr::NonNull;
 
 use crate::abi::RawAny;
 use crate::header::ObjectHeader;
@@ -20,6 +24,53 @@ struct CarrierHead {
 /// Where a carrier says what it carries.
 pub(crate) const CARRIED_OFFSET: usize = core::mem::offset_of!(CarrierHead, carried);
 
+/// What arrays begin with.
+#[repr(C)]
+struct ArrayHead {
+    header: ObjectHeader,
+    data: *const RawAny,
+    size: i64,
+}
+
+/// Where an array says where its items are.
+pub(crate) const DATA_OFFSET: usize = core::mem::offset_of!(ArrayHead, data);
+
+/// Where an array says how many they are.
+pub(crate) const SIZE_OFFSET: usize = core::mem::offset_of!(ArrayHead, size);
+
+/// Arrays in arrays are compared by content this deep; below they are themselves, so that no nesting
+/// overflows the stack, and one array at two places in each of many levels is not looked at for ever.
+const DEEPEST: u32 = 16;
+
+/// The items of an array as keys, at its depth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Items<'a> {
+    items: &'a [RawAny],
+    depth: u32,
+}
+
+impl<'a> Items<'a> {
+    fn keys(self) -> impl Iterator<Item = Option<Key<'a>>> {
+        // SAFETY: an array's items live as long as it does.
+        self.items.iter().map(move |item| unsafe { Key::at(item, self.depth + 1) })
+    }
+}
+
+impl PartialEq for Items<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.items.len() == other.items.len() && self.keys().eq(other.keys())
+    }
+}
+
+impl Eq for Items<'_> {}
+
+impl Hash for Items<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.items.len().hash(state);
+        self.keys().for_each(|key| key.hash(state));
+    }
+}
+
 /// A value as a key. Equality and hash are derived: each number has one form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Key<'a> {
@@ -29,6 +80,7 @@ pub(crate) enum Key<'a> {
     Float(u64),
     Str(&'a [u8]),
     Bytes(&'a [u8]),
+    Array(Items<'a>),
     Pointer(usize),
     Object(usize),
     Carried(usize),
@@ -42,6 +94,14 @@ impl<'a> Key<'a> {
     ///
     /// What `raw` points to outlives the borrow.
     pub(crate) unsafe fn of(raw: &'a RawAny) -> Option<Self> {
+        // SAFETY: the caller's contract.
+        unsafe { Self::at(raw, 0) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`of`](Self::of).
+    unsafe fn at(raw: &'a RawAny, depth: u32) -> Option<Self> {
         // SAFETY: in the whole match the type says which field of the value was written.
         unsafe {
             Some(match raw.type_index {
@@ -61,6 +121,14 @@ impl<'a> Key<'a> {
                 index::OPAQUE => {
                     let carrier = raw.as_object()?.cast::<CarrierHead>();
                     Self::Carried((*carrier.as_ptr()).carried.addr())
+                }
+                index::ARRAY if depth < DEEPEST => {
+                    let array = raw.as_object()?.cast::<ArrayHead>().as_ref();
+                    let items = match NonNull::new(array.data.cast_mut()) {
+                        Some(data) => core::slice::from_raw_parts(data.as_ptr(), array.size as usize),
+                        None => &[],
+                    };
+                    Self::Array(Items { items, depth })
                 }
                 _ => Self::Object(raw.as_object()?.addr().get()),
             })

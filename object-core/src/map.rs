@@ -32,7 +32,7 @@ unsafe impl Object for MapObj {
 /// An immutable map that keeps the order of insertion. Cloning shares it.
 ///
 /// Keys are Python's: `1`, `1.0` and `true` are one key, `0.0` and `-0.0` too, every NaN equals every
-/// NaN, strings and bytes compare by content, objects are themselves.
+/// NaN, strings, bytes and arrays compare by content, other objects are themselves.
 #[derive(Clone)]
 #[repr(transparent)]
 pub struct Map(ObjectArc<MapObj>);

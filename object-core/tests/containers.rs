@@ -24,9 +24,18 @@ fn point(x: i64) -> ObjectRef {
     ObjectArc::upcast(ObjectArc::new(Point::at(x, 0)))
 }
 
+fn array<const N: usize>(items: [Any; N]) -> Any {
+    Array::from_iter(items).into()
+}
+
+/// An array in an array, so many times.
+fn nested(depth: usize) -> Any {
+    (0..depth).fold(7i64.into(), |inner, _| array([inner]))
+}
+
 /// Values in groups: within a group all are one key, across groups none is.
 fn groups() -> Vec<Vec<Any>> {
-    let (one, other) = (point(1), point(1));
+    let (one, other, inside) = (point(1), point(1), point(1));
     let short_object = {
         // A short string as an object of its own, as foreign code may make it.
         let long = Str::from(LONG);
@@ -71,8 +80,24 @@ fn groups() -> Vec<Vec<Any>> {
         ],
         vec![one.clone().into(), one.into()],
         vec![other.into()],
-        vec![Array::from_iter([1i64]).into()],
-        vec![Array::from_iter([1i64]).into()],
+        vec![array([]), array([])],
+        vec![
+            array([1i64.into()]),
+            array([1.0.into()]),
+            array([true.into()]),
+        ],
+        vec![
+            array([1i64.into(), f64::NAN.into()]),
+            array([true.into(), (-f64::NAN).into()]),
+        ],
+        vec![array([array([LONG.into()])]), array([array([LONG.into()])])],
+        vec![array([LONG.into()])],
+        vec![array([inside.clone().into()]), array([inside.into()])],
+        vec![array([point(1).into()])],
+        vec![nested(16), nested(16)],
+        // Too deep to look at: each is itself.
+        vec![nested(17)],
+        vec![nested(17)],
         vec![carried(0x1000), carried(0x1000)],
         vec![carried(0x2000)],
     ]

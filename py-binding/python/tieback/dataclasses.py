@@ -22,6 +22,11 @@ Any, object, other unions   any value that can cross; unions are checked
 ``Annotated``, ``Final``, ``NewType``, ``Self``, type variables and aliases stand for what is in them,
 ``Literal`` for the types of its values.
 
+An annotation says how a field is stored, and so which values it takes. As with dataclasses, what is inside of
+a container (``list[int]``, ``Array[Node]``, ``dict[str, int]``) and which values a ``Literal`` names is for type
+checkers alone. A mutable container is shared, so that a List is no Array and a Dict no Map: what would be
+a silent copy is a TypeError.
+
 Other than in the library, frozen is a property of fields: a frozen class may extend one that is
 not, and the other way round, and each field stays as its own class declared it. So a frozen class
 may have a ``__setattr__`` of its own. While an object is being made its frozen fields can simply be

@@ -25,7 +25,7 @@ use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
 use crate::py::hang;
 use crate::py::moved::{as_moved, twice};
-use crate::py::raise::{Exc, Raised, name_place, no_memory, raise};
+use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
 use crate::py::scalars::made;
 pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, small_int_of, str_of, text_of};
 use crate::py::wrapper::{Loan, glance};
@@ -193,6 +193,22 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
         if ffi::PyBytes_Check(object) != 0 || ffi::PyByteArray_Check(object) != 0 {
             return Ok(Passed::made(bytes_of(object)?));
         }
+        if form == Form::Key {
+            // As `hash` has it: what would be a copy, and could change, is no key.
+            if ffi::PyTuple_Check(object) != 0 {
+                return Ok(Passed::made(made(Array::try_from_values(each(
+                    object, to_key,
+                )?))?));
+            }
+            if ffi::PyList_Check(object) != 0 || ffi::PyDict_Check(object) != 0 {
+                let kind = type_name(object);
+                return Err(raise!(
+                    Exc::Type,
+                    "unhashable type: '{kind}' cannot be a key, because it can change; use a tuple, or a \
+                     native container"
+                ));
+            }
+        }
         if ffi::PyList_Check(object) != 0 || ffi::PyTuple_Check(object) != 0 {
             return Ok(Passed::made(array_of(object)?));
         }
@@ -268,6 +284,19 @@ unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
 ///
 /// Attached; a live object. Runs Python code.
 pub(crate) unsafe fn values_of(iterable: *mut ffi::PyObject) -> Result<Vec<Any>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe { each(iterable, to_value) }
+}
+
+/// What an iterable gives, each converted by `to`.
+///
+/// # Safety
+///
+/// As [`values_of`]; `to` needs no more than a live object.
+unsafe fn each(
+    iterable: *mut ffi::PyObject,
+    to: unsafe fn(*mut ffi::PyObject) -> Result<Any, Raised>,
+) -> Result<Vec<Any>, Raised> {
     hang::ready();
     // SAFETY: the caller's contract; the tuple is ours: converting may run code that changes a list.
     unsafe {
@@ -285,8 +314,7 @@ pub(crate) unsafe fn values_of(iterable: *mut ffi::PyObject) -> Result<Vec<Any>,
                 for i in 0..len {
                     let item = ffi::PyTuple_GetItem(tuple, i as isize);
                     values.push(
-                        to_value(item)
-                            .map_err(|raised| name_place(raised, format_args!("item {i}")))?,
+                        to(item).map_err(|raised| name_place(raised, format_args!("item {i}")))?,
                     );
                 }
                 Ok(())

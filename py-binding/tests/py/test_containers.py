@@ -596,3 +596,44 @@ def test_fromkeys_of_a_subclass() -> None:
 
     assert Counted.fromkeys("ab", 1) == {"kept": 0, "a": [1], "b": [1]}
     assert type(Counted.fromkeys("a")) is Counted
+
+
+def test_a_tuple_is_a_key_that_is_found_again() -> None:
+    inner = tieback.convert([1])
+    made = {(1, 2): "pair", (): "none", (1, ("a", 2.0)): "deep", (len, inner): "carried"}
+    for cls in (Dict, Map):
+        native = cls(made)
+        assert native == made and len(native) == 4
+        for key, value in made.items():
+            assert native[key] == native[tuple(key)] == value and key in native
+        assert native[(True, 2.0)] == native[Array([1, 2])] == "pair"
+        assert native.get((2, 1)) is None
+        assert cls([((1, 2), 3), (Array([1, 2]), 4)]) == {(1, 2): 4}
+        assert copy.deepcopy(native) == native == pickle.loads(pickle.dumps(native))
+    grid = Dict()
+    grid[0, 1] = "x"
+    grid[0, 1] = "y"
+    assert grid.pop((0, 1)) == "y" and not grid
+
+
+@pytest.mark.parametrize("key", [[1], {"a": 1}, (1, [2]), ({},)], ids=str)
+def test_what_can_change_is_no_key(key: Any) -> None:
+    native: Any = Dict({"a": 1})
+    uses: list[Callable[[], Any]] = [
+        lambda: native[key],
+        lambda: key in native,
+        lambda: native.get(key),
+        lambda: native.pop(key, 1),
+        lambda: native.setdefault(key, 1),
+        lambda: native.__setitem__(key, 1),
+        lambda: native.__delitem__(key),
+        lambda: Map([(key, 1)]),
+        lambda: Dict([(key, 1)]),
+        lambda: Map({"a": 1}).get(key),
+        lambda: native.update([(key, 1)]),
+        lambda: key in native.keys(),
+    ]
+    for use in uses:
+        with pytest.raises(TypeError, match="unhashable type: '(list|dict)' cannot be a key"):
+            use()
+    assert native == {"a": 1}
