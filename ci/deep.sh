@@ -12,11 +12,12 @@ need
 deep=$target/deep
 mkdir -p "$deep"
 results=$deep/results
-: >"$results"
+[ -n "${STEPS:-}" ] || : >"$results" # one by one, they come to one table
 failed=0
 # Built once and not again: what makes a second build quick only fills the disk.
 export CARGO_INCREMENTAL=0
 spent() { # What no later step uses, below the folder of what is built.
+    [ -z "${STEPS:-}" ] || return 0
     (cd "$target" && for name; do rm -rf $name; done)
 }
 wanted() { [ -z "${STEPS:-}" ] || [[ " $STEPS " == *" $1 "* ]]; }
