@@ -70,8 +70,10 @@ impl<T: Object> Reflect for ObjectArc<T> {
         let field = find_field(self, name)?;
         if field.is_frozen() {
             let of = type_name(self);
-            let text = format_args!("field '{name}' of {of} is frozen");
-            return Err(Error::format("AttributeError", text));
+            return Err(Error::format(
+                "AttributeError",
+                format_args!("field '{name}' of {of} is frozen"),
+            ));
         }
         let value = value.into_any()?;
         // SAFETY: as above, and it is mutable.
@@ -86,8 +88,10 @@ impl<T: Object> Reflect for ObjectArc<T> {
         let found = all.find(|method| method.name() == name);
         let function = found.and_then(|method| NonNull::new(method.function));
         let (Some(method), Some(function)) = (found, function) else {
-            let text = format_args!("{} has no method '{name}'", type_name(self));
-            return Err(Error::format("AttributeError", text));
+            return Err(Error::format(
+                "AttributeError",
+                format_args!("{} has no method '{name}'", type_name(self)),
+            ));
         };
         // SAFETY: the type table keeps the functions of methods for ever.
         let function = unsafe { ObjectArc::<FunctionObj>::from_borrowed(function.cast()) };
@@ -115,7 +119,9 @@ fn types<T: Object>(object: &ObjectArc<T>) -> impl Iterator<Item = &'static Type
 fn find_field<T: Object>(object: &ObjectArc<T>, name: &str) -> Result<&'static FieldInfo, Error> {
     let mut all = types(object).flat_map(|info| info.own_fields());
     all.find(|field| field.name() == name).ok_or_else(|| {
-        let text = format_args!("{} has no field '{name}'", type_name(object));
-        Error::format("AttributeError", text)
+        Error::format(
+            "AttributeError",
+            format_args!("{} has no field '{name}'", type_name(object)),
+        )
     })
 }

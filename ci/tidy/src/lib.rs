@@ -38,6 +38,7 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
     crates::check(&crates, &mut problems);
     for (file, text) in tree.iter().filter(|(file, _)| file.ends_with(".rs")) {
         rules::unfinished(file, text, &mut problems);
+        rules::too_new(file, text, &mut problems);
     }
     for one in &crates {
         rules::crate_sources(tree, one.dir(), one.may_name_pyo3(), &mut problems);

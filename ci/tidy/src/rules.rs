@@ -46,6 +46,18 @@ pub(crate) fn unfinished(file: &str, text: &str, problems: &mut Problems) {
     }
 }
 
+/// What compiles here and not with the oldest Rust that is promised, and clippy does not know of.
+pub(crate) fn too_new(file: &str, text: &str, problems: &mut Problems) {
+    let tokens = tokens(text);
+    for (at, token) in tokens.iter().enumerate() {
+        if follows(&tokens, at, &["=", "format_args", "!"]) {
+            let what = "`= format_args!`: what it borrows lives long enough from Rust 1.89 on only; \
+                        write it where it is used";
+            problems.say(file, token.line, "too new", what);
+        }
+    }
+}
+
 /// Heads, lengths, imports and unsafe code of the crate in `dir`.
 pub(crate) fn crate_sources(tree: &Tree, dir: &str, may_name_pyo3: bool, problems: &mut Problems) {
     let src = format!("{dir}/src/");

@@ -455,6 +455,18 @@ fn nothing_is_unfinished() {
 }
 
 #[test]
+fn the_oldest_rust_compiles_it() {
+    let text = |code| format!("//! L.\nfn f() {{ {code} }}\n");
+    let kept = text("let t = format_args!(\"{x}\"); g(t)");
+    assert_eq!(
+        found(&[("a/src/lib.rs", &kept)]),
+        ["a/src/lib.rs:2 too new"]
+    );
+    let used = text("g(format_args!(\"{x}\"))");
+    assert_eq!(found(&[("a/src/lib.rs", &used)]), NONE);
+}
+
+#[test]
 fn a_problem_says_where_what_and_what_to_do() {
     let problems = check(&tree(&[
         ("a/src/lib.rs", "//! L.\nmod low;\nmod high;\n"),

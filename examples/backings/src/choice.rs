@@ -53,8 +53,10 @@ pub fn use_backing(name: &str) -> Result<&'static str, Error> {
 }
 
 fn unknown(name: &str) -> Error {
-    let text = format_args!("no backing is called '{name}': there are default, arena and general");
-    Error::format("KeyError", text)
+    Error::format(
+        "KeyError",
+        format_args!("no backing is called '{name}': there are default, arena and general"),
+    )
 }
 
 /// What a backing has handed out: a snapshot.

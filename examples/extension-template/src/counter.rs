@@ -26,8 +26,7 @@ impl Counter {
     /// Adds a number; where that leads.
     pub fn add(this: &ObjectArc<Self>, number: i64) -> Result<i64, Error> {
         if number < 0 {
-            let told = format_args!("a counter only grows, got {number}");
-            return Err(Error::format("ValueError", told));
+            return Err(Error::format("ValueError", format_args!("a counter only grows, got {number}")));
         }
         // A field that can change is read and written through its object.
         let sum = this.value.load(this).saturating_add(number);

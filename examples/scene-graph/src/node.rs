@@ -89,12 +89,14 @@ impl Node {
     ) -> Result<ObjectArc<Self>, Error> {
         let mut children = Self::children(this);
         let Some(at) = children.iter().position(|one| *one == child) else {
-            let text = format_args!(
-                "{} is no child of {}",
-                child.name.load(&child),
-                this.name.load(this)
-            );
-            return Err(Error::format("ValueError", text));
+            return Err(Error::format(
+                "ValueError",
+                format_args!(
+                    "{} is no child of {}",
+                    child.name.load(&child),
+                    this.name.load(this)
+                ),
+            ));
         };
         children.remove(at);
         let children = Array::try_from_values(children)?;
