@@ -24,7 +24,8 @@ use crate::entry::AllocatorEntry;
 use crate::header::{AllocHeader, PAD, Pad};
 use crate::layout_word::{LayoutWord, SizedHeader};
 use crate::locate::before;
-use crate::prefix::{block_for, far_start, near_start, reach, wire};
+use crate::offset::MIN_ALIGN;
+use crate::prefix::{block_for, far_start, is_usual, near_start, reach, wire};
 
 /// An [`Allocator`] with the entry that makes a backing of it.
 ///
@@ -138,9 +139,25 @@ unsafe extern "C" fn allocate_in<A: Allocator + Send + Sync + 'static>(
 ) -> *mut c_void {
     // SAFETY: by the caller, and nothing but shared references to it exists.
     let backing: &'static AllocatorBacking<A> = unsafe { &*context.cast() };
-    try_allocate(backing, size, align).map_or(ptr::null_mut(), NonNull::as_ptr)
+    let body = if is_usual(size, align) {
+        try_allocate(backing, size, MIN_ALIGN)
+    } else {
+        rarely(backing, size, align)
+    };
+    body.map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
+/// [`try_allocate`] for what [`is_usual`] does not cover.
+#[inline(never)]
+fn rarely<A: Allocator>(
+    backing: &'static AllocatorBacking<A>,
+    size: usize,
+    align: usize,
+) -> Option<NonNull<c_void>> {
+    try_allocate(backing, size, align)
+}
+
+#[inline(always)]
 fn try_allocate<A: Allocator>(
     backing: &'static AllocatorBacking<A>,
     size: usize,

@@ -25,7 +25,8 @@ use crate::entry::AllocatorEntry;
 use crate::header::AllocHeader;
 use crate::layout_word::{LayoutWord, SizedHeader};
 use crate::locate::before;
-use crate::prefix::{block_for, far_start, near_start, reach, wire};
+use crate::offset::MIN_ALIGN;
+use crate::prefix::{block_for, far_start, is_usual, near_start, reach, wire};
 
 /// Blocks from the program's global allocator (`#[global_allocator]`, or std's).
 ///
@@ -40,7 +41,25 @@ extern "C" fn allocate(size: usize, align: usize, _: i32, _: *mut c_void) -> *mu
     try_allocate(size, align).map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
-fn try_allocate(size: usize, align: usize) -> Option<NonNull<c_void>> {
+/// What [`DEFAULT_BACKING`] hands out: to be called where it is known to be the backing, so that the
+/// compiler may know `size` and `align` too.
+#[inline]
+pub(crate) fn try_allocate(size: usize, align: usize) -> Option<NonNull<c_void>> {
+    if is_usual(size, align) {
+        take(size, MIN_ALIGN)
+    } else {
+        rarely(size, align)
+    }
+}
+
+/// [`take`] for what [`is_usual`] does not cover.
+#[inline(never)]
+fn rarely(size: usize, align: usize) -> Option<NonNull<c_void>> {
+    take(size, align)
+}
+
+#[inline(always)]
+fn take(size: usize, align: usize) -> Option<NonNull<c_void>> {
     let block = block_for::<SizedHeader>(size, align).ok()?;
     let layout = LayoutWord::pack(&block)?;
     // SAFETY: by `LayoutWord`'s invariant, the size is not zero.
@@ -57,7 +76,7 @@ fn try_allocate(size: usize, align: usize) -> Option<NonNull<c_void>> {
 /// The contract of [`DeleteSpace`](crate::DeleteSpace): `body` has this function in its header.
 #[inline(never)]
 unsafe extern "C" fn near_delete(body: *mut c_void) {
-    // SAFETY: bodies are not null; this one was wired near, by `try_allocate`, and is freed this
+    // SAFETY: bodies are not null; this one was wired near, by `take`, and is freed this
     // once.
     unsafe {
         let body = NonNull::new_unchecked(body);
@@ -81,9 +100,9 @@ unsafe extern "C" fn far_delete(body: *mut c_void) {
 
 /// # Safety
 ///
-/// `start` begins the block of `body`, which `try_allocate` made; it is given back this once.
+/// `start` begins the block of `body`, which `take` made; it is given back this once.
 unsafe fn give_back(start: NonNull<c_void>, body: NonNull<c_void>) {
-    // SAFETY: `try_allocate` wired a `SizedHeader`.
+    // SAFETY: `take` wired a `SizedHeader`.
     let layout = unsafe { (*before::<SizedHeader>(body).as_ptr()).layout.layout() };
     // SAFETY: the global allocator gave `start` for this layout.
     unsafe { dealloc(start.as_ptr().cast(), layout) }

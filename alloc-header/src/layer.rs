@@ -17,7 +17,8 @@ use core::ptr::{self, NonNull};
 use crate::error::AllocError;
 use crate::header::{DeleteSpace, TiedHeader};
 use crate::locate::delete;
-use crate::prefix::{block_for, far_start, near_start, reach, wire};
+use crate::offset::MIN_ALIGN;
+use crate::prefix::{block_for, far_start, is_usual, near_start, reach, wire};
 use crate::registry::Registry;
 
 /// A body of `size` bytes at alignment `align` from the registry's present backing, behind a
@@ -31,7 +32,49 @@ use crate::registry::Registry;
 ///
 /// `near` and `far` may be called as [`DeleteSpace`] says; each gives the block back exactly once,
 /// by [`layer_release_near`] and [`layer_release_far`].
+#[inline]
 pub unsafe fn layer_allocate(
+    registry: &Registry,
+    size: usize,
+    align: usize,
+    type_index: i32,
+    near: DeleteSpace,
+    far: DeleteSpace,
+    word: usize,
+) -> Result<NonNull<c_void>, AllocError> {
+    if is_usual(size, align) {
+        // SAFETY: the caller's contract.
+        unsafe { layer(registry, size, MIN_ALIGN, type_index, near, far, word) }
+    } else {
+        // SAFETY: as above.
+        unsafe { layer_rarely(registry, size, align, type_index, near, far, word) }
+    }
+}
+
+/// [`layer`] for what [`is_usual`] does not cover.
+///
+/// # Safety
+///
+/// As [`layer_allocate`].
+#[inline(never)]
+unsafe fn layer_rarely(
+    registry: &Registry,
+    size: usize,
+    align: usize,
+    type_index: i32,
+    near: DeleteSpace,
+    far: DeleteSpace,
+    word: usize,
+) -> Result<NonNull<c_void>, AllocError> {
+    // SAFETY: the caller's contract.
+    unsafe { layer(registry, size, align, type_index, near, far, word) }
+}
+
+/// # Safety
+///
+/// As [`layer_allocate`].
+#[inline(always)]
+unsafe fn layer(
     registry: &Registry,
     size: usize,
     align: usize,

@@ -39,6 +39,18 @@ const fn is_far(align: usize) -> bool {
     align > NEAR_ALIGN
 }
 
+/// Sizes up to this are nowhere near any limit: a block of them is no object of 2^56 bytes, and none
+/// of `isize::MAX`. Bytes.
+const USUAL_SIZE: usize = isize::MAX as usize >> 8;
+
+/// Whether a body is one of those that nearly all are. An allocator's code is compiled twice, once for
+/// `align` [`MIN_ALIGN`] and sizes that this says are usual: there the alignment is a constant, no sum
+/// can fail, and what is left of the same functions are two additions.
+#[inline]
+pub(crate) const fn is_usual(size: usize, align: usize) -> bool {
+    align == MIN_ALIGN && size <= USUAL_SIZE
+}
+
 /// The bytes that [`BlockLayout`] is asked to keep in front of the body.
 const fn prefix_for<N>(align: usize) -> usize {
     // No loss: a type's size and 16 bytes more are a `usize`.
@@ -51,6 +63,7 @@ const fn near_offset<N>() -> usize {
 }
 
 /// The block for a body of `size` bytes at alignment `align` behind words `N`.
+#[inline(always)]
 pub(crate) fn block_for<N>(size: usize, align: usize) -> Result<BlockLayout, LayoutError> {
     const {
         assert!(size_of::<N>() % 8 == 0 && align_of::<N>() <= 8);
@@ -60,6 +73,7 @@ pub(crate) fn block_for<N>(size: usize, align: usize) -> Result<BlockLayout, Lay
 }
 
 /// Which of an allocator's two functions frees a body of alignment `align`.
+#[inline(always)]
 pub(crate) fn reach(align: usize, near: DeleteSpace, far: DeleteSpace) -> DeleteSpace {
     if is_far(align) { far } else { near }
 }
@@ -71,6 +85,7 @@ pub(crate) fn reach(align: usize, near: DeleteSpace, far: DeleteSpace) -> Delete
 /// - `start` begins a block of at least `block.size()` bytes, aligned to `block.align()`, that the
 ///   caller owns, with provenance for all of it.
 /// - `block` comes from [`block_for::<N>`](block_for).
+#[inline(always)]
 pub(crate) unsafe fn wire<N>(
     start: NonNull<c_void>,
     block: &BlockLayout,

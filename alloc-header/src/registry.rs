@@ -13,6 +13,8 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
+#[cfg(feature = "default-backing")]
+use crate::builtin::{DEFAULT_BACKING, try_allocate};
 use crate::entry::{AllocatorEntry, FAILING_BACKING};
 use crate::error::{AllocError, FrontendTaken};
 use crate::slot::Slot;
@@ -96,15 +98,31 @@ impl Registry {
         align: usize,
         type_index: i32,
     ) -> Result<NonNull<c_void>, AllocError> {
+        // The backing that most programs have is called by name, so that it can be inlined, and compiled
+        // for a size and an alignment that are constants.
+        #[cfg(feature = "default-backing")]
+        let body = if self.frontend.is_empty() && self.backing.holds(&DEFAULT_BACKING) {
+            try_allocate(size, align)
+        } else {
+            self.ask(size, align, type_index)
+        };
+        #[cfg(not(feature = "default-backing"))]
+        let body = self.ask(size, align, type_index);
+        body.ok_or_else(|| AllocError::new(size, align))
+    }
+
+    /// A headed body from whichever entry it is.
+    #[inline(never)]
+    fn ask(&self, size: usize, align: usize, type_index: i32) -> Option<NonNull<c_void>> {
         let entry = self.frontend().unwrap_or_else(|| self.backing());
-        entry.allocate(size, align, type_index)
+        entry.allocate(size, align, type_index).ok()
     }
 }
 
-#[cfg(all(not(loom), feature = "default-backing"))]
-use crate::builtin::DEFAULT_BACKING as INITIAL;
 #[cfg(all(not(loom), not(feature = "default-backing")))]
 use crate::entry::FAILING_BACKING as INITIAL;
+#[cfg(all(not(loom), feature = "default-backing"))]
+use DEFAULT_BACKING as INITIAL;
 
 /// The registry of this copy of the crate.
 ///

@@ -34,6 +34,21 @@ impl Slot {
         to_ref(self.0.load(Ordering::Acquire))
     }
 
+    #[inline]
+    #[cfg_attr(not(feature = "default-backing"), expect(dead_code))]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: nothing is read through it.
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Whether `entry` is what is in force.
+    #[inline]
+    #[cfg_attr(not(feature = "default-backing"), expect(dead_code))]
+    pub(crate) fn holds(&self, entry: &'static AllocatorEntry) -> bool {
+        // Relaxed: the caller has `entry` by itself.
+        ptr::eq(self.0.load(Ordering::Relaxed), entry)
+    }
+
     /// Puts `entry` in and returns what was there.
     pub(crate) fn replace(
         &self,

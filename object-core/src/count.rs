@@ -190,6 +190,22 @@ impl Counts {
         old & (SHARED | STRONG_LIMIT) != 0 && inc_rare(old)
     }
 
+    /// [`dec_strong`](Self::dec_strong), unless that would be rare: `None`, and nothing was done.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    pub unsafe fn dec_often(&self) -> Option<Released> {
+        let old = self.0.load(Ordering::Relaxed);
+        // One compare for both rare cases, the last reference of any kind, and bit 63, the sign: each
+        // branch in front of the exchange costs a drop as much as all that comes after it.
+        if old as i64 <= BOTH_ONE as i64 {
+            return None;
+        }
+        self.dec_exchange(old, old - STRONG_ONE).ok()
+    }
+
     /// Gives a strong reference back.
     ///
     /// # Safety
@@ -198,6 +214,9 @@ impl Counts {
     #[inline]
     pub unsafe fn dec_strong(&self) -> Released {
         let mut old = self.0.load(Ordering::Relaxed);
+        if old == BOTH_ONE {
+            return self.dec_last();
+        }
         loop {
             if old & SHARED != 0 {
                 return Released::Slow;
@@ -212,18 +231,25 @@ impl Counts {
     #[inline]
     fn dec_step(&self, old: u64) -> Result<Released, u64> {
         if old & !SHARED == BOTH_ONE {
-            // Ours is the only reference of any kind: see the module's head.
-            self.acquire();
-            self.0.store(0, Ordering::Relaxed);
-            return Ok(Released::Both);
+            return Ok(self.dec_last());
         }
+        self.dec_exchange(old, old - STRONG_ONE)
+    }
+
+    /// Gives back a reference that is the only one of any kind: see the module's head.
+    #[inline]
+    fn dec_last(&self) -> Released {
+        self.acquire();
+        self.0.store(0, Ordering::Relaxed);
+        Released::Both
+    }
+
+    /// Gives back a reference that is not the last of any kind.
+    #[inline]
+    fn dec_exchange(&self, old: u64, new: u64) -> Result<Released, u64> {
         // Release: what this thread did to the object happens before its deleter.
-        self.0.compare_exchange_weak(
-            old,
-            old - STRONG_ONE,
-            Ordering::Release,
-            Ordering::Relaxed,
-        )?;
+        self.0
+            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)?;
         if old & STRONG_MASK == STRONG_ONE {
             self.acquire();
             return Ok(Released::Body);

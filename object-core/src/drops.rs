@@ -47,16 +47,33 @@ impl Due {
     }
 }
 
-/// Deletes an object whose last strong reference went (`both`: and there is no weak one).
+/// Deletes an object whose last reference went.
 ///
 /// # Safety
 ///
 /// The count said so to this caller, and the caller does not touch the object afterwards.
-pub(crate) unsafe fn delete(object: NonNull<ObjectHeader>, both: bool) {
-    let due = Due { object, both };
+#[inline]
+pub(crate) unsafe fn delete_both(object: NonNull<ObjectHeader>) {
+    // SAFETY: the object's header is readable until its space is freed, below.
+    let header = unsafe { object.as_ref() };
+    if header.flags() & flags::LEAF == 0 {
+        return list::delete(Due { object, both: true });
+    }
+    // Drops nothing else: cannot nest.
+    // SAFETY: both counts are 0, so both bits are due, once.
+    unsafe { header.deleter()(object.as_ptr().cast(), DELETE_BODY | DELETE_SPACE) };
+}
+
+/// Deletes an object whose last strong reference went, but not the last weak one.
+///
+/// # Safety
+///
+/// As [`delete_both`].
+pub(crate) unsafe fn delete_body(object: NonNull<ObjectHeader>) {
+    let due = Due { object, both: false };
     // SAFETY: the object's header is readable until its space is freed, below.
     if unsafe { object.as_ref() }.flags() & flags::LEAF != 0 {
-        due.run(); // drops nothing else: cannot nest
+        due.run(); // as above
     } else {
         list::delete(due);
     }
@@ -90,6 +107,7 @@ mod list {
         }
     }
 
+    #[inline(never)]
     pub(super) fn delete(due: Due) {
         let depth = DEPTH.try_with(Cell::get).unwrap_or(0);
         if depth >= NESTING && put_off(due) {

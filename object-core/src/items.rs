@@ -88,6 +88,7 @@ pub(crate) const fn items_offset<H: ItemsHead>() -> usize {
 }
 
 /// A block of body and `len` items: its size and alignment, or the layout that cannot be.
+#[inline]
 fn body_layout<H: ItemsHead>(len: usize) -> Result<(usize, usize), AllocError> {
     let align = if align_of::<H>() > align_of::<H::Item>() {
         align_of::<H>()
@@ -107,6 +108,50 @@ impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: `allocate` put a header in front of the body, and nobody else knows of it.
         unsafe { free(self.0.as_ptr()) };
+    }
+}
+
+/// An uninitialised body with room for items behind it: a block, ours alone, that nobody frees.
+///
+/// # Invariants
+///
+/// A headed block for an `H` and `len` items, which begin at `items`.
+struct Room<H: ItemsHead> {
+    type_index: i32,
+    body: NonNull<H>,
+    items: NonNull<H::Item>,
+    len: usize,
+}
+
+impl<H: ItemsHead> Room<H> {
+    #[inline]
+    fn take(len: usize) -> Result<Self, NewError> {
+        let type_index = H::type_index()?;
+        let (size, align) = body_layout::<H>(len)?;
+        let body = allocate(size, align, type_index)?.cast::<H>();
+        // SAFETY: inside the block by `body_layout`.
+        let items = unsafe { body.byte_add(items_offset::<H>()) }.cast();
+        // INVARIANT: the block just taken.
+        Ok(Self { type_index, body, items, len })
+    }
+
+    /// Makes an object of it.
+    ///
+    /// # Safety
+    ///
+    /// All items are laid.
+    #[inline]
+    unsafe fn complete(self, head: H) -> ObjectArc<H> {
+        let leaf = if needs_drop::<H>() || needs_drop::<H::Item>() { 0 } else { flags::LEAF };
+        let extra = flags::ITEMS | leaf;
+        // SAFETY: by the type invariant the body is ours alone until it is returned, and `len` items lie
+        // behind it, of which the deleter knows.
+        unsafe {
+            self.body.write(head);
+            (*self.body.as_ptr()).set_items(self.items, self.len);
+            commit(self.body.cast(), self.type_index, extra, delete_with_items::<H>);
+            ObjectArc::from_raw(self.body)
+        }
     }
 }
 
@@ -159,17 +204,12 @@ impl<H: ItemsHead> ObjectArc<H> {
         const {
             assert!(H::HAS_ITEMS, "an ItemsHead must say HAS_ITEMS");
         }
-        let made = H::type_index().map_err(NewError::from).and_then(|type_index| {
-            let (size, align) = body_layout::<H>(len)?;
-            Ok((type_index, allocate(size, align, type_index)?))
-        });
-        let (type_index, body) = match made {
-            Ok((type_index, body)) => (type_index, body.cast::<H>()),
+        let room = match Room::take(len) {
+            Ok(room) => room,
             Err(cause) => return Err(PlaceError { value: head, cause }),
         };
-        // SAFETY: inside the block by `body_layout`.
-        let items = unsafe { body.byte_add(items_offset::<H>()) }.cast::<H::Item>();
-        let mut filling = Filling { items, filled: 0, _block: Block(body.cast()) };
+        let (items, block) = (room.items, Block(room.body.cast()));
+        let mut filling = Filling { items, filled: 0, _block: block };
         for i in 0..len {
             match item(i) {
                 // SAFETY: room for `len` items.
@@ -179,16 +219,8 @@ impl<H: ItemsHead> ObjectArc<H> {
             filling.filled += 1;
         }
         core::mem::forget(filling);
-        let leaf = if needs_drop::<H>() || needs_drop::<H::Item>() { 0 } else { flags::LEAF };
-        let extra = flags::ITEMS | leaf;
-        // SAFETY: the body is ours alone until it is returned; `len` items lie behind it, and the
-        // deleter knows of them.
-        unsafe {
-            body.write(head);
-            (*body.as_ptr()).set_items(items, len);
-            commit(body.cast(), type_index, extra, delete_with_items::<H>);
-            Ok(Ok(Self::from_raw(body)))
-        }
+        // SAFETY: the block is ours alone, and its `len` items are laid.
+        Ok(Ok(unsafe { room.complete(head) }))
     }
 
     /// Makes an object of `head` and a copy of `items`.
@@ -196,11 +228,22 @@ impl<H: ItemsHead> ObjectArc<H> {
     /// # Errors
     ///
     /// No memory, or the type was refused: the head comes back.
+    #[inline]
     pub fn try_copy_items(head: H, items: &[H::Item]) -> Result<Self, PlaceError<H>>
     where
         H::Item: Copy,
     {
-        Self::try_with_items(head, items.len(), |i| items[i])
+        const {
+            assert!(H::HAS_ITEMS, "an ItemsHead must say HAS_ITEMS");
+        }
+        match Room::take(items.len()) {
+            // SAFETY: a fresh block with room for as many items, which may be copied bit by bit.
+            Ok(room) => unsafe {
+                room.items.copy_from_nonoverlapping(NonNull::from(items).cast(), items.len());
+                Ok(room.complete(head))
+            },
+            Err(cause) => Err(PlaceError { value: head, cause }),
+        }
     }
 
     /// Makes an object of `head` and `len` items, each made by `item`.

@@ -18,7 +18,7 @@ use crate::object::Object;
 use crate::runtime::{registry, runtime};
 
 /// An uninitialised body of `size` bytes behind a wired prefix.
-#[inline]
+#[inline(always)]
 pub(crate) fn allocate(
     size: usize,
     align: usize,
@@ -85,10 +85,8 @@ unsafe extern "C" fn delete_value<T: Object>(object: *mut c_void, bits: i32) {
 /// The body stands behind an allocation header, and nobody reaches it any more.
 #[inline]
 pub(crate) unsafe fn free(object: *mut c_void) {
-    if let Some(body) = NonNull::new(object) {
-        // SAFETY: the caller's contract.
-        unsafe { alloc_header::delete(body) };
-    }
+    // SAFETY: the caller's contract; bodies are not null.
+    unsafe { alloc_header::delete(NonNull::new_unchecked(object)) };
 }
 
 /// Runs a destructor in a C frame: a panic is caught, reported, and not resumed, so that freeing is

@@ -57,10 +57,28 @@ pub(crate) unsafe fn settle_inc(object: NonNull<ObjectHeader>) {
 #[inline]
 pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
     // SAFETY: alive by the caller's reference, which goes; what is due is done below.
-    let released = unsafe { object.as_ref().counts().dec_strong() };
-    if released != Released::Held {
+    match unsafe { object.as_ref().counts().dec_often() } {
+        Some(Released::Held) => {}
         // SAFETY: the caller's contract; the count said what is due.
-        unsafe { settle_release(object, released) };
+        Some(released) => unsafe { settle_release(object, released) },
+        // SAFETY: as above; nothing was done.
+        None => unsafe { dec_rarely(object) },
+    }
+}
+
+/// [`dec_ref`], where the reference may be the last.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn dec_rarely(object: NonNull<ObjectHeader>) {
+    // SAFETY: alive by the caller's reference, which goes; what is due is done below.
+    match unsafe { object.as_ref().counts().dec_strong() } {
+        // SAFETY: the count told this thread, and it alone, that nobody else has a reference.
+        Released::Both => unsafe { drops::delete_both(object) },
+        // SAFETY: the caller's contract; the count said what is due.
+        released => unsafe { settle_release(object, released) },
     }
 }
 
@@ -142,9 +160,9 @@ pub(crate) unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Rel
     match released {
         Released::Held => {}
         // SAFETY: the count told this thread, and it alone, that the object is dead.
-        Released::Body => unsafe { drops::delete(object, false) },
+        Released::Body => unsafe { drops::delete_body(object) },
         // SAFETY: as above.
-        Released::Both => unsafe { drops::delete(object, true) },
+        Released::Both => unsafe { drops::delete_both(object) },
         Released::Slow => match settled() {
             // SAFETY: the caller's reference goes to the runtime.
             Some(table) => unsafe { (table.count_slow_dec)(object.as_ptr()) },

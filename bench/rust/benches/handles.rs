@@ -4,98 +4,16 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use object_core::{
-    Any, Function, ItemsHead, ItemsLen, Object, ObjectArc, ObjectHeader, RegisterError,
-    TypeBuilder, TypeSlot,
-};
+use object_core::{Any, Function, ObjectArc, ObjectHeader};
+use rust_bench::{Node, boxed, numbers};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-type Payload = [u64; 4];
-
-/// 32 bytes behind the header.
-#[repr(C)]
-struct Boxed {
-    header: ObjectHeader,
-    payload: Payload,
-}
-
-// SAFETY: repr(C), the header first, Send and Sync, the type registered is this one's.
-unsafe impl Object for Boxed {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| TypeBuilder::<Self>::new("bench.Boxed").register())
-    }
-}
-
-/// A node of a graph that shares.
-#[repr(C)]
-struct Node {
-    header: ObjectHeader,
-    payload: u64,
-    next: Vec<ObjectArc<Node>>,
-}
-
-// SAFETY: as above.
-unsafe impl Object for Node {
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| TypeBuilder::<Self>::new("bench.Node").register())
-    }
-}
-
-/// The head of an in-place array of numbers.
-#[repr(C)]
-struct Numbers {
-    header: ObjectHeader,
-    len: ItemsLen,
-}
-
-// SAFETY: as above; items lie behind it.
-unsafe impl Object for Numbers {
-    const HAS_ITEMS: bool = true;
-    const EXACT: bool = false;
-
-    fn type_index() -> Result<i32, RegisterError> {
-        static SLOT: TypeSlot = TypeSlot::new();
-        SLOT.get_or_register(|| TypeBuilder::<Self>::new("bench.Numbers").register())
-    }
-}
-
-// SAFETY: the length is what the constructor was told.
-unsafe impl ItemsHead for Numbers {
-    type Item = u64;
-
-    fn len(&self) -> usize {
-        self.len.get()
-    }
-
-    unsafe fn set_items(&mut self, _: std::ptr::NonNull<u64>, len: usize) {
-        // SAFETY: what we were told.
-        unsafe { self.len.set(len) };
-    }
-}
-
-fn numbers(from: &[u64]) -> ObjectArc<Numbers> {
-    let head = Numbers {
-        header: ObjectHeader::new(),
-        len: ItemsLen::new(),
-    };
-    ObjectArc::try_copy_items(head, from).unwrap_or_else(|_| panic!("no memory"))
-}
-
 struct Plain {
     payload: u64,
     next: Vec<Arc<Plain>>,
-}
-
-fn boxed() -> ObjectArc<Boxed> {
-    ObjectArc::new(Boxed {
-        header: ObjectHeader::new(),
-        payload: black_box([1; 4]),
-    })
 }
 
 fn make(c: &mut Criterion) {

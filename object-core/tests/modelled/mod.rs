@@ -33,8 +33,8 @@ impl Words for Counts {
         unsafe { self.inc_strong() }
     }
     fn dec(&self) -> Released {
-        // SAFETY: see above.
-        unsafe { self.dec_strong() }
+        // As `refs::dec_ref`. SAFETY: see above.
+        unsafe { self.dec_often().unwrap_or_else(|| self.dec_strong()) }
     }
     fn upgrade(&self) -> Taken {
         // SAFETY: see above.
