@@ -629,6 +629,11 @@ typedef struct tb_RuntimeTable {
     void (*count_settle)(struct tb_ObjectHeader *object);
     // For the tying frontend, once: who is told about objects with bit 63 set.
     void (*set_sharing)(const struct tb_Sharing *sharing);
+    // Shows each value (and key) of a List or Dict to `visit`, borrowed, under the container's lock; 0, and
+    // nothing, if somebody has that.
+    int32_t (*container_visit)(struct tb_ObjectHeader *container,
+                               void *context,
+                               void (*visit)(void *context, const struct tb_RawAny *value));
 } tb_RuntimeTable;
 
 // What a library tells its loader about the handshake.

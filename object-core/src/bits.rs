@@ -88,6 +88,14 @@ impl Bits {
         }
     }
 
+    /// Takes the slot lock if nobody has it; the bits as they are without it.
+    #[must_use]
+    pub fn lock_if_free(&self) -> Option<u32> {
+        // Acquire: as in `lock`. If somebody has it the bit is set already.
+        let seen = self.0.fetch_or(SLOT_LOCK, Ordering::Acquire);
+        (seen & SLOT_LOCK == 0).then_some(seen)
+    }
+
     /// Gives the slot lock back; the word is `bits` from here on. The caller holds the lock.
     #[inline]
     pub fn unlock(&self, bits: u32) {

@@ -1,5 +1,6 @@
 //! The mutable map: the engine behind the runtime table's `dict_*`.
 
+use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use crate::abi::RawAny;
@@ -230,4 +231,24 @@ pub(crate) unsafe extern "C" fn clear(dict: *mut ObjectHeader) {
     state.version += 1;
     drop(state);
     drop(gone); // after the lock
+}
+
+/// The table's `container_visit`.
+pub(crate) unsafe extern "C" fn visit(
+    container: *mut ObjectHeader,
+    context: *mut c_void,
+    visit: unsafe extern "C" fn(*mut c_void, *const RawAny),
+) -> i32 {
+    // SAFETY: the table's contract: a live list or dict; `visit` may be called with `context`.
+    unsafe {
+        if (*container).type_index() == type_index::LIST {
+            return i32::from(crate::list_body::visit(container, context, visit));
+        }
+        let Some(state) = body(container).try_lock() else { return 0 };
+        for pair in state.pairs.iter() {
+            visit(context, pair.key.raw());
+            visit(context, pair.value.raw());
+        }
+        1
+    }
 }

@@ -57,6 +57,13 @@ unsafe impl Object for ErrorObj {
     }
 }
 
+impl ErrorObj {
+    /// Cause and context, borrowed.
+    pub(crate) fn held(&self) -> impl Iterator<Item = NonNull<ObjectHeader>> {
+        [self.cause, self.context].into_iter().filter_map(NonNull::new)
+    }
+}
+
 impl Drop for ErrorObj {
     fn drop(&mut self) {
         // SAFETY: null or references this error owns; nobody else looks any more.

@@ -213,6 +213,11 @@ impl ObjectHeader {
         self.flags.lock()
     }
 
+    /// Takes the slot lock if nobody has it; what [`unlock_slots`](Self::unlock_slots) wants.
+    pub(crate) fn lock_slots_if_free(&self) -> Option<u32> {
+        self.flags.lock_if_free()
+    }
+
     /// Gives the slot lock back.
     #[inline]
     pub(crate) fn unlock_slots(&self, bits: u32) {

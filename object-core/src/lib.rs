@@ -167,6 +167,8 @@ rooms! {
     mod builder;
     #[allow(unsafe_code)]
     mod reflected;
+    #[allow(unsafe_code)]
+    mod walk;
     #[cfg(feature = "serde")]
     mod formats;
     #[cfg(feature = "std")]
@@ -210,6 +212,7 @@ mod surface {
         TypeName, TypeSlot, is_instance, is_registered_object, type_index_of, type_info,
     };
     pub use crate::unique::UniqueObject;
+    pub use crate::walk::{clear_children, visit_children};
     pub use crate::weak::WeakObjectArc;
     pub use alloc_header;
 }

@@ -1,6 +1,7 @@
 //! The mutable list: the engine behind the runtime table's `list_*`.
 
 use alloc::vec::Vec;
+use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use crate::abi::RawAny;
@@ -208,3 +209,22 @@ pub(crate) unsafe extern "C" fn splice(
     }
 }
 
+
+/// The list's part of the table's `container_visit`.
+///
+/// # Safety
+///
+/// A live list; `visit` may be called with `context`.
+pub(crate) unsafe fn visit(
+    list: *mut ObjectHeader,
+    context: *mut c_void,
+    visit: unsafe extern "C" fn(*mut c_void, *const RawAny),
+) -> bool {
+    // SAFETY: the caller's contract.
+    let Some(state) = (unsafe { body(list) }).try_lock() else { return false };
+    for value in &state.values {
+        // SAFETY: the caller's contract; alive under the lock.
+        unsafe { visit(context, value.raw()) };
+    }
+    true
+}

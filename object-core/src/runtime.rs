@@ -58,6 +58,7 @@ static OWN: RuntimeTable = RuntimeTable {
     dict_clear: dict_body::clear,
     count_settle: sharing::settle,
     set_sharing: sharing::set,
+    container_visit: dict_body::visit,
 };
 
 /// How this copy of the code stands.

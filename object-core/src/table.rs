@@ -225,6 +225,13 @@ pub struct RuntimeTable {
     pub count_settle: unsafe extern "C" fn(object: *mut ObjectHeader),
     /// For the tying frontend, once: who is told about objects with bit 63 set.
     pub set_sharing: unsafe extern "C" fn(sharing: *const Sharing),
+    /// Shows each value (and key) of a List or Dict to `visit`, borrowed, under the container's lock; 0, and
+    /// nothing, if somebody has that.
+    pub container_visit: unsafe extern "C" fn(
+        container: *mut ObjectHeader,
+        context: *mut c_void,
+        visit: unsafe extern "C" fn(context: *mut c_void, value: *const RawAny),
+    ) -> i32,
 }
 
 /// What the tying frontend does for the objects whose bit 63 it set; lives as long as the process.

@@ -133,6 +133,13 @@ never! {
     no_step(*mut ObjectHeader, *mut usize, i32, u64, *mut RawAny) -> i32;
     no_dict_read(*mut ObjectHeader, *mut RawAny, usize, *mut u64) -> usize;
 }
+unsafe extern "C" fn no_visit(
+    _: *mut ObjectHeader,
+    _: *mut c_void,
+    _: unsafe extern "C" fn(*mut c_void, *const RawAny),
+) -> i32 {
+    never()
+}
 unsafe extern "C" fn no_sharing(_: *const Sharing) {
     never()
 }
@@ -187,6 +194,7 @@ static TABLE: RuntimeTable = RuntimeTable {
     dict_clear: no_object,
     count_settle: slow_settle,
     set_sharing: no_sharing,
+    container_visit: no_visit,
 };
 
 /// Runs `work` under the table, alone, and answers how often each slow function was called.

@@ -29,7 +29,7 @@ fn unknown(id: i64) -> Error {
     Error::format("KeyError", format_args!("nothing is held under {id}"))
 }
 
-fn hold(value: Any) -> i64 {
+pub(crate) fn hold(value: Any) -> i64 {
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     lock(&HELD).get_or_insert_default().insert(id, value);
     id

@@ -12,6 +12,7 @@
 //!   allocation header).
 //! - `echoes`: every kind of argument and result. `callbacks`: calling functions that came in.
 //! - `holds`: references kept in Rust statics. `threads`: calls on Rust threads.
+//! - `shared`: references that come and go on threads that never attach.
 //! - `faults`: a backing whose n-th allocation fails.
 
 mod tally;
@@ -36,6 +37,8 @@ mod callbacks;
 #[allow(unsafe_code)]
 mod holds;
 
+mod shared;
+
 #[allow(unsafe_code)]
 mod faults;
 
@@ -50,6 +53,7 @@ rust_binding::export_library!(|exports| {
     callbacks::export(exports);
     holds::export(exports);
     threads::export(exports);
+    shared::export(exports);
     faults::export(exports);
     Ok(())
 });

@@ -11,7 +11,9 @@ from tieback import _core
 C = TypeVar("C", bound=type)
 
 
-def without_dict(cls: C, drop: Iterable[str] = (), weakref_slot: bool = False) -> C:
+def without_dict(
+    cls: C, drop: Iterable[str] = (), weakref_slot: bool = False, reaches_python: bool = True
+) -> C:
     """``cls`` again, with ``__slots__ = ()`` and without the attributes in ``drop``.
 
     A class whose body says what its ``__slots__`` are is returned as it is (less ``drop``).
@@ -34,16 +36,18 @@ def without_dict(cls: C, drop: Iterable[str] = (), weakref_slot: bool = False) -
     body["__qualname__"] = cls.__qualname__
     new = None
     if len(cls.__bases__) == 1 and type(cls) is type and not weakref_slot:
-        new = _plain(cls, body)
+        new = _plain(cls, body, reaches_python)
     if new is None:
         new = type(cls)(cls.__name__, cls.__bases__, body)
     _point_super_at(cls, new)
     return new  # type: ignore[return-value]
 
 
-def _plain(cls: type, body: dict[str, Any]) -> type | None:
-    """The class without a collector header, if its base allows that."""
-    new = _core.make_class(cls.__bases__[0], f"{cls.__module__}.{cls.__name__}")
+def _plain(cls: type, body: dict[str, Any], reaches_python: bool) -> type | None:
+    """The class with the tie's own teardown, if its base allows that; without a collector header unless its
+    objects can reach Python objects."""
+    name = f"{cls.__module__}.{cls.__name__}"
+    new = _core.make_class(cls.__bases__[0], name, reaches_python)
     if new is None:
         return None
     new.__name__ = cls.__name__  # without the module, in the interpreter's messages too

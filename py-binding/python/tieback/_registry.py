@@ -120,7 +120,7 @@ def register_object(type_key: Any = None) -> Any:
                 f"Cannot find object type {key!r}: no library has registered it (load_library "
                 "first)"
             )
-        new = without_dict(cls)
+        new = without_dict(cls, reaches_python=_core.type_reaches_python(index))
         _core.register_class(new, index)
         return new
 

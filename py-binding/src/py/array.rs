@@ -15,7 +15,7 @@ use crate::py::into::array_of;
 use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_range, place_of};
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
-use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
 use crate::py::wrapper::{Glance, as_wrapper, glance, glance_if};
 use crate::tie::{Adopted, adopt};
 
@@ -258,7 +258,7 @@ const FUNCTION_DOC: &core::ffi::CStr =
 ///
 /// Attached; the base class is made.
 pub(crate) unsafe fn make_array() -> Result<*mut ffi::PyTypeObject, Raised> {
-    let mut slots = [
+    let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, array_new as *mut c_void),
         slot(ffi::Py_tp_init, no_init as *mut c_void),
@@ -270,10 +270,10 @@ pub(crate) unsafe fn make_array() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(0, null_mut()),
     ];
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
-    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE;
+    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE | collected(true);
     // SAFETY: attached; slots of a wrapper.
     unsafe {
-        let class = class_from_spec(c"tieback.Array", size, flags, classes::base(), &mut slots);
+        let class = class_from_spec(c"tieback.Array", size, flags, classes::base(), &slots);
         if class.is_null() {
             return Err(Raised);
         }
@@ -308,7 +308,7 @@ pub(crate) unsafe fn make_function() -> Result<*mut ffi::PyTypeObject, Raised> {
             doc: core::ptr::null(),
         },
     ];
-    let mut slots = [
+    let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, function_new as *mut c_void),
         slot(ffi::Py_tp_init, no_init as *mut c_void),
@@ -320,14 +320,8 @@ pub(crate) unsafe fn make_function() -> Result<*mut ffi::PyTypeObject, Raised> {
     let size = size_of::<CallableWrapper>();
     // SAFETY: attached; slots of a callable wrapper.
     unsafe {
-        let flags = ffi::Py_TPFLAGS_HAVE_VECTORCALL;
-        let class = class_from_spec(
-            c"tieback.Function",
-            size,
-            flags,
-            classes::base(),
-            &mut slots,
-        );
+        let flags = ffi::Py_TPFLAGS_HAVE_VECTORCALL | collected(true);
+        let class = class_from_spec(c"tieback.Function", size, flags, classes::base(), &slots);
         if class.is_null() {
             return Err(Raised);
         }

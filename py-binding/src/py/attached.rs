@@ -1,16 +1,19 @@
 //! Whether this thread may touch Python now, and what happens to what it may not free (I7).
 
 use core::ffi::{c_int, c_void};
-use core::ptr::null_mut;
+use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use object_core::Error;
+use object_core::refs::dec_weak;
+use object_core::table::Sharing;
+use object_core::{Error, ObjectHeader};
 use pyo3::ffi;
 
 use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::hold::{self, Hold};
 use crate::py::raise::Pending;
+use crate::py::share;
 use crate::py::wrapper;
 use crate::tie::Wrapper;
 use crate::tie::deferred::{Deferred, DeferredList};
@@ -200,6 +203,48 @@ pub(crate) unsafe fn hold_gone(hold: *mut Hold) {
     }
 }
 
+/// What this frontend does for objects with bit 63 set.
+pub(crate) static SHARING: Sharing = Sharing { settle, upgrade };
+
+/// The strong count of an object has crossed the level at which it owns its wrapper: settles that, or
+/// leaves it to an attached thread. Takes a weak reference over.
+unsafe extern "C" fn settle(object: *mut ObjectHeader) {
+    let Some(object) = NonNull::new(object) else {
+        return;
+    };
+    let leave = || {
+        // SAFETY: the weak reference goes with it.
+        if unsafe { share::leave(object) } {
+            schedule();
+        }
+    };
+    match standing(leave) {
+        // SAFETY: attached; the weak reference is ours until it is given back.
+        Standing::Attached => unsafe {
+            share::settle_now(object);
+            dec_weak(object);
+        },
+        Standing::Unattached => {}
+        // Python's side is left as it is, on purpose.
+        // SAFETY: ours.
+        Standing::Closed => unsafe { dec_weak(object) },
+    }
+}
+
+/// A weak reference shall become strong where only the wrapper holds the object. Waits for the
+/// interpreter; fails while that shuts down.
+unsafe extern "C" fn upgrade(object: *mut ObjectHeader) -> i32 {
+    let (Some(object), Some(attachment)) = (NonNull::new(object), attach()) else {
+        return 0;
+    };
+    // SAFETY: attached; the caller's weak reference keeps the space.
+    unsafe {
+        let alive = share::upgrade(object);
+        detach(attachment);
+        i32::from(alive)
+    }
+}
+
 /// Asks the interpreter to drain soon, once. Inside the gate, after each push.
 fn schedule() {
     if DRAIN_CALL.ask() {
@@ -225,7 +270,7 @@ extern "C" fn drain_pending(_: *mut c_void) -> c_int {
 /// Attached, and no word is held.
 #[inline]
 pub(crate) unsafe fn drain() {
-    if !DEFERRED.is_empty() {
+    if !DEFERRED.is_empty() || !share::is_settled() {
         // SAFETY: the caller's contract.
         unsafe { drain_all() };
     }
@@ -239,6 +284,7 @@ unsafe fn drain_all() {
     let _pending = unsafe { Pending::take() };
     // SAFETY: attached; each node is handed out once, and its link was read before.
     unsafe {
+        share::settle_all();
         DEFERRED.drain(
             |node| match node {
                 Deferred::Storage(at) => wrapper::storage(at.as_ptr().cast())
@@ -257,7 +303,7 @@ unsafe fn drain_all() {
 
 /// How many frees wait for an attached thread.
 pub(crate) fn deferred_len() -> usize {
-    DEFERRED.len()
+    DEFERRED.len() + share::unsettled_len()
 }
 
 /// At exit: closes the gate and waits, detached, until everybody inside has left.
@@ -296,6 +342,7 @@ pub(crate) unsafe fn reset_after_fork() {
     CLOSER.store(null_mut(), Ordering::Relaxed);
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
+    share::reset_after_fork();
     // SAFETY: attached; no word is held by a thread that forks.
     unsafe { drain() };
     DEFERRED.forget();

@@ -12,6 +12,7 @@ use object_core::refs::dec_ref;
 use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
 use pyo3::ffi;
 
+use crate::py::attached::drain;
 use crate::py::classes::{has_teardown, is_wrapper};
 use crate::py::errors::raise_error;
 use crate::py::hang;
@@ -218,6 +219,8 @@ unsafe fn call_with(
             let thread = ffi::PyEval_SaveThread();
             let failed = call(handle, first, count, &raw mut result);
             ffi::PyEval_RestoreThread(thread);
+            // What it kept of its arguments is settled before their wrappers are let go of.
+            drain();
             failed
         };
         passed.let_go(args, args.len());

@@ -113,3 +113,8 @@ pub(crate) fn sum(what: Count) -> isize {
         .map(|line| line.counts[what as usize].load(Ordering::Relaxed))
         .fold(0, isize::wrapping_add)
 }
+
+/// Wrappers there are whose class keeps state of its own. (Both with the interpreter held, and seldom.)
+pub(crate) static STATEFUL: AtomicIsize = AtomicIsize::new(0);
+/// Of them, owned by their objects, which others hold.
+pub(crate) static OWNED: AtomicIsize = AtomicIsize::new(0);

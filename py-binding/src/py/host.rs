@@ -13,6 +13,7 @@ use crate::py::classes;
 use crate::py::counts::{self, Count};
 use crate::py::raise::Raised;
 use crate::py::refs;
+use crate::py::share;
 use crate::py::wrapper;
 use crate::tie::lock::{ThisBuild, assert_none_held};
 use crate::tie::{Host, Object, Wrapper};
@@ -138,6 +139,26 @@ unsafe impl Host for Cpython {
         !unsafe { object.cast::<ObjectHeader>().as_ref() }
             .counts()
             .is_unique()
+    }
+
+    #[inline]
+    unsafe fn shown(&self, wrapper: Wrapper, object: Object) {
+        assert_none_held();
+        // SAFETY: the trait's contract.
+        unsafe { share::begin(python(wrapper), object.cast()) };
+    }
+
+    #[inline]
+    unsafe fn emptied(&self, wrapper: Wrapper, object: Object) {
+        assert_none_held();
+        // SAFETY: the trait's contract.
+        unsafe { share::end(python(wrapper), object.cast()) };
+    }
+
+    #[inline]
+    unsafe fn ended(&self, object: Object) {
+        // SAFETY: the trait's contract.
+        unsafe { share::died(object.cast()) };
     }
 
     #[inline]

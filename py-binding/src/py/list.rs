@@ -21,7 +21,7 @@ use crate::py::items::{
 };
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
-use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
 
 /// A list by its wrapper, with a reference of its own.
 ///
@@ -379,7 +379,7 @@ const DOC: &core::ffi::CStr =
 ///
 /// Attached; the base class is made.
 pub(crate) unsafe fn make_list() -> Result<*mut ffi::PyTypeObject, Raised> {
-    let mut slots = [
+    let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, list_new as *mut c_void),
         slot(ffi::Py_tp_init, no_init as *mut c_void),
@@ -394,10 +394,10 @@ pub(crate) unsafe fn make_list() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(0, null_mut()),
     ];
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
-    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE;
+    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE | collected(true);
     // SAFETY: attached; slots of a wrapper.
     unsafe {
-        let class = class_from_spec(c"tieback.List", size, flags, classes::base(), &mut slots);
+        let class = class_from_spec(c"tieback.List", size, flags, classes::base(), &slots);
         if class.is_null() {
             return Err(Raised);
         }

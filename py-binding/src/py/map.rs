@@ -13,7 +13,7 @@ use crate::py::into::{flat_of_dict, to_key, to_value};
 use crate::py::items::{length, none, own};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise, type_name};
-use crate::py::slots::{class_from_spec, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
 use crate::py::wrapper::glance;
 
 /// The number of a wrapper's type.
@@ -478,10 +478,10 @@ unsafe fn make(
     }
     slots.push(slot(0, null_mut()));
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
-    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_MAPPING;
+    let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_MAPPING | collected(true);
     // SAFETY: attached by the caller's contract; slots of a wrapper.
     unsafe {
-        let class = class_from_spec(name, size, flags, classes::base(), &mut slots);
+        let class = class_from_spec(name, size, flags, classes::base(), &slots);
         if class.is_null() {
             return Err(Raised);
         }

@@ -1,13 +1,15 @@
 //! CPython as the tie's host, and all that Python sees.
 //!
-//! Lowest first; a file uses only files above its own. Two calls go upward, through hooks that are
-//! set once at import: making a class for a type that has none (`classes::set_maker`), and the entry
-//! point of Python callables (`carrier::set_entry`).
+//! Lowest first; a file uses only files above its own. Three calls go upward, through hooks that are
+//! set once at import: making a class for a type that has none (`classes::set_maker`), the entry
+//! point of Python callables (`carrier::set_entry`), and what the collector found (`share::set_holders`).
 
 mod hang;
 mod raise;
 mod counts;
 mod refs;
+mod storage;
+mod share;
 mod wrapper;
 mod hold;
 mod attached;
@@ -18,6 +20,7 @@ mod allocator;
 mod host;
 mod moved;
 mod carrier;
+mod collect;
 mod errors;
 mod out;
 mod scalars;

@@ -15,9 +15,9 @@ use pyo3::types::{PyDict, PyType};
 use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
-    allocator, array, attached, callback, capsule, carrier, classes, descriptor, error_type,
-    errors, fields, iterate, list, map, map_methods, moved, pyclass, reflect, registry, slots,
-    testing,
+    allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
+    error_type, errors, fields, iterate, list, map, map_methods, moved, pyclass, reflect, refs,
+    registry, share, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -117,6 +117,8 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     unsafe { attached::set_home() };
     allocator::install()
         .map_err(|error| PyImportError::new_err(format!("tieback._core cannot tie: {error}")))?;
+    // SAFETY: static; before any object gets bit 63, which we alone set.
+    unsafe { (runtime().set_sharing)(&raw const attached::SHARING) };
     IMPORTED.store(true, Ordering::Release);
     classes::set_maker(reflect::make_class);
     carrier::set_entry(callback::call_python);
@@ -127,6 +129,10 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     unsafe {
         moved::make_class().map_err(|error| raised(py, error))?;
         descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
+        if collect::COLLECTS {
+            collect::learn().map_err(|error| raised(py, error))?;
+            share::set_holders(collect::holders);
+        }
         for (name, class) in [
             ("Object", slots::make_base()),
             ("Array", array::make_array()),
@@ -138,7 +144,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
             let class = class.map_err(|error| raised(py, error))?;
             module.add(name, PyType::from_borrowed_type_ptr(py, class))?;
         }
-        let error = slots::make_plain_class(c"tieback.Error", classes::base())
+        let error = slots::make_plain_class(c"tieback.Error", classes::base(), true)
             .map_err(|error| raised(py, error))?;
         classes::register(object_core::type_index::ERROR, error, None)
             .map_err(|error| raised(py, error))?;
@@ -165,6 +171,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(error_type::make_error, module)?,
         wrap_pyfunction!(pyclass::type_index_by_key, module)?,
         wrap_pyfunction!(pyclass::type_key, module)?,
+        wrap_pyfunction!(pyclass::type_reaches_python, module)?,
         wrap_pyfunction!(pyclass::class_type_index, module)?,
         wrap_pyfunction!(pyclass::class_of_type, module)?,
         wrap_pyfunction!(pyclass::register_type, module)?,
@@ -203,6 +210,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(function)?;
     }
     capsule::add(module)?;
+    module.add("shared_life", refs::SHARED_LIFE)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     py.import("atexit")?
         .call_method1("register", (module.getattr("close_gate")?,))?;

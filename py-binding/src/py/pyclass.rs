@@ -59,6 +59,15 @@ fn kind_of(name: &str) -> PyResult<FieldKind> {
     })
 }
 
+/// Whether objects of a type can reach Python objects through fields that are reflected.
+#[pyfunction]
+pub(crate) fn type_reaches_python(index: i32) -> bool {
+    type_info(index).is_some_and(|info| {
+        info.all_fields()
+            .any(|field| matches!(field.kind(), Some(FieldKind::Object | FieldKind::Any)))
+    })
+}
+
 /// The number of a type by key.
 #[pyfunction]
 pub(crate) fn type_index_by_key(key: &str) -> Option<i32> {
@@ -141,11 +150,13 @@ pub(crate) fn register_type(
     })
 }
 
-/// Makes a class below `base` without a collector header, if `base` allows that; else None.
+/// Makes a class below `base` whose wrappers have nothing but their own words, if `base` allows that; else
+/// None. `reaches_python`: its objects can reach Python objects, so that the collector follows them.
 #[pyfunction]
 pub(crate) fn make_class<'py>(
     base: &Bound<'py, PyType>,
     name: &str,
+    reaches_python: bool,
 ) -> PyResult<Option<Bound<'py, PyType>>> {
     hang::ready();
     let py = base.py();
@@ -156,7 +167,8 @@ pub(crate) fn make_class<'py>(
         if !plain(base) {
             return Ok(None);
         }
-        let class = make_plain_class(&name, base).map_err(|error| raised(py, error))?;
+        let class =
+            make_plain_class(&name, base, reaches_python).map_err(|error| raised(py, error))?;
         Ok(Some(
             Bound::from_owned_ptr(py, class.cast()).cast_into_unchecked(),
         ))

@@ -245,7 +245,10 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
         } else {
             CString::new(format!("tieback.{}", info.key())).map_err(|_| no_memory())?
         };
-        let class = make_plain_class(&name, base)?;
+        let reaches_python = info
+            .all_fields()
+            .any(|field| matches!(field.kind(), Some(FieldKind::Object | FieldKind::Any)));
+        let class = make_plain_class(&name, base, reaches_python)?;
         let done = (|| {
             if !info.doc().is_empty() {
                 let doc = info.doc();
@@ -274,7 +277,7 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
     }
 }
 
-/// Whether a class can have a subclass without a collector header.
+/// Whether a class can have a subclass whose teardown and traversal are the tie's own.
 ///
 /// # Safety
 ///
@@ -282,7 +285,10 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
 pub(crate) unsafe fn plain(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the caller's contract.
     unsafe {
-        !crate::py::refs::is_collected(class)
+        let made_here = (*class).tp_traverse.is_some_and(|own| {
+            core::ptr::fn_addr_eq(own, crate::py::collect::traverse as ffi::traverseproc)
+        });
+        (made_here || !crate::py::refs::is_collected(class))
             && (*class).tp_basicsize == crate::py::wrapper::PLAIN_SIZE
             && ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_BASETYPE) != 0
             && ffi::Py_TYPE(class.cast()) == &raw mut ffi::PyType_Type

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
+use crate::py::collect::{COLLECTS, clear, forget, pass_is_over, show_native_edges, traverse};
 use crate::py::construct::{class_vectorcall, new};
 use crate::py::counts::{self, Count};
 use crate::py::hang;
@@ -17,7 +18,7 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
-use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
+use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, state, storage};
 use crate::tie::step::Storage;
 use crate::tie::{dealloc, release};
 
@@ -30,6 +31,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
         // Hazard 3: untrack before anything else.
         if is_collected(class) {
             ffi::PyObject_GC_UnTrack(object.cast());
+            pass_is_over();
         }
         // A class that got a `__del__` after it was registered. (Subclasses come here through the
         // interpreter's own teardown, which has run it.)
@@ -49,6 +51,10 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
             if is_collected(class) {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
+        }
+        if storage(object).is(state::RECORDED) {
+            storage(object).mark(state::RECORDED, false);
+            forget(object);
         }
         if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
             counts::add(Count::Kept, 1);
@@ -338,8 +344,14 @@ pub(crate) unsafe fn class_from_spec(
     size: usize,
     flags: core::ffi::c_ulong,
     base: *mut ffi::PyTypeObject,
-    slots: &mut [ffi::PyType_Slot],
+    slots: &[ffi::PyType_Slot],
 ) -> *mut ffi::PyTypeObject {
+    let mut slots = slots.to_vec();
+    if flags & ffi::Py_TPFLAGS_HAVE_GC != 0 {
+        let at = slots.len() - 1;
+        slots.insert(at, slot(ffi::Py_tp_traverse, traverse as *mut c_void));
+        slots.insert(at, slot(ffi::Py_tp_clear, clear as *mut c_void));
+    }
     let mut spec = ffi::PyType_Spec {
         name: name.as_ptr(),
         basicsize: size as c_int,
@@ -354,8 +366,18 @@ pub(crate) unsafe fn class_from_spec(
         let class = class.cast::<ffi::PyTypeObject>();
         if !class.is_null() {
             (*class).tp_vectorcall = Some(class_vectorcall);
+            show_native_edges(class);
         }
         class
+    }
+}
+
+/// The flag of a class whose instances can reach Python objects: the collector follows them.
+pub(crate) const fn collected(reaches_python: bool) -> core::ffi::c_ulong {
+    if COLLECTS && reaches_python {
+        ffi::Py_TPFLAGS_HAVE_GC
+    } else {
+        0
     }
 }
 
@@ -377,7 +399,7 @@ pub(crate) const fn slot(number: c_int, function: *mut c_void) -> ffi::PyType_Sl
 ///
 /// Attached.
 pub(crate) unsafe fn make_base() -> Result<*mut ffi::PyTypeObject, Raised> {
-    let mut slots = [
+    let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, object_init as *mut c_void),
@@ -392,7 +414,7 @@ pub(crate) unsafe fn make_base() -> Result<*mut ffi::PyTypeObject, Raised> {
     // SAFETY: attached; slots of a wrapper.
     unsafe {
         let name = c"tieback.Object";
-        let class = class_from_spec(name, size, ffi::Py_TPFLAGS_BASETYPE, null_mut(), &mut slots);
+        let class = class_from_spec(name, size, ffi::Py_TPFLAGS_BASETYPE, null_mut(), &slots);
         if class.is_null() {
             return Err(Raised);
         }
@@ -425,7 +447,7 @@ unsafe fn forget_order(class: *mut ffi::PyTypeObject) -> Result<(), Raised> {
     Ok(())
 }
 
-/// Makes a class below `parent` that adds nothing to a wrapper's storage.
+/// Makes a class below `parent` that adds nothing to a wrapper's storage. `reaches_python`: its objects can.
 ///
 /// # Errors
 ///
@@ -433,19 +455,21 @@ unsafe fn forget_order(class: *mut ffi::PyTypeObject) -> Result<(), Raised> {
 ///
 /// # Safety
 ///
-/// Attached; `parent` is a class of wrappers, not collected.
+/// Attached; `parent` is a class of wrappers, and if it is collected it is one made here.
 pub(crate) unsafe fn make_plain_class(
     name: &core::ffi::CStr,
     parent: *mut ffi::PyTypeObject,
+    reaches_python: bool,
 ) -> Result<*mut ffi::PyTypeObject, Raised> {
-    let mut slots = [
+    let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(0, null_mut()),
     ];
     // SAFETY: the caller's contract.
     unsafe {
         let size = (*parent).tp_basicsize as usize;
-        let class = class_from_spec(name, size, ffi::Py_TPFLAGS_BASETYPE, parent, &mut slots);
+        let flags = ffi::Py_TPFLAGS_BASETYPE | collected(reaches_python || is_collected(parent));
+        let class = class_from_spec(name, size, flags, parent, &slots);
         if class.is_null() {
             Err(Raised)
         } else {

@@ -1,6 +1,7 @@
 //! What tests and curious people ask: counts, tie states, and three functions to call.
 
 use core::ptr::NonNull;
+use std::sync::atomic::Ordering;
 
 use object_core::{Any, AnyView, Error, Function, ObjectHeader};
 use pyo3::exceptions::PyValueError;
@@ -8,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
 use crate::py::attached::{deferred_len, drain};
-use crate::py::counts::{Count, sum};
+use crate::py::counts::{self, Count, sum};
 use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::slots::native_of;
@@ -62,6 +63,8 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     answer.set_item("objects", sum(Count::Objects))?;
     answer.set_item("wrappers", sum(Count::Wrappers) - kept)?;
     answer.set_item("kept", kept)?;
+    answer.set_item("stateful", counts::STATEFUL.load(Ordering::Relaxed))?;
+    answer.set_item("owned", counts::OWNED.load(Ordering::Relaxed))?;
     answer.set_item("deferred", deferred_len())?;
     Ok(answer)
 }

@@ -1,12 +1,5 @@
-//! A wrapper's storage.
-//!
-//! ```text
-//!  [ collector's words, if the class is collected ]
-//!  [ Python count | class | handle | loans | state ]      32 bytes; 48 without a GIL
-//!  [ subclasses' own: dict, slots, weak references ]
-//! ```
+//! Wrappers: made, freed, and what whoever uses one may rely on.
 
-use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -17,114 +10,10 @@ use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 use crate::py::refs::{self, is_collected};
-use crate::tie::Wrapper;
-
-/// The Python object that shows a native one.
-#[repr(C)]
-pub(crate) struct WrapperObject {
-    pub(crate) ob_base: ffi::PyObject,
-    /// I3: null, or a live object this wrapper owns one reference to. On the deferred list: the link.
-    pub(crate) handle: AtomicPtr<ObjectHeader>,
-    /// How many native calls use the object right now, and whether it was moved: see [`refs::lend`].
-    pub(crate) loans: AtomicU32,
-    /// [`state`].
-    pub(crate) state: AtomicU32,
-}
-
-/// Bits of [`WrapperObject::state`].
-pub(crate) mod state {
-    /// The object is still being made: frozen fields can be set.
-    pub(crate) const BUILDING: u32 = 2;
-    /// A constructor is about to bind the wrapper.
-    pub(crate) const CLAIMED: u32 = 4;
-    /// Building is about to end: nobody begins to write a frozen field.
-    pub(crate) const ENDING: u32 = 8;
-    /// One thread that writes a frozen field; the bits from here on count them.
-    pub(crate) const WRITER: u32 = 16;
-}
-
-impl WrapperObject {
-    /// The native object's address; null if there is none. To compare and to show, not to follow:
-    /// another thread may move the object.
-    #[inline]
-    pub(crate) fn address(&self) -> *mut ObjectHeader {
-        // Acquire: pairs with the Release of `set_handle`.
-        self.handle.load(Ordering::Acquire)
-    }
-
-    /// Whether `_move()` handed the object over.
-    #[inline]
-    pub(crate) fn is_moved(&self) -> bool {
-        refs::is_closed(&self.loans)
-    }
-
-    /// Whether all of these bits of [`state`] are set.
-    #[inline]
-    pub(crate) fn is(&self, bits: u32) -> bool {
-        self.state.load(Ordering::Acquire) & bits == bits
-    }
-
-    /// Sets or clears bits of [`state`]; whether any was set before.
-    pub(crate) fn mark(&self, bits: u32, on: bool) -> bool {
-        let old = if on {
-            self.state.fetch_or(bits, Ordering::AcqRel)
-        } else {
-            self.state.fetch_and(!bits, Ordering::AcqRel)
-        };
-        old & bits != 0
-    }
-
-    /// Begins to write a frozen field; `None` if the object is built.
-    #[inline]
-    pub(crate) fn write(&self) -> Option<Writing<'_>> {
-        // AcqRel: either the end of building sees us and waits, or we see it.
-        let old = self.state.fetch_add(state::WRITER, Ordering::AcqRel);
-        let writing = Writing(self);
-        if old & (state::BUILDING | state::ENDING) == state::BUILDING {
-            Some(writing)
-        } else {
-            None
-        }
-    }
-}
-
-/// A frozen field of an object that is being built is written while this lives: a few instructions
-/// that run no Python code, which whoever ends the building waits for. So who sees that an object is
-/// built reads its frozen fields without a lock.
-#[must_use = "building may end where this value is dropped"]
-pub(crate) struct Writing<'a>(&'a WrapperObject);
-
-impl Drop for Writing<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // Release: what was written happens before the end of building.
-        self.0.state.fetch_sub(state::WRITER, Ordering::Release);
-    }
-}
-
-const _: () = assert!(size_of::<WrapperObject>() == size_of::<ffi::PyObject>() + 8 + 8);
-
-/// The size of a wrapper that has nothing but the wrapper's own words.
-pub(crate) const PLAIN_SIZE: isize = size_of::<WrapperObject>() as isize;
-
-/// A wrapper by its Python object.
-#[inline]
-pub(crate) fn as_wrapper(object: *mut ffi::PyObject) -> Wrapper {
-    debug_assert!(!object.is_null());
-    // SAFETY: slots and doors are never handed NULL.
-    unsafe { NonNull::new_unchecked(object.cast::<c_void>()) }
-}
-
-/// The storage of a wrapper.
-///
-/// # Safety
-///
-/// `wrapper` is a wrapper, and its storage is there for `'a`.
-#[inline]
-pub(crate) unsafe fn storage<'a>(wrapper: *mut ffi::PyObject) -> &'a WrapperObject {
-    // SAFETY: the caller's contract.
-    unsafe { &*wrapper.cast::<WrapperObject>() }
-}
+use crate::py::share;
+pub(crate) use crate::py::storage::{
+    PLAIN_SIZE, WrapperObject, Writing, as_wrapper, is_stateless, state, storage,
+};
 
 /// New storage of a class: Python count 1, no handle. NULL with MemoryError.
 ///
@@ -136,16 +25,11 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
     // SAFETY: the class is alive; plain classes free with PyObject_Free, which this pairs with; the
     // others allocate themselves.
     unsafe {
-        if is_collected(class) || (*class).tp_basicsize != PLAIN_SIZE {
-            hang::ready(); // the allocation may run the collector
-            let object = match (*class).tp_alloc {
-                Some(alloc) => alloc(class, 0),
-                None => no_memory().null(),
-            };
-            if !object.is_null() {
-                counts::add(Count::Wrappers, 1);
-            }
-            return object;
+        if is_collected(class)
+            || (*class).tp_basicsize != PLAIN_SIZE
+            || (*class).tp_finalize.is_some()
+        {
+            return allocate_large(class);
         }
         let object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast::<ffi::PyObject>();
         if object.is_null() {
@@ -161,6 +45,31 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
     }
 }
 
+/// As [`allocate`], of a class whose instances have more than the wrapper's own words.
+unsafe fn allocate_large(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+    hang::ready(); // the allocation may run the collector
+    // SAFETY: the caller's contract; zeroed memory is an empty wrapper.
+    unsafe {
+        let Ok(shares) = share::prepare(class) else {
+            return null_mut();
+        };
+        let object = match (*class).tp_alloc {
+            Some(alloc) => alloc(class, 0),
+            None => no_memory().null(),
+        };
+        if !object.is_null() {
+            counts::add(Count::Wrappers, 1);
+            if shares {
+                storage(object).mark(state::SHARES, true);
+            }
+        }
+        if shares && object.is_null() {
+            share::unprepare();
+        }
+        object
+    }
+}
+
 /// Frees storage and the reference to its class.
 ///
 /// # Safety
@@ -171,6 +80,9 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
     // SAFETY: the storage keeps its class alive; after tp_free only the class is touched.
     unsafe {
         counts::add(Count::Wrappers, -1);
+        if storage(wrapper).is(state::SHARES) {
+            share::unprepare();
+        }
         let class = ffi::Py_TYPE(wrapper);
         if let Some(free) = (*class).tp_free {
             free(wrapper.cast());
@@ -178,27 +90,6 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
         ffi::Py_DECREF(class.cast());
     }
 }
-
-/// Whether instances of the class carry no state of Python's: no dict, no slots of their own, no
-/// weak references, no finalizer. Function wrappers' one extra word is the binding's own.
-///
-/// # Safety
-///
-/// A live subclass of the wrapper base.
-#[inline]
-pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: the caller's contract.
-    let (class, flags) = unsafe { (&*class, refs::flags(class)) };
-    (class.tp_basicsize == PLAIN_SIZE || flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0)
-        && class.tp_dictoffset == 0
-        && class.tp_weaklistoffset == 0
-        && class.tp_finalize.is_none()
-        && class.tp_del.is_none()
-        && flags & MANAGED == 0
-}
-
-/// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).
-const MANAGED: core::ffi::c_ulong = (1 << 3) | (1 << 4);
 
 /// A wrapper's object, for a look that runs no Python code: it is there while this lives.
 #[derive(Debug)]

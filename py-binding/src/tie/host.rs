@@ -115,6 +115,31 @@ pub unsafe trait Host {
     /// The caller owns a strong reference.
     unsafe fn others_hold(&self, object: Object) -> bool;
 
+    /// The word names the wrapper, which shows the object from here on: if its class keeps state, the
+    /// object owns it while others hold the object. May run anything.
+    ///
+    /// Nothing, like the two below, where wrappers with state are freed on each drop.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a Python reference to the wrapper, whose handle is the object; attached.
+    unsafe fn shown(&self, _wrapper: Wrapper, _object: Object) {}
+
+    /// The wrapper does not show the object any more, which lives: the object does not own it any more.
+    /// May run anything.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a Python reference to the wrapper, and a strong one to the object; attached.
+    unsafe fn emptied(&self, _wrapper: Wrapper, _object: Object) {}
+
+    /// The wrapper that showed the object is dead, and its reference is given back in a moment. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns that reference; attached.
+    unsafe fn ended(&self, _object: Object) {}
+
     /// Gives a strong reference back. May run anything.
     ///
     /// # Safety

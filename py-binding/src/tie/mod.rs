@@ -99,6 +99,8 @@ pub mod pending;
 pub mod deferred;
 pub mod lock;
 #[allow(unsafe_code)]
+pub mod settle;
+#[allow(unsafe_code)]
 pub mod host;
 #[allow(unsafe_code)]
 mod wrap;

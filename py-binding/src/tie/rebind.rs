@@ -68,6 +68,8 @@ pub unsafe fn introduce<H: Host>(host: &H, wrapper: Wrapper, object: Object) {
             let mut held = Held::<H::Lock>::hold(word);
             debug_assert_eq!(held.state(), State::Detached);
             held.set(State::Active(wrapper));
+            drop(held);
+            host.shown(wrapper, object);
         }
     }
 }
@@ -82,14 +84,21 @@ pub unsafe fn introduce<H: Host>(host: &H, wrapper: Wrapper, object: Object) {
 pub unsafe fn release<H: Host>(host: &H, wrapper: Wrapper) -> Option<Object> {
     // SAFETY: alive by the caller's contract.
     let object = unsafe { host.handle(wrapper) }?;
+    let mut canonical = false;
     // SAFETY: alive by the handle's reference.
     if let Some(word) = unsafe { host.word(object) } {
         let mut held = Held::<H::Lock>::hold(word);
         if let Some(state) = on_release(held.state(), wrapper) {
             held.set(state);
+            canonical = true;
         }
     }
-    // SAFETY: I3: the reference leaves with the handle.
-    unsafe { host.set_handle(wrapper, None) };
+    // SAFETY: I3: the reference leaves with the handle, and is ours.
+    unsafe {
+        host.set_handle(wrapper, None);
+        if canonical {
+            host.emptied(wrapper, object);
+        }
+    }
     Some(object)
 }

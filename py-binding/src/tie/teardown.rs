@@ -15,7 +15,7 @@
 use crate::tie::host::Host;
 use crate::tie::lock::Held;
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
-use crate::tie::word::{Word, Wrapper};
+use crate::tie::word::{State, Word, Wrapper};
 
 /// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the
 /// collector and nobody can reach it through Python.
@@ -45,6 +45,10 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
             let (next, storage) = on_dealloc(held.state(), wrapper, keep);
             if let Some(state) = next {
                 held.set(state);
+                if state == State::Detached {
+                    // SAFETY: the reference taken over is still ours.
+                    unsafe { host.ended(object) };
+                }
             }
             // From here on kept storage is anybody's to revive, where words are shared.
             storage

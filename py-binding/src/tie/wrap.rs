@@ -107,7 +107,11 @@ pub(super) unsafe fn show<H: Host, E>(
     loop {
         // SAFETY: the caller's contract.
         match unsafe { look(host, word, object, mine, rounds < H::PATIENCE) } {
-            Looked::Bound(wrapper) => return Ok(wrapper),
+            Looked::Bound(wrapper) => {
+                // SAFETY: the caller's contract; the Python reference is the caller's in a moment.
+                unsafe { host.shown(wrapper, object) };
+                return Ok(wrapper);
+            }
             Looked::Alive(wrapper) => {
                 // SAFETY: the wrapper owns a reference of its own (I3): ours is extra.
                 unsafe { host.dec_object(object) };

@@ -27,7 +27,7 @@ import hypothesis
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import tieback
-from tie_support import lib
+from tie_support import SHARED_LIFE, lib
 from tieback.dataclasses import py_class
 from tieback.testing import tie_state, use_count
 
@@ -36,7 +36,19 @@ PROGRAMS = int(os.environ.get("TIEBACK_MODEL_PROGRAMS", "2000"))
 SEED = int(os.environ.get("TIEBACK_MODEL_SEED", random.randrange(1 << 32)))
 STEPS = 50
 VARIABLES = 12
-PLAIN = [None, 0, -9, 2**40, "", "text", "text that does not fit in place", b"bytes", b"bytes that do not", 1.5, True]
+PLAIN = [
+    None,
+    0,
+    -9,
+    2**40,
+    "",
+    "text",
+    "text that does not fit in place",
+    b"bytes",
+    b"bytes that do not",
+    1.5,
+    True,
+]
 
 
 @py_class("model.Node", eq=False)
@@ -53,7 +65,8 @@ class Slotted(Node):
 
 
 class Stateful(Node):
-    """An ordinary subclass: it has a ``__dict__``, and its wrappers are not kept."""
+    """An ordinary subclass: it has a ``__dict__``, and its wrapper lives as long as the object (where life is
+    not shared: is not kept)."""
 
 
 CLASSES = [Node, Node, Slotted, Stateful]
@@ -74,9 +87,17 @@ class Model:
     edges_in: int = 0
     variables: int = 0
     alive: bool = True
+    note: Any = None
+
+    def shares(self) -> bool:
+        """Its wrapper lives as long as it does."""
+        return SHARED_LIFE and self.cls is Stateful
+
+    def held(self) -> int:
+        return self.edges_in + self.natively_held + self.variables
 
     def count(self) -> int:
-        return self.edges_in + self.natively_held + (self.variables > 0)
+        return self.edges_in + self.natively_held + (self.variables > 0 or self.shares())
 
 
 @dataclass(eq=False)
@@ -106,6 +127,9 @@ class Program:
 
     def bind(self, wrapper: Node, model: Model) -> None:
         assert wrapper.serial == model.serial
+        if model.cls is Stateful and (model.note is None or not SHARED_LIFE):
+            wrapper.note = model.note = [model.serial]
+        assert not model.shares() or wrapper.note is model.note
         if model.shown_id is not None:
             assert id(wrapper) == model.shown_id, "an object changed its id"
         model.shown_id = id(wrapper)
@@ -116,8 +140,8 @@ class Program:
 
     def settle(self, model: Model) -> None:
         """Something let go of the object: it dies if nothing holds it, and so may what it pointed to."""
-        if model.count():
-            if model.cls is Stateful and not model.variables:
+        if model.held():
+            if model.cls is Stateful and not model.variables and not SHARED_LIFE:
                 model.shown_id = None  # its wrapper was freed for real
                 model.cls = Node  # and the next one is of the registered class
             return
@@ -214,7 +238,9 @@ class Program:
 
     def refuse(self, a: int, b: int) -> None:
         wrapper, _ = self.pick(a)
-        name, value = [("serial", "text"), ("serial", None), ("left", 1.5), ("left", b"bytes")][b % 4]
+        name, value = [("serial", "text"), ("serial", None), ("left", 1.5), ("left", b"bytes")][
+            b % 4
+        ]
         try:
             setattr(wrapper, name, value)
         except TypeError:
@@ -280,7 +306,7 @@ class Program:
             return
         moved = wrapper._move()
         assert wrapper.__chandle__() == 0
-        model.shown_id = None
+        model.shown_id = model.note = None
         model.cls = Node
         back = ECHO(moved)
         assert type(back) is Node
@@ -315,7 +341,7 @@ class Program:
     def seen(self, wrapper: Node, model: Model) -> None:
         if model.shown_id is not None:
             assert id(wrapper) == model.shown_id
-        if model.cls is not Stateful or model.variables:
+        if model.cls is not Stateful or model.variables or SHARED_LIFE:
             model.shown_id = id(wrapper)
 
     def collect(self, a: int, b: int) -> None:
@@ -345,6 +371,7 @@ class Program:
     # -- what must hold after every step ---------------------------------------------------------
 
     def check(self) -> None:
+        now = tieback.stats()  # first: what another thread left behind is settled by it
         for wrapper, model in self.variables:
             assert use_count(wrapper) == model.count()
             assert tie_state(wrapper) == "active"
@@ -352,10 +379,14 @@ class Program:
             assert id(wrapper) == model.shown_id
         texts = {model.value for model in self.models if isinstance(model.value, Text)}
         alive = len(self.models) + len(texts) + len(self.boxes) + 1
-        now = tieback.stats()
         assert now["objects"] == self.before["objects"] + alive
         assert now["deferred"] == 0
-        shown = sum(model.variables > 0 for model in self.models)
+        shown = sum(model.variables > 0 or model.shares() for model in self.models)
+        shared = [model for model in self.models if model.shares()]
+        if SHARED_LIFE:
+            assert now["stateful"] == self.before["stateful"] + len(shared)
+            owned = sum(model.edges_in + model.natively_held > 0 for model in shared)
+            assert now["owned"] == self.before["owned"] + owned
         assert now["wrappers"] == self.before["wrappers"] + shown + len(self.boxes) + 1
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tieback
-from tie_support import Numbers, lib
+from tie_support import SHARED_LIFE, Numbers, lib
 from tieback import dataclasses as dc
 
 use_count = tieback.testing.use_count
@@ -30,10 +30,16 @@ class WithDel(Plain):
 
 
 class TestDel:
-    def test_once_per_drop(self):
+    def test_once_when_the_object_dies(self):
+        """Where life is not shared: once per drop."""
         x = WithDel(3)
         number = lib.hold(x)
         del x
+        if SHARED_LIFE:
+            for _ in range(3):
+                assert type(lib.held(number)) is WithDel and WithDel.seen == []
+            lib.release(number)
+            number = lib.hold(Plain(3))
         assert WithDel.seen == [3]
         gc.collect()
         lib.held(number)  # shows as the registered class now
@@ -58,6 +64,10 @@ class TestDel:
         number, where = lib.hold(x), id(x)
         x.note = "kept"
         del x
+        if SHARED_LIFE:
+            assert ends == [] and lib.held(number).note == "kept"
+            lib.release(number)
+            number = lib.hold(kept[0])
         assert ends == [6] and id(kept[0]) == where and kept[0].note == "kept"
         assert lib.held(number) is kept[0] and use_count(kept[0]) == 2
         kept.clear()
@@ -65,6 +75,7 @@ class TestDel:
         assert ends == [6], "an object that was finalized is not finalized again"
         assert lib.held(number).number == 6
         lib.release(number)
+        assert ends == [6]
 
     @pytest.mark.parametrize("base", [Plain, Numbers], ids=["plain", "collected"])
     def test_added_after_registration(self, base: type):
@@ -78,18 +89,26 @@ class TestDel:
         assert tieback.testing.tie_state(handle) == "inactive"
         base.__del__ = lambda self: ends.append(id(self))
         try:
-            for n in range(1, 4):
+            lib.held(number)
+            assert ends == [where], "the kept one was revived once more"
+            assert tieback.testing.tie_state(handle) == "detached"
+            for n in range(2, 4):
                 lib.held(number)
-                assert len(ends) == n and tieback.testing.tie_state(handle) == "detached"
-            assert ends[0] == where, "the kept one was revived once more"
+                # The next one has state from the start.
+                assert len(ends) == (1 if SHARED_LIFE else n)
+                state = "active" if SHARED_LIFE else "detached"
+                assert tieback.testing.tie_state(handle) == state
             base.__del__ = lambda self: kept.append(self)
             x = base(9)
             del x
             assert lib.echo(kept[0]) is kept[0] and use_count(kept[0]) == 1
-            assert gc.is_tracked(kept[0]) == (base is Numbers)
+            assert gc.is_tracked(kept[0]) == (base is Numbers or SHARED_LIFE)
         finally:
             del base.__del__
         kept.clear()
+        if SHARED_LIFE:
+            lib.release(number)
+            number = lib.hold(base(8))
         x = lib.held(number)
         where = id(x)
         del x
@@ -117,7 +136,9 @@ class TestDel:
         x = Mine(1)
         number = lib.hold(x)
         del x
-        assert seen == ["'mine'"]
+        if SHARED_LIFE:
+            assert seen == []
         assert lib.held(number).number == 1
         lib.release(number)
+        assert seen == ["'mine'"]
         gc.collect()

@@ -12,6 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import tieback
+from tieback import dataclasses as dc
 from tie_support import (
     TIED,
     Box,
@@ -191,7 +192,9 @@ class TestHazard5:
         gc.collect()
         assert alive() is None
 
-    @pytest.mark.parametrize("slots", [("extra",), ("a", "b", "c"), ("__weakref__",), ("__dict__",)])
+    @pytest.mark.parametrize(
+        "slots", [("extra",), ("a", "b", "c"), ("__weakref__",), ("__dict__",)]
+    )
     def test_registered_anew_and_larger(self, slots: tuple[str, ...]):
         key = "test_library.Numbers"
         old = [lib.hold(Numbers(n)) for n in range(20)]
@@ -372,12 +375,18 @@ class TestHazard6:
         assert x.value == 1 and use_count(x) == 1
 
 
+@dc.py_class("test_tie_hazards.Paired")
+class Paired(dc.Object):
+    number: int = 0
+    other: Any = None
+
+
 class TestTypeConfusion:
     """Python lets classes be assigned and bases be mixed by what they look like to it: it is the
     native object that is asked for its type."""
 
     def test_an_assigned_class(self):
-        x, holder = Leaf(2**40), Box("text")
+        x, holder = Paired(2**40), Box("text")  # both are followed by the collector
         x.__class__ = Box
         with pytest.raises(TypeError, match="field 'value' belongs to 'tie_support.Box'"):
             x.value
@@ -385,12 +394,15 @@ class TestTypeConfusion:
             x.value = 1
         x.__class__ = tieback.Array
         for use in (len, lambda a: a[0], lambda a: a[:]):
-            with pytest.raises(TypeError, match="expected a native tieback.Array, got a native 'tie_support.Leaf'"):
+            with pytest.raises(
+                TypeError,
+                match="expected a native tieback.Array, got a native 'test_tie_hazards.Paired'",
+            ):
                 use(x)
         x.__class__ = tieback.Error
         with pytest.raises(TypeError, match="expected a tieback.Error"):
             x.kind
-        x.__class__ = Leaf
+        x.__class__ = Paired
         assert x.number == 2**40
         del holder
 

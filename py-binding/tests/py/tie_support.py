@@ -18,8 +18,6 @@ tieback.load_library(libraries.path("test_library"))
 tieback.load_library(libraries.path("crate_graph"))
 
 
-
-
 def _functions(library: str) -> Any:
     """The global functions of a library, as attributes."""
     names = [name for name in tieback.list_global_func_names() if name.startswith(f"{library}.")]
@@ -112,6 +110,9 @@ TIED: dict[str, Callable[[], Any]] = {
 }
 
 STATEFUL = {"py_class with weak references"}
+
+# Whether wrappers with state live as long as their objects (design, section 6): not yet without a GIL.
+SHARED_LIFE: bool = _core.shared_life
 
 
 def crowd(count: int = 200) -> list[Any]:

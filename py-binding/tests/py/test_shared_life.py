@@ -1,0 +1,530 @@
+"""Design section 6: Python state lives as long as the object, whoever holds it, and goes with it.
+
+The table: {`__dict__`, slots, weak references, `__del__`, a subclass's attributes} x what happens to the
+wrapper. Cycles are in ``test_cycles``.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import functools
+import gc
+import pickle
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Optional, TypeVar
+
+import pytest
+
+import tieback
+from tie_support import SHARED_LIFE, Leaf, OnDrop, crowd, lib, state_of
+from tieback import dataclasses as dc
+from tieback.testing import use_count
+
+pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
+T = TypeVar("T")
+
+
+@dc.py_class("test_shared_life.Base")
+class Base(dc.Object):
+    number: int = 0
+    to: Any = None
+
+
+class WithDict(Base):
+    pass
+
+
+class WithSlots(Base):
+    __slots__ = ("note",)
+
+
+@dc.py_class("test_shared_life.WithWeak", weakref_slot=True, eq=False)
+class WithWeak(dc.Object):
+    number: int = 0
+    to: Any = None
+
+
+class WithDel(Base):
+    __slots__ = ()
+    ends: list[int] = []
+
+    def __del__(self) -> None:
+        self.ends.append(self.number)
+
+
+class WithAll(WithDict):
+    ends: list[int] = []
+
+    def __del__(self) -> None:
+        self.ends.append(self.number)
+
+
+CLASSES = [WithDict, WithSlots, WithWeak, WithDel, WithAll]
+REFERENCED: list[Any] = []
+
+
+class Note:
+    """What an attribute holds: it is known by identity, and when it goes."""
+
+    count = 0
+
+    def __init__(self) -> None:
+        Note.count += 1
+
+    def __del__(self) -> None:
+        Note.count -= 1
+
+
+def dress(x: Any) -> Callable[[Any], None]:
+    """Gives an object what state its class has; answers what checks that it is there."""
+    where, cls, number = id(x), type(x), x.number
+    note = None
+    if cls in (WithDict, WithSlots, WithAll):
+        note = x.note = Note()
+        known = id(note)
+        del note
+    ends = cls.__dict__.get("ends", [])
+    seen = len(ends)
+    ref = weakref.ref(x) if cls.__weakrefoffset__ else None
+
+    def check(again: Any) -> None:
+        assert (id(again), type(again), again.number) == (where, cls, number)
+        if cls in (WithDict, WithSlots, WithAll):
+            assert id(again.note) == known
+        assert ref is None or ref() is again
+        assert len(ends) == seen, "finalized while it lived"
+
+    return check
+
+
+@pytest.fixture(params=CLASSES, ids=lambda cls: cls.__name__)
+def cls(request: pytest.FixtureRequest) -> Iterator[type]:
+    notes = Note.count
+    yield request.param
+    for one in CLASSES:
+        one.__dict__.get("ends", []).clear()
+    gc.collect()
+    assert Note.count == notes
+
+
+class Ends:
+    """That an object ended, once."""
+
+    def __init__(self, x: Any) -> None:
+        self.ends = type(x).__dict__.get("ends")
+        self.before = tieback.stats()["stateful"]
+        self.handle = x.__chandle__()
+
+    def check(self) -> None:
+        assert tieback.stats()["stateful"] == self.before - 1
+        assert self.ends is None or len(self.ends) == 1
+
+
+class TestTheTable:
+    def test_drop_and_fetch(self, cls: type):
+        x = cls(5)
+        check, number, ends = dress(x), lib.hold(x), Ends(x)
+        del x
+        for _ in range(3):
+            others = crowd(50)
+            check(lib.held(number))
+            del others
+        gc.collect()
+        check(lib.held(number))
+        lib.release(number)
+        ends.check()
+
+    def test_by_a_field_and_a_container(self, cls: type):
+        x = cls(5)
+        check, ends = dress(x), Ends(x)
+        holder = Base(1, x)
+        del x
+        check(holder.to)
+        holder.to = tieback.List([holder.to])
+        check(holder.to[0])
+        holder.to[0] = tieback.Dict({"x": holder.to[0]})
+        check(holder.to[0]["x"])
+        del holder
+        ends.check()
+
+    def test_drop_while_a_rust_thread_holds(self, cls: type):
+        x = cls(5)
+        check, ends, number = dress(x), Ends(x), lib.hold(x)
+        for _ in range(4):
+            lib.drop_slowly(x, 2000)
+        del x
+        for _ in range(20):
+            check(lib.held(number))
+            gc.collect(0)
+        lib.release(number)
+        lib.join_threads()
+        ends.check()
+
+    def test_collect_while_held(self, cls: type):
+        x = cls(5)
+        x.to = [x]  # a cycle through Python and through the object
+        check, number = dress(x), lib.hold(x)
+        if hasattr(x, "__dict__"):
+            x.itself = lambda x=x: x
+        del x
+        for generation in (0, 1, 2, 2):
+            gc.collect(generation)
+        again = lib.held(number)
+        check(again)
+        ends = Ends(again)
+        del again
+        gc.collect()
+        lib.release(number)
+        gc.collect()
+        ends.check()
+
+    @pytest.mark.parametrize("how", ["release_on_thread", "release_in_background"])
+    def test_last_native_drop_on_an_unattached_thread(self, cls: type, how: str):
+        x = cls(5)
+        check, ends, number = dress(x), Ends(x), lib.hold(x)
+        del x
+        check(lib.held(number))
+        getattr(lib, how)(number)
+        lib.join_threads()
+        ends.check()
+
+    def test_drop_on_a_thread_and_take_again(self, cls: type):
+        """A give-up that waits and a take that comes before it is settled cancel."""
+        x = cls(5)
+        check, ends = dress(x), Ends(x)
+        where = lib.hold(x)
+        step = tieback.convert(lambda: lib.hold(x))
+        answers = lib.drop_then([where], [[step]])
+        del step
+        check(x)
+        del x
+        check(lib.held(answers[0]))
+        lib.release(answers[0])
+        ends.check()
+
+    def test_what_a_lent_argument_is_kept_of(self, cls: type):
+        x = cls(5)
+        check, ends = dress(x), Ends(x)
+        number = lib.hold_released(x)
+        del x
+        gc.collect()
+        check(lib.held(number))
+        lib.release(number)
+        ends.check()
+
+    def test_move(self, cls: type):
+        x = cls(5)
+        dress(x)
+        number = lib.hold(x)
+        handle = x.__chandle__()
+        back = lib.echo(x._move())
+        registered = WithWeak if cls is WithWeak else Base
+        assert type(back) is registered and back.number == 5 and back is not x
+        assert x.__chandle__() == 0 and state_of(handle) == "active"
+        assert back is lib.held(number) and use_count(back) == 2
+        # What Python kept on the emptied wrapper is there as long as that.
+        assert not hasattr(type(x), "note") or x.note is not None
+        if cls in (WithDel, WithAll):
+            with pytest.MonkeyPatch.context() as patch:
+                raised: list[str] = []
+                patch.setattr(sys, "unraisablehook", lambda info: raised.append(str(info.exc_value)))
+                del x
+            assert len(raised) == 1 and "was moved" in raised[0]
+        lib.release(number)
+
+    def test_moved_while_a_thread_drops(self, cls: type):
+        if cls in (WithDel, WithAll):
+            pytest.skip("its __del__ uses an emptied wrapper")
+        for _ in range(50):
+            x = cls(5)
+            lib.drop_slowly(x, 20)
+            y = lib.echo(x._move())
+            assert y.number == 5
+        del x, y
+        lib.join_threads()
+
+    def test_pickle_and_copy(self, cls: type):
+        x = cls(5)
+        check, number = dress(x), lib.hold(x)
+        where = id(x)
+        del x
+        twin = copy.copy(lib.held(number))
+        assert type(twin) is cls and twin.number == 5 and id(twin) != where
+        if cls is not WithSlots and cls is not WithWeak:
+            other = pickle.loads(pickle.dumps(WithDel(7) if cls is WithDel else WithDict(7)))
+            assert other.number == 7
+        del twin
+        for one in CLASSES:
+            one.__dict__.get("ends", []).clear()
+        check(lib.held(number)) if cls not in (WithDel, WithAll) else None
+        lib.release(number)
+
+class TestOnce:
+    def test_weak_keys_and_sets(self):
+        keys: Any = weakref.WeakKeyDictionary()
+        those: Any = weakref.WeakSet()
+        gone: list[int] = []
+        x = WithWeak(1)
+        keys[x] = "value"
+        those.add(x)
+        ref = weakref.ref(x, lambda _: gone.append(1))
+        number = lib.hold(x)
+        del x
+        gc.collect()
+        assert list(keys.values()) == ["value"] and len(those) == 1 and gone == []
+        assert keys[lib.held(number)] == "value" and lib.held(number) in those
+        lib.release_in_background(number)
+        lib.join_threads()
+        tieback.stats()
+        assert (len(keys), len(those), gone, ref()) == (0, 0, [1], None)
+
+    def test_a_resurrected_one_is_finalized_once(self):
+        kept: list[Any] = []
+
+        class Mine(WithDict):
+            def __del__(self) -> None:
+                kept.append(self)
+
+        x = Mine(3)
+        x.note = "kept"
+        del x
+        assert kept[0].note == "kept" and use_count(kept[0]) == 1
+        number = lib.hold(kept.pop())
+        assert lib.held(number).note == "kept"
+        lib.release(number)
+        assert kept == []
+
+    def test_del_that_hands_itself_to_rust(self):
+        numbers: list[int] = []
+
+        class Mine(WithDict):
+            def __del__(self) -> None:
+                numbers.append(lib.hold(self))
+
+        x = Mine(4)
+        x.note = "kept"
+        del x
+        assert lib.held(numbers[0]).note == "kept" and type(lib.held(numbers[0])) is Mine
+        lib.release(numbers.pop())
+        assert numbers == []
+
+    def test_a_weak_upgrade(self):
+        """At strong 1 only the wrapper holds the object: a weak reference gets it as long as that lives."""
+        x = WithDict(1)
+        x.note = "mine"
+        weak = lib.weak_hold(x)
+        assert use_count(x) == 1 and lib.weak_get(weak) is x
+        number = lib.hold(lib.weak_get(weak))
+        del x
+        assert lib.weak_get(weak).note == "mine"
+        lib.release(number)
+        assert lib.weak_get(weak) is None
+        lib.weak_release(weak)
+
+    @pytest.mark.parametrize("where", ["attribute", "weak reference", "del"])
+    def test_a_weak_upgrade_while_it_is_torn_down(self, where: str):
+        seen: list[Any] = []
+
+        class Hook:
+            def __del__(self) -> None:
+                seen.append(lib.weak_get(weak))
+
+        class Mine(WithDict):
+            def __del__(self) -> None:
+                if where == "del":
+                    seen.append(lib.weak_get(weak))
+
+        x = Mine(1)
+        weak = lib.weak_hold(x)
+        ref = None
+        if where == "attribute":
+            x.hook = Hook()
+        elif where == "weak reference":
+            ref = weakref.ref(x, lambda _: seen.append(lib.weak_get(weak)))
+        del x
+        if where == "del":
+            assert seen[0].number == 1 and lib.weak_get(weak) is seen.pop()
+        assert seen in ([None], []) and lib.weak_get(weak) is None
+        lib.weak_release(weak)
+        del ref
+
+    def test_native_destructors_that_call(self):
+        """The destructor of the last native holder runs Python code, in which the wrapper goes."""
+        seen: list[Any] = []
+        x = WithAll(7)
+        owner = OnDrop(lambda inner: seen.append(inner.note), x)
+        x.note = "there"
+        del x
+        holder = Base(1, owner)
+        del owner
+        del holder
+        assert seen == ["there"] and WithAll.ends == [7]
+        WithAll.ends.clear()
+
+    def test_long_chains(self):
+        x: Any = None
+        for n in range(20_000):
+            one = WithDict(n, x)
+            one.note = n
+            x = one
+            del one
+        del x
+
+
+class TestOrdinaryPython:
+    """What works in every Python class works in a class below a py_class (and lives with the object)."""
+
+    def kept(self, x: Any) -> Any:
+        """Dropped by Python, and fetched."""
+        number, where = lib.hold(x), id(x)
+        del x
+        gc.collect()
+        again = lib.held(number)
+        assert id(again) == where
+        lib.release(number)
+        return again
+
+    def test_attributes_set_in_init(self):
+        class Mine(Base):
+            def __init__(self, number: int) -> None:
+                super().__init__(number)
+                self.names = ["a", "b"]
+
+        x = self.kept(Mine(3))
+        assert x.names == ["a", "b"] and x.number == 3 and vars(x) == {"names": ["a", "b"]}
+
+    def test_cached_property(self):
+        class Mine(Base):
+            @functools.cached_property
+            def made(self) -> list[int]:
+                return [self.number]
+
+        x = Mine(3)
+        first = x.made
+        assert self.kept(x).made is first
+
+    def test_abc(self):
+        class Shape(Base, abc.ABC):
+            @abc.abstractmethod
+            def area(self) -> int: ...
+
+        class Square(Shape):
+            def area(self) -> int:
+                return self.number**2
+
+        with pytest.raises(TypeError, match="abstract"):
+            Shape(1)
+        x = Square(3)
+        x.unit = "m"
+        assert self.kept(x).area() == 9 and x.unit == "m"
+
+    def test_generic(self):
+        class Of(Base, Generic[T]):
+            pass
+
+        x = Of[int](3)
+        x.note = 1
+        assert self.kept(x).note == 1 and x.__orig_class__ == Of[int]
+
+    def test_init_subclass_mixins_and_super(self):
+        made: list[type] = []
+
+        class Mixin:
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args)
+                self.mixed = True
+
+            def __init_subclass__(cls, **kwargs: Any) -> None:
+                made.append(cls)
+                super().__init_subclass__(**kwargs)
+
+        class Mine(Mixin, Base):
+            def __init__(self, number: int) -> None:
+                super().__init__(number)
+                self.mine = True
+
+        x = self.kept(Mine(3))
+        assert made == [Mine] and (x.mixed, x.mine, x.number) == (True, True, 3)
+
+    def test_two_bases_with_state(self):
+        class Left(Base):
+            pass
+
+        class Right(Base):
+            pass
+
+        class Both(Left, Right):
+            pass
+
+        x = Both(3)
+        x.note = 1
+        assert self.kept(x).note == 1
+
+
+class TestStatistics:
+    def test_both_kinds_are_counted(self):
+        before = tieback.stats()
+        x, y = WithDict(1), Leaf(2)
+        held = [lib.hold(x), lib.hold(y)]
+        del x, y
+        now = tieback.stats()
+        assert now["stateful"] == before["stateful"] + 1 == now["wrappers"] - before["wrappers"] + before["stateful"]
+        assert now["owned"] == before["owned"] + 1 and now["kept"] == before["kept"] + 1
+        for number in held:
+            lib.release(number)
+
+    def test_stateless_objects_are_counted_in_place(self):
+        x = Leaf(1)
+        number = lib.hold(x)
+        before = tieback.stats()["owned"]
+        assert before == tieback.stats()["owned"] and use_count(x) == 2
+        lib.release(number)
+
+
+@pytest.mark.parametrize("rounds", [200])
+def test_everything_at_once(rounds: int):
+    """Rust threads take, drop and upgrade while Python drops, fetches, moves and collects."""
+    stop = threading.Event()
+    failed: list[BaseException] = []
+    shelf: list[int] = []
+
+    def python(seed: int) -> None:
+        try:
+            for n in range(rounds):
+                x: Optional[Any] = WithDict(n)
+                x.note = [n]
+                x.me = x if n % 2 else None
+                weak = lib.weak_hold(x)
+                lib.upgrade_repeatedly(x, 300)
+                lib.drop_slowly(x, 30)
+                number = lib.hold(x)
+                if n % 5 == seed % 5:
+                    gc.collect(n % 3)
+                x = None
+                again = lib.held(number)
+                assert again.note == [n]
+                if n % 7 == 0 and n % 2 == 0:
+                    moved = again._move()
+                    again = lib.echo(moved)
+                    assert again.number == n
+                (lib.release_in_background if n % 3 else lib.release)(number)
+                found = lib.weak_get(weak)
+                assert found is again
+                found = again = None
+                lib.weak_release(weak)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=python, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    lib.join_threads()
+    gc.collect()
+    assert not failed and not shelf, failed
