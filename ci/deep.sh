@@ -61,11 +61,11 @@ suite() {
     cp "$target"/debug/lib*.so "$room/libraries"
     cp "$room/build"/debug/lib{extension_module,peer_extension}.so "$room/libraries"
     rm -rf "$room/build"
-    TIEBACK_TEST_LIBRARIES="$room/libraries" "$room/bin/python" -m pytest -q -p no:cacheprovider py-binding/tests/py
+    TIEBACK_TEST_LIBRARIES="$room/libraries" "$room/bin/python" -m pytest -p no:cacheprovider py-binding/tests/py
     rm -rf "$room"
 }
 # Some of the tests that make test runs, for longer.
-long() { TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest -q -s -p no:cacheprovider "$@"; }
+long() { TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest -s -p no:cacheprovider "$@"; }
 
 here=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 step lint make lint
