@@ -193,8 +193,9 @@ struct Every {
     u16: MutField<u16>,
     u32: MutField<u32>,
     u64: MutField<u64>,
-    f32: MutField<f32>,
+    // In front of f32: on a 32-bit target nothing else aligns it to 8.
     f64: MutField<f64>,
+    f32: MutField<f32>,
     bool: MutField<bool>,
     text: MutField<Str>,
     bytes: MutField<Bytes>,
