@@ -1,6 +1,6 @@
 //! A process forks while other threads register and look up: the child, which has none of them, does
 //! the same and is not kept waiting.
-#![cfg(all(unix, feature = "std"))]
+#![cfg(all(unix, not(loom), feature = "std"))]
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
