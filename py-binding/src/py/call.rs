@@ -47,7 +47,13 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
                 return shown;
             }
         }
-        call_any(callable, core::slice::from_raw_parts(args, count), names)
+        // Who passes nothing may pass no place either.
+        let args = if count == 0 {
+            &[]
+        } else {
+            core::slice::from_raw_parts(args, count)
+        };
+        call_any(callable, args, names)
     }
 }
 

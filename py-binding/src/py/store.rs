@@ -204,6 +204,9 @@ unsafe fn convert_float(
         if !numeric {
             return Err(mismatch(field, value, context));
         }
+        if ffi::PyFloat_Check(value) == 0 {
+            hang::ready(); // it may have a `__float__` or `__index__` of its own
+        }
         let float = ffi::PyFloat_AsDouble(value);
         if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
             return Err(named(Raised, field, context));

@@ -332,6 +332,13 @@ def test_a_late_argument_is_refused(count: int) -> None:
     inner._move()
 
 
+def test_a_call_of_nothing() -> None:
+    """The interpreter hands no place for arguments over where it has none: in a debug build that is UB that
+    is noticed."""
+    assert next(iter(lib.nop, 1)) is None
+    assert next(iter(tieback.convert(lambda *args: args), 1)) == tieback.convert(())
+
+
 @pytest.mark.parametrize("call", [lib.echo, tieback.convert(len), tieback.Function(max)])
 def test_keyword_arguments_are_refused(call: Any) -> None:
     with pytest.raises(TypeError, match="takes no keyword arguments"):

@@ -26,10 +26,15 @@ from tie_support import *
 BUSY = (
     BEGIN
     + """
+import time
 begun = threading.Event()
 def busy(*_):
     begun.set()
     while True: pass
+class Lasts:
+    # The end takes as long as a thread needs to ask for the interpreter.
+    def __del__(self, sleep=time.sleep): sleep(0.02)
+sys.lasts = Lasts()
 """
 )
 
@@ -68,6 +73,8 @@ def test_a_callback_under_way(work: str):
 # `hook` is what it runs; it comes back as what it was made of.
 SLOTS = {
     "__index__ of a field": "Leaf(0).number = Hook()",
+    "__index__ of a float field": "ratio.ratio = Hook()",
+    "__float__ of an int in a float field": "ratio.ratio = Int(1)",
     "__index__ of an argument": "lib.call(len, 1, Numeric())",
     "__index__ of an item": "tieback.Array([1])[Hook()]",
     "__index__ of a slice": "tieback.List([1])[Hook():]",
@@ -120,6 +127,12 @@ def fails(*_): raise Fails
 def raise_from(call):
     try: call()
     except BaseException as error: raise ValueError from error
+class Int(int):
+    __float__ = busy
+@dc.py_class("busy.Ratio")
+class Ratio(dc.Object):
+    ratio: float
+ratio = Ratio(0.0)
 @dc.py_class("busy.Equal")
 class Equal(dc.Object):
     n: int = 0
