@@ -28,8 +28,9 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
     // SAFETY: the slot's contract: attached, the Python count reached 0.
     unsafe {
         let class = ffi::Py_TYPE(object);
+        let collected = is_collected(class);
         // Hazard 3: untrack before anything else.
-        if is_collected(class) {
+        if collected {
             ffi::PyObject_GC_UnTrack(object.cast());
             pass_is_over();
         }
@@ -41,18 +42,18 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
                 .is_some_and(|own| core::ptr::fn_addr_eq(own, wrapper_dealloc as ffi::destructor))
         {
             // Tracked while it runs: a resurrected object stays so.
-            if is_collected(class) {
+            if collected {
                 ffi::PyObject_GC_Track(object.cast());
             }
             hang::ready();
             if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
                 return; // resurrected
             }
-            if is_collected(class) {
+            if collected {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
         }
-        if storage(object).is(state::RECORDED) {
+        if collected && storage(object).is(state::RECORDED) {
             storage(object).mark(state::RECORDED, false);
             forget(object);
         }

@@ -15,7 +15,7 @@
 use crate::tie::host::Host;
 use crate::tie::lock::Held;
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
-use crate::tie::word::{State, Word, Wrapper};
+use crate::tie::word::{Word, Wrapper};
 
 /// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the
 /// collector and nobody can reach it through Python.
@@ -41,11 +41,13 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
             // If ours is the only reference the object dies in a moment, and there is nothing to keep
             // the storage for. The class is judged now: it may have got a `__del__` a moment ago.
             // SAFETY: storage and object are there.
-            let keep = unsafe { host.others_hold(object) && host.is_stateless(wrapper) };
+            let others = unsafe { host.others_hold(object) };
+            // SAFETY: as above.
+            let keep = others && unsafe { host.is_stateless(wrapper) };
             let (next, storage) = on_dealloc(held.state(), wrapper, keep);
             if let Some(state) = next {
                 held.set(state);
-                if state == State::Detached {
+                if others && !keep {
                     // SAFETY: the reference taken over is still ours.
                     unsafe { host.ended(object) };
                 }

@@ -112,6 +112,7 @@ pub(super) unsafe fn show<H: Host, E>(
                 unsafe { host.shown(wrapper, object) };
                 return Ok(wrapper);
             }
+            Looked::Revived(wrapper) => return Ok(wrapper),
             Looked::Alive(wrapper) => {
                 // SAFETY: the wrapper owns a reference of its own (I3): ours is extra.
                 unsafe { host.dec_object(object) };
@@ -149,6 +150,8 @@ enum Looked {
     Alive(Wrapper),
     /// This wrapper shows the object now; the native reference is its own.
     Bound(Wrapper),
+    /// As before, this kept wrapper shows the object; the native reference is its own.
+    Revived(Wrapper),
     /// The word says that we revive this one.
     Reviving(Wrapper),
     /// Another thread is at it, and the word says this until it is done.
@@ -178,7 +181,7 @@ unsafe fn look<H: Host>(
         State::Active(wrapper) => unsafe { count(host, wrapper, patient) },
         _ => Count::Zero,
     };
-    let bound = match on_wrap(state, count) {
+    let (bound, answer): (_, fn(Wrapper) -> Looked) = match on_wrap(state, count) {
         Wrapping::Return(wrapper) => return Looked::Alive(wrapper),
         Wrapping::Wait => return Looked::Busy(state),
         Wrapping::Revive(kept) if H::Lock::SHARED => {
@@ -188,19 +191,19 @@ unsafe fn look<H: Host>(
         Wrapping::Revive(kept) => {
             // SAFETY: kept storage is its object's alone, and the word is held.
             unsafe { host.revive(kept) };
-            kept
+            (kept, Looked::Revived)
         }
         // A dying wrapper that the word still names finds at its end that it is not canonical any
         // more.
         Wrapping::Fresh => match fresh {
-            Some(fresh) => fresh,
+            Some(fresh) => (fresh, Looked::Bound),
             None => return Looked::Nothing,
         },
     };
     // SAFETY: ours, kept or fresh. I3: the caller's reference goes with the handle.
     unsafe { host.set_handle(bound, Some(object)) };
     held.set(State::Active(bound));
-    Looked::Bound(bound)
+    answer(bound)
 }
 
 /// Takes a reference to an Active wrapper, or says what its count 0 means. A wrapper with state may
