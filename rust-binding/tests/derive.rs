@@ -201,7 +201,7 @@ fn constructors_take_fields_and_defaults() {
     );
     assert_eq!(
         says(&["a".into(), 1i64.into(), 3i64.into()]),
-        "TypeError: derive.Item() argument 3 ('next'): expected derive.Item, got int"
+        "TypeError: derive.Item() argument 3 ('next'): expected derive.Item or None, got int"
     );
 }
 
