@@ -25,6 +25,7 @@ use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
 use crate::py::hang;
 use crate::py::moved::{as_moved, twice};
+use crate::py::nesting::Level;
 use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
 use crate::py::scalars::made;
 pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, small_int_of, str_of, text_of};
@@ -300,11 +301,9 @@ unsafe fn each(
     hang::ready();
     // SAFETY: the caller's contract; the tuple is ours: converting may run code that changes a list.
     unsafe {
-        if ffi::Py_EnterRecursiveCall(c" while converting nested lists".as_ptr()) != 0 {
-            return Err(Raised);
-        }
+        let _level = Level::enter(c" while converting nested lists")?;
         let tuple = ffi::PySequence_Tuple(iterable);
-        let result = if tuple.is_null() {
+        if tuple.is_null() {
             Err(Raised)
         } else {
             let len = ffi::PyTuple_Size(tuple) as usize;
@@ -322,9 +321,7 @@ unsafe fn each(
             let filled = fill();
             ffi::Py_DECREF(tuple);
             filled.map(|()| values)
-        };
-        ffi::Py_LeaveRecursiveCall();
-        result
+        }
     }
 }
 
@@ -370,9 +367,7 @@ pub(crate) unsafe fn flat_of_dict(object: *mut ffi::PyObject) -> Result<Vec<Any>
     // A dict of our own: converting may run Python code that changes the original.
     // SAFETY: the caller's contract; the copy is ours until the end, and lends what is in it.
     unsafe {
-        if ffi::Py_EnterRecursiveCall(c" while converting nested dicts".as_ptr()) != 0 {
-            return Err(Raised);
-        }
+        let _level = Level::enter(c" while converting nested dicts")?;
         let copy = ffi::PyDict_Copy(object);
         let mut flat = Vec::new();
         let mut fill = || {
@@ -396,7 +391,6 @@ pub(crate) unsafe fn flat_of_dict(object: *mut ffi::PyObject) -> Result<Vec<Any>
         };
         let filled = fill();
         ffi::Py_XDECREF(copy);
-        ffi::Py_LeaveRecursiveCall();
         filled.map(|()| flat)
     }
 }

@@ -24,6 +24,7 @@ mod collect;
 mod errors;
 mod out;
 mod scalars;
+mod nesting;
 mod into;
 mod callback;
 mod call;

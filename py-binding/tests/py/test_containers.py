@@ -8,6 +8,7 @@ import math
 import operator
 import pickle
 import random
+import threading
 from typing import Any, Callable, Optional
 
 import pytest
@@ -563,12 +564,41 @@ def test_fields_of_containers() -> None:
         shop.stock = {"k": 2**63}
 
 
-def test_a_dict_that_contains_itself_is_refused() -> None:
-    loop: dict[str, Any] = {}
-    loop["me"] = loop
-    with pytest.raises(RecursionError):
-        tieback.convert(loop)
+@pytest.mark.parametrize("kind", ["list", "tuple", "dict", "key"])
+def test_what_contains_itself_or_is_too_deep_is_refused(kind: str) -> None:
+    loop: Any = {} if kind == "dict" else []
+    inner: Any = (loop,) if kind == "tuple" else loop
+    loop.update(me=inner) if kind == "dict" else loop.append(inner)
+    wrap: Any = {"list": lambda it: [it], "dict": lambda it: {"k": it}}.get(kind, lambda it: (it,))
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = wrap(deep)
+
+    def use(value: Any) -> Any:
+        # As a pair: a dict would hash it, and CPython does so without a limit.
+        return Dict([(value, 1)]) if kind == "key" else tieback.convert(value)
+
+    def on_a_thread() -> None:
+        with pytest.raises(RecursionError, match="while converting nested"):
+            use(deep)
+        done.append(kind)
+
+    done: list[str] = []
+    on_a_thread()
+    thread = threading.Thread(target=on_a_thread)
+    thread.start()
+    thread.join()
+    assert done == [kind, kind]
+    if kind != "key":
+        with pytest.raises(RecursionError, match="while converting nested"):
+            use(inner)
     loop.clear()
+    shallow: Any = 1
+    for _ in range(300):
+        shallow = wrap(shallow)
+    assert len(use(shallow)) == 1
+    while not isinstance(deep, int):
+        deep = deep["k"] if kind == "dict" else deep[0]
 
 
 def test_memory_is_given_back() -> None:
