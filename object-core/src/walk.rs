@@ -57,7 +57,7 @@ unsafe extern "C" fn visit_value<F: FnMut(NonNull<ObjectHeader>)>(
 /// Calls `visit` with each object that this one is seen to hold by a strong reference, once for each. False
 /// if it holds more, perhaps.
 ///
-/// `visit` may run under the object's locks: it looks at most, and takes none.
+/// `visit` may run under the object's locks: it looks at most, and waits for none.
 ///
 /// # Safety
 ///

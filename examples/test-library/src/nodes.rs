@@ -1,5 +1,6 @@
 //! `Node`: chains, weak parents, a payload of any type.
 
+use rust_binding::object_core;
 use rust_binding::prelude::*;
 
 use crate::points::Point;
@@ -96,8 +97,20 @@ fn race_payload(node: ObjectArc<Node>, rounds: u32) {
     });
 }
 
+/// As [`race_payload`], with lists of lists, which hold something.
+fn race_lists(node: ObjectArc<Node>, rounds: u32) {
+    start(move || {
+        for round in 0..i64::from(rounds) {
+            let inner = |n| -> object_core::List { (0..3).map(|m| round + n + m).collect() };
+            let lists: object_core::List = (0..20).map(inner).collect();
+            let _ = node.payload.set(&node, Any::from(lists));
+        }
+    });
+}
+
 pub(crate) fn export(exports: &mut Exports) {
     exports.object_type::<Node>();
+    exports.function("test_library.race_lists", race_lists);
     exports.function("test_library.chain", Node::chain);
     exports.function("test_library.race_payload", race_payload);
 }

@@ -31,7 +31,7 @@ use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashMap;
 use object_core::header::flags::LEAF;
-use object_core::{clear_children, visit_children};
+use object_core::{ObjectHeader, clear_children, visit_children};
 use pyo3::ffi;
 
 use crate::py::carrier::carried;
@@ -155,9 +155,7 @@ unsafe fn edges(
     wrapper: *mut ffi::PyObject,
     found: &mut dyn FnMut(*mut ffi::PyObject, Option<u32>),
 ) {
-    // SAFETY: attached; what a wrapper's handle names is alive by its reference, what is found below by its
-    // holder's: nothing is dropped on Python's side meanwhile, and a native thread that drops something
-    // had it out of its place before.
+    // SAFETY: attached; what a wrapper's handle names is alive by its reference.
     unsafe {
         let there = storage(wrapper);
         let Some(object) = NonNull::new(there.address()) else {
@@ -168,26 +166,42 @@ unsafe fn edges(
         if object.as_ref().flags() & LEAF != 0 || !(one || counts.is_unique()) {
             return;
         }
-        let mut inside = vec![object];
-        while let Some(next) = inside.pop() {
-            if let Some(held) = carried(next.as_ref()) {
-                found(held, None);
-                continue;
-            }
-            visit_children(next, |child| {
-                let header = child.as_ref();
-                let counts = header.counts();
-                if let Some(State::Active(shown)) = tied_word(child).map(|word| peek(word).state())
-                {
-                    let shown = shown.as_ptr().cast::<ffi::PyObject>();
-                    if storage(shown).is(state::OWNED) && counts.is_shared() && counts.weak() == 0 {
-                        found(shown, Some(counts.strong()));
-                    }
-                } else if header.flags() & LEAF == 0 && counts.is_unique() {
-                    inside.push(child);
-                }
-            });
+        within(object, DEPTH, found);
+    }
+}
+
+/// Through how many natives, one in the other, a walk goes: each takes some of the stack.
+const DEPTH: u32 = 100;
+
+/// As [`edges`], of a wrapper's object or a native one that it holds.
+///
+/// # Safety
+///
+/// As [`edges`]; the object stays in its place: whatever leads to it does not change, or is locked.
+unsafe fn within(
+    object: NonNull<ObjectHeader>,
+    depth: u32,
+    found: &mut dyn FnMut(*mut ffi::PyObject, Option<u32>),
+) {
+    // SAFETY: the caller's contract. A child is walked through while its place is locked: a native thread
+    // that would replace and drop it waits.
+    unsafe {
+        if let Some(held) = carried(object.as_ref()) {
+            found(held, None);
+            return;
         }
+        visit_children(object, |child| {
+            let header = child.as_ref();
+            let counts = header.counts();
+            if let Some(State::Active(shown)) = tied_word(child).map(|word| peek(word).state()) {
+                let shown = shown.as_ptr().cast::<ffi::PyObject>();
+                if storage(shown).is(state::OWNED) && counts.is_shared() && counts.weak() == 0 {
+                    found(shown, Some(counts.strong()));
+                }
+            } else if depth > 0 && header.flags() & LEAF == 0 && counts.is_unique() {
+                within(child, depth - 1, found);
+            }
+        });
     }
 }
 

@@ -19,7 +19,7 @@ from typing import Any, Optional
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, lib
+from tie_support import SHARED_LIFE, lib, ran_cleanly
 from tieback import dataclasses as dc
 from tieback.testing import use_count
 
@@ -334,6 +334,28 @@ def test_the_collector_never_blocks_on_a_lock():
     thread.join()
     for one in nodes:
         one.to = one.any = None
+
+
+def test_what_rust_threads_drop_is_not_looked_into(monkeypatch: pytest.MonkeyPatch):
+    """Rust threads that never attach replace what an object holds, all of it its own, while the collector
+    walks through it."""
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # glibc: what is freed is unlike anything
+    ran_cleanly("""
+        import gc, threading
+        from tie_support import lib, tieback
+        class Node(tieback.get_global_func("test_library.chain")(1).__class__):
+            pass
+        gc.collect()
+        gc.freeze()
+        node = Node("with attributes of its own")
+        for _ in range(2): lib.race_lists(node, 10_000)
+        done = threading.Event()
+        def wait():
+            lib.join_threads()
+            done.set()
+        threading.Thread(target=wait).start()
+        while not done.is_set(): gc.collect()
+    """)
 
 
 class Graph:
