@@ -325,6 +325,17 @@ class TestOnce:
         assert lib.weak_get(weak) is None
         lib.weak_release(weak)
 
+    def test_a_weak_upgrade_of_what_was_moved_out(self):
+        """Rust alone holds it then: no wrapper has to be asked."""
+        x = WithDict(1)
+        weak = lib.weak_hold(x)
+        number = lib.hold(x._move())
+        assert lib.weak_get(weak).number == 1
+        lib.release(number)
+        assert lib.weak_get(weak) is None
+        lib.weak_release(weak)
+        del x
+
     @pytest.mark.parametrize("where", ["attribute", "weak reference", "del"])
     def test_a_weak_upgrade_while_it_is_torn_down(self, where: str):
         seen: list[Any] = []
