@@ -1,5 +1,5 @@
 # Each target does all of its own set-up in a fresh checkout. `.venv` in the root is what they use.
-.PHONY: demo test test-free-threaded lint api loom tsan examples bench memory kernel fuzz coverage clean
+.PHONY: demo test test-free-threaded lint api loom tsan examples bench budget memory kernel fuzz coverage clean
 
 demo:      ; @bash ci/demo.sh
 test:      ; @bash ci/test.sh
@@ -10,6 +10,7 @@ loom:      ; @bash ci/loom.sh
 tsan:      ; @bash ci/tsan.sh
 examples:  ; @bash ci/examples.sh
 bench:     ; @bash ci/bench.sh
+budget:    ; @bash ci/budget.sh
 memory:    ; @bash ci/memory.sh
 kernel:    ; @bash ci/kernel.sh
 fuzz:      ; @bash ci/fuzz.sh
