@@ -185,30 +185,44 @@ impl<'a> AnyView<'a> {
             // INVARIANT: the reference just taken is the Any's.
             return Ok(Any(raw));
         }
-        // In parts, so that an object is never in memory on its way through here.
+        // In parts, and not as what this returns: an object's way through here is in registers. (In
+        // memory it would be written in parts, and read whole: a stall of the processor's.)
+        let mut copy = Any::NONE;
         // SAFETY: alive for 'a.
-        unsafe { try_copy(raw.type_index, raw.small_len, raw.value) }
+        unsafe { try_copy(raw.type_index, raw.small_len, raw.value, &mut copy) }?;
+        Ok(copy)
     }
 }
 
 /// A copy of what is no object.
 ///
+/// # Errors
+///
+/// No memory for a string.
+///
 /// # Safety
 ///
 /// What the value points to is alive.
-unsafe fn try_copy(type_index: i32, small_len: u32, value: AnyValue) -> Result<Any, NewError> {
+unsafe fn try_copy(
+    type_index: i32,
+    small_len: u32,
+    value: AnyValue,
+    copy: &mut Any,
+) -> Result<(), NewError> {
     // SAFETY: the caller's contract.
     let view = unsafe { AnyView::from_raw(RawAny { type_index, small_len, value }) };
-    match type_index {
+    let bytes = || Bytes::try_new(view.as_bytes().unwrap_or(&[])).map(Any::from);
+    *copy = match type_index {
         index::RAW_STR => match view.as_str() {
-            Some(text) => Str::try_new(text).map(Any::from),
-            None => Bytes::try_new(view.as_bytes().unwrap_or(&[])).map(Any::from),
+            Some(text) => Str::try_new(text).map(Any::from)?,
+            None => bytes()?,
         },
-        index::BYTE_SLICE_PTR => Bytes::try_new(view.as_bytes().unwrap_or(&[])).map(Any::from),
-        index::RVALUE_REF => Ok(Any::from(view.take_moved())),
+        index::BYTE_SLICE_PTR => bytes()?,
+        index::RVALUE_REF => Any::from(view.take_moved()),
         // INVARIANT: the others own nothing.
-        _ => Ok(Any(view.0)),
-    }
+        _ => Any(view.0),
+    };
+    Ok(())
 }
 
 impl AnyView<'_> {

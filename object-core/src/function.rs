@@ -261,14 +261,14 @@ where
     // SAFETY: SafeCall's contract: this entry point is only in ClosureObj<F>s, and the caller holds
     // the function for the call.
     let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
-    let count = usize::try_from(num_args).unwrap_or(0);
-    let args: &[AnyView<'_>] = if count == 0 {
-        &[]
+    let (first, count) = if num_args > 0 {
+        (args.cast::<AnyView<'_>>(), num_args as usize)
     } else {
-        // SAFETY: SafeCall's contract: `num_args` values, borrowed for the call; a view has the
-        // layout of a RawAny.
-        unsafe { core::slice::from_raw_parts(args.cast::<AnyView<'_>>(), count) }
+        (NonNull::<AnyView<'_>>::dangling().as_ptr().cast_const(), 0)
     };
+    // SAFETY: SafeCall's contract: `num_args` values, borrowed for the call; a view has the layout of a
+    // RawAny.
+    let args = unsafe { core::slice::from_raw_parts(first, count) };
     let outcome = catch(|| {
         let value = (closure.call)(args)?;
         // Written here, where it was made: a value that is carried through an outcome is copied.

@@ -10,6 +10,7 @@ mod counts;
 mod refs;
 mod storage;
 mod share;
+mod spare;
 mod wrapper;
 mod hold;
 mod attached;

@@ -75,14 +75,18 @@ pub(crate) fn deferred() -> usize {
     deferred_len()
 }
 
+#[cold]
+#[inline(never)]
+fn one_argument(got: usize) -> Error {
+    let text = format!("testing.echo() takes 1 argument, got {got}");
+    Error::new("TypeError", &text)
+}
+
 /// Registers "testing.echo", "testing.nop" and "testing.object_use_count".
 pub(crate) fn register_functions() -> Result<(), Error> {
     let echo = |args: &[AnyView<'_>]| match args {
-        [only] => Ok(only.try_to_owned()?),
-        _ => Err(Error::new(
-            "TypeError",
-            &format!("testing.echo() takes 1 argument, got {}", args.len()),
-        )),
+        [only] => only.try_to_owned().map_err(Error::from),
+        _ => Err(one_argument(args.len())),
     };
     Function::try_from_packed(echo)?.register_global("testing.echo", true)?;
     let nop = |_: &[AnyView<'_>]| Ok(Any::NONE);

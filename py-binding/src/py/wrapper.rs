@@ -11,6 +11,7 @@ use crate::py::hang;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 use crate::py::refs::{self, is_collected};
 use crate::py::share;
+use crate::py::spare;
 pub(crate) use crate::py::storage::{
     PLAIN_SIZE, WrapperObject, Writing, as_wrapper, is_stateless, state, storage,
 };
@@ -31,9 +32,12 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
         {
             return allocate_large(class);
         }
-        let object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast::<ffi::PyObject>();
+        let mut object = spare::take();
         if object.is_null() {
-            return no_memory().null();
+            object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast();
+            if object.is_null() {
+                return no_memory().null();
+            }
         }
         counts::add(Count::Wrappers, 1);
         ffi::PyObject_Init(object, class);
@@ -84,8 +88,11 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
             share::unprepare();
         }
         let class = ffi::Py_TYPE(wrapper);
-        if let Some(free) = (*class).tp_free {
-            free(wrapper.cast());
+        let plain = !is_collected(class) && (*class).tp_basicsize == PLAIN_SIZE;
+        if !plain || !spare::keep(wrapper) {
+            if let Some(free) = (*class).tp_free {
+                free(wrapper.cast());
+            }
         }
         ffi::Py_DECREF(class.cast());
     }

@@ -28,6 +28,8 @@ use_count = tieback.testing.use_count
 
 # More than any of the calls below makes.
 ALLOCATIONS = 60
+# As many storages of dead wrappers as are kept for the next ones.
+SPARE = 64
 
 
 class Held:
@@ -46,7 +48,10 @@ def failing(call: Callable[[], Any], check: Callable[[], None] = lambda: None) -
     """Calls with the n-th of Python's allocations failing, for every n; how many times it failed."""
     call()  # what is made once is made
     failures = 0
+    # With wrappers in use, so that none finds a storage that is kept for the next: each asks for memory.
+    wrappers = [Leaf(0) for _ in range(SPARE)]
     for n in range(ALLOCATIONS):
+        wrappers += [Leaf(0) for _ in range(SPARE // 4)]
         before = tieback.stats(), lib.live()
         failed = None
         _testcapi.set_nomemory(n, n + 1)
