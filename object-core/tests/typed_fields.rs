@@ -19,8 +19,9 @@ struct Cell {
     small: MutField<i8>,
     middle: MutField<u16>,
     large: MutField<u64>,
-    ratio: MutField<f32>,
+    // In front of f32: on a 32-bit target nothing else aligns it to 8.
     exact: MutField<f64>,
+    ratio: MutField<f32>,
     yes: MutField<bool>,
     text: MutField<Str>,
     any: MutField<Any>,
