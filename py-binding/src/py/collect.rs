@@ -139,8 +139,14 @@ impl Collection {
                 record.found = found;
                 visited
             }
-            // What could not be noted is not visited.
-            None => Vec::new(),
+            // What could not be noted is not visited, and not shown from an earlier pass either.
+            None => {
+                let record = self.records.as_mut();
+                if let Some(record) = record.and_then(|all| all.get_mut(&wrapper.addr())) {
+                    record.found.clear();
+                }
+                Vec::new()
+            }
         }
     }
 }
