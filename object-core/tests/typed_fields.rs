@@ -16,15 +16,15 @@ use object_core::{
 #[repr(C)]
 struct Cell {
     header: ObjectHeader,
-    small: MutField<i8>,
-    middle: MutField<u16>,
+    // What is to be aligned to 8 comes first: on a 32-bit target nothing else aligns it so.
     large: MutField<u64>,
-    // In front of f32: on a 32-bit target nothing else aligns it to 8.
     exact: MutField<f64>,
-    ratio: MutField<f32>,
-    yes: MutField<bool>,
     text: MutField<Str>,
     any: MutField<Any>,
+    ratio: MutField<f32>,
+    middle: MutField<u16>,
+    small: MutField<i8>,
+    yes: MutField<bool>,
     point: MutField<ObjectArc<Point>>,
     maybe: MutField<Option<ObjectArc<Noisy>>>,
     weak: MutField<WeakObjectArc<Noisy>>,
