@@ -61,11 +61,12 @@ suite() {
     cp "$target"/debug/lib*.so "$room/libraries"
     cp "$room/build"/debug/lib{extension_module,peer_extension}.so "$room/libraries"
     rm -rf "$room/build"
-    TIEBACK_TEST_LIBRARIES="$room/libraries" "$room/bin/python" -m pytest -p no:cacheprovider py-binding/tests/py
+    TIEBACK_TEST_LIBRARIES="$room/libraries" run_tests "$room/bin/python" py-binding/tests/py
     rm -rf "$room"
 }
 # Some of the tests that make test runs, for longer.
 long() { TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest -s -p no:cacheprovider "$@"; }
+everywhere() { TIEBACK_TEST_LIBRARIES="$target/debug" run_tests $python "$@"; }
 
 here=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 step lint make lint
@@ -92,7 +93,7 @@ step shutdown long $tests/test_shutdown_at_work.py
 unset TIEBACK_STRESS TIEBACK_STRESS_SECONDS
 # The collector at (nearly) every allocation; stress under it would only be slow.
 export TIEBACK_COLLECT=1
-step collector long $tests --ignore $tests/test_stress.py --ignore $tests/test_shutdown_at_work.py
+step collector everywhere $tests --ignore $tests/test_stress.py --ignore $tests/test_shutdown_at_work.py
 unset TIEBACK_COLLECT
 step valgrind-python bash ci/valgrind-python.sh
 step demo make demo

@@ -46,7 +46,7 @@ for version in 3.11 3.12 3.13; do
     say "the same binaries under $("$other" --version)"
     home="$target/python-$version"
     [ -x "$home/bin/python" ] || "$other" -m venv "$home"
-    "$home/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep '^pytest' ci/requirements.txt)"
+    "$home/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep '^pytest>' ci/requirements.txt)"
     rm -rf "$home/wheels"
     (cd py-binding && ../.venv/bin/maturin build --quiet --locked --profile dev --target-dir "$home/build" \
         --interpreter "$home/bin/python" --out "$home/wheels")

@@ -42,4 +42,4 @@ assert not sys._is_gil_enabled(), "importing tieback switched the GIL on"
 EOF
 plain_libraries
 say "Python tests on $(.venv-ft/bin/python -VV)"
-TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" .venv-ft/bin/python -m pytest ${TESTS:-py-binding/tests/py} "$@"
+TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" run_tests .venv-ft/bin/python ${TESTS:-py-binding/tests/py} "$@"

@@ -22,4 +22,4 @@ say "nothing hidden: no std, no alloc"
 bash ci/no_std.sh
 libraries
 say "Python tests on $($python --version)"
-TIEBACK_TEST_LIBRARIES="$target/debug" $python -m pytest py-binding/tests/py "$@"
+TIEBACK_TEST_LIBRARIES="$target/debug" run_tests $python py-binding/tests/py "$@"

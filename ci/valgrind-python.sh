@@ -27,12 +27,20 @@ libc.free(place)
 ctypes.string_at(place, 16)' >/dev/null 2>&1 || found=$?
 [ $found = 99 ] || stop "valgrind did not report a read of freed memory (exit code $found)"
 
-say "core tests on $($python --version) ($real) under valgrind"
 tests=py-binding/tests/py
+say "programs that end, each under valgrind of its own (beside what follows)"
+ends=$(mktemp)
+trap 'rm -f "$ends"' EXIT
+checked --trace-children=yes $python -m pytest -q -p no:cacheprovider -p no:faulthandler \
+    $tests/test_tie_shutdown.py -k "kept_until_the_end and (rust or thread or cycles or atexit)" "$@" >"$ends" 2>&1 &
+beside=$!
+say "core tests on $($python --version) ($real) under valgrind"
 checked $python -m pytest -q -p no:cacheprovider -p no:faulthandler \
     $tests/test_tie.py $tests/test_tie_del.py $tests/test_tie_reentry.py $tests/test_tie_hazards.py \
     $tests/test_deferred.py $tests/test_identity.py $tests/test_field_races.py $tests/test_model.py \
     -k "not very_long and not 500 and not subprocess" "$@"
-say "programs that end, each under valgrind of its own"
-checked --trace-children=yes $python -m pytest -q -p no:cacheprovider -p no:faulthandler \
-    $tests/test_tie_shutdown.py -k "kept_until_the_end and (rust or thread or cycles or atexit)" "$@"
+say "the programs that end"
+result=0
+wait $beside || result=$?
+cat "$ends"
+exit $result

@@ -40,7 +40,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[], Any]:
     return request.param
 
 
-@pytest.fixture(params=[TIED[n] for n in TIED if n not in STATEFUL], ids=set(TIED) - STATEFUL)
+@pytest.fixture(params=[TIED[n] for n in TIED if n not in STATEFUL], ids=[n for n in TIED if n not in STATEFUL])
 def make_stateless(request: pytest.FixtureRequest) -> Callable[[], Any]:
     return request.param
 
