@@ -24,6 +24,10 @@ for profile in release dev; do
     # RUSTFLAGS would replace the flags of its .cargo/config.toml.
     (cd examples/kernel && env -u RUSTFLAGS cargo build --quiet --locked --profile "$profile" --target-dir "$target/kernel")
     kernel="$target/kernel/x86_64-unknown-linux-gnu/${profile/dev/debug}/kernel"
+    if [ "$profile" = release ] && command -v nm >/dev/null; then
+        ! nm -C "$kernel" | grep -E 'RawVec.*(grow_one|do_reserve)|raw_vec::(handle_error|capacity_overflow)' ||
+            stop "the kernel links a form of Vec that panics without memory (above)"
+    fi
     began=$(date +%s%N)
     boot "$kernel" ""
     cat "$log"

@@ -17,6 +17,26 @@ grep -q '^extern crate alloc' alloc-header/src/lib.rs &&
     ! grep -B1 '^extern crate alloc' alloc-header/src/lib.rs | grep -q 'default-backing' &&
     stop "alloc-header uses alloc without its feature default-backing"
 
+# Without the feature `infallible` no function of object-core calls one of alloc's that panics when there
+# is no memory: Vec::push and its like, Box::new, format!. Read from the calls in the optimised code.
+if ! command -v objdump >/dev/null; then
+    skip "calls that panic without memory" "objdump is missing (Debian: apt install binutils)"
+else
+    panicking='grow_one|do_reserve_and_handle|Vec<.*>::(resize|reserve|extend)|format_inner|raw_vec::handle_error'
+    panicking+='|handle_alloc_error|capacity_overflow'
+    for features in allocator-api2 std,serde; do
+        CARGO_PROFILE_RELEASE_LTO=off cargo build --quiet --release --locked -p object-core \
+            --no-default-features --features "$features" --target-dir "$target/no-alloc"
+        calls=$(objdump --disassemble --reloc --demangle "$target/no-alloc/release/libobject_core.rlib" 2>/dev/null |
+            awk -v panicking="$panicking" '/^[0-9a-f]+ <.*>:$/ { $1 = ""; name = $0 }
+                / R_[A-Z0-9_]+\t/ { seen++; if (name !~ /^ <(alloc|hashbrown)::/ && $0 ~ panicking) print name, $NF }
+                END { print seen + 0 }')
+        [ "$(tail -n 1 <<<"$calls")" -gt 1000 ] || stop "no calls found in libobject_core.rlib: is objdump another one?"
+        ! grep ' <' <<<"$calls" || stop "object-core calls what panics without memory (above), features: $features"
+    done
+    echo "nothing in object-core panics for want of memory"
+fi
+
 if [ "$(uname -sm)" != "Linux x86_64" ]; then
     skip "std symbols in examples/kernel" "it is built with the x86-64 Linux target's core"
 elif ! command -v nm >/dev/null; then

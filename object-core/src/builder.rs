@@ -10,6 +10,7 @@ use crate::error_kinds::RegisterError;
 use crate::field::{FieldOf, FieldType};
 use crate::function::Function;
 use crate::object::{Extends, Object};
+use crate::room::{push, put, with_room};
 use crate::runtime::runtime;
 use crate::type_index;
 
@@ -105,11 +106,7 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
                 return self;
             }
         };
-        if self.fields.try_reserve(1).is_err() {
-            self.error = Some(RegisterError::OutOfMemory);
-            return self;
-        }
-        self.fields.push(FieldInfo {
+        let info = FieldInfo {
             name: ByteSlice::new(name.as_bytes()),
             doc: ByteSlice::new(doc.as_bytes()),
             offset: field.offset() as u32,
@@ -117,7 +114,10 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
             reserved: [0; 3],
             flags: F::FLAGS,
             type_index: object_type,
-        });
+        };
+        if push(&mut self.fields, info).is_err() {
+            self.error = Some(RegisterError::OutOfMemory);
+        }
         self
     }
 
@@ -134,10 +134,6 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
     }
 
     fn any_method(mut self, name: &'a str, doc: &'a str, function: Function, flags: u32) -> Self {
-        if self.methods.try_reserve(1).is_err() {
-            self.error = Some(RegisterError::OutOfMemory);
-            return self;
-        }
         let info = MethodInfo {
             name: ByteSlice::new(name.as_bytes()),
             doc: ByteSlice::new(doc.as_bytes()),
@@ -145,7 +141,9 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
             flags,
             reserved: 0,
         };
-        self.methods.push((info, function));
+        if push(&mut self.methods, (info, function)).is_err() {
+            self.error = Some(RegisterError::OutOfMemory);
+        }
         self
     }
 
@@ -161,9 +159,9 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
         }
         // With the size every offset fits as well.
         let size = u32::try_from(size_of::<T>()).map_err(|_| RegisterError::BadDescription)?;
-        let mut methods: Vec<MethodInfo> = Vec::new();
-        methods.try_reserve(self.methods.len()).map_err(|_| RegisterError::OutOfMemory)?;
-        methods.extend(self.methods.iter().map(|(info, _)| *info));
+        let room = with_room::<MethodInfo>(self.methods.len());
+        let mut methods = room.map_err(|_| RegisterError::OutOfMemory)?;
+        self.methods.iter().for_each(|(info, _)| put(&mut methods, *info));
         let desc = TypeDesc {
             key: ByteSlice::new(self.key.as_bytes()),
             doc: ByteSlice::new(self.doc.as_bytes()),

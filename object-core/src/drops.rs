@@ -86,6 +86,7 @@ mod list {
     use std::vec::Vec;
 
     use super::{Due, NESTING};
+    use crate::room::push;
 
     /// A list that grew beyond this is not kept for the next large graph.
     const KEPT: usize = 1 << 12;
@@ -126,15 +127,11 @@ mod list {
     /// False if the list cannot take it (no memory, or the program's allocator dropped an object while
     /// the list asked for room): then it nests.
     fn put_off(due: Due) -> bool {
-        let push = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
+        let put_off = |list: &RefCell<ManuallyDrop<Vec<Due>>>| {
             let Ok(mut list) = list.try_borrow_mut() else { return false };
-            let room = list.try_reserve(1).is_ok();
-            if room {
-                list.push(due);
-            }
-            room
+            push(&mut list, due).is_ok()
         };
-        LIST.try_with(push).unwrap_or(false)
+        LIST.try_with(put_off).unwrap_or(false)
     }
 
     fn take() -> Option<Due> {
@@ -163,7 +160,7 @@ mod list {
 
     use super::Due;
     use crate::header::ObjectHeader;
-    use crate::leak::with_room;
+    use crate::room::{put, with_room};
 
     /// How many scopes are open. The last one to close deletes what is due, and counts until that
     /// is done, so that nothing nests meanwhile.
@@ -197,7 +194,7 @@ mod list {
         /// False if there is no memory.
         fn push(due: Due) -> bool {
             let Ok(mut room) = with_room(1) else { return false };
-            room.push(Self { due, next: null_mut() });
+            put(&mut room, Self { due, next: null_mut() });
             let new = ManuallyDrop::new(room).as_mut_ptr();
             let mut top = WATCHED.load(Ordering::Relaxed);
             loop {

@@ -15,6 +15,7 @@ use crate::arc::{ObjectArc, ObjectRef};
 use crate::error_kinds::{CastError, NewError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
+use crate::room::{NoMemory, append};
 use crate::slots::{any_slot_load, any_slot_swap_if, drop_strong, raw_dec};
 use crate::str::{Str, text_place};
 use crate::type_index;
@@ -219,10 +220,11 @@ impl Error {
             if text.try_reserve_exact(old_text.len() + frame.len() + 1).is_err() {
                 return;
             }
-            text.push_str(old_text);
-            text.push_str(frame);
-            if !frame.ends_with('\n') {
-                text.push('\n');
+            let end = if frame.ends_with('\n') { "" } else { "\n" };
+            for part in [old_text, frame, end] {
+                if append(&mut text, part).is_err() {
+                    return;
+                }
             }
             let Ok(new) = Str::try_new(&text) else { return };
             // SAFETY: as in `traceback`; `old` keeps what was seen.
@@ -332,11 +334,9 @@ struct Growing {
 
 impl fmt::Write for Growing {
     fn write_str(&mut self, more: &str) -> fmt::Result {
-        if self.text.try_reserve(more.len()).is_err() {
+        append(&mut self.text, more).map_err(|NoMemory| {
             self.no_memory = true;
-            return Err(fmt::Error);
-        }
-        self.text.push_str(more);
-        Ok(())
+            fmt::Error
+        })
     }
 }

@@ -7,7 +7,6 @@
 //! The locks of containers and slots are as many as there are objects, and are not taken: a child finds
 //! those shut that a thread had shut in the moment of the fork (`docs/design.md`, hazard 10).
 
-use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{functions, type_table};
@@ -17,10 +16,11 @@ use crate::{functions, type_table};
 const TRIES: u32 = 1 << 20;
 
 static WATCHED: AtomicBool = AtomicBool::new(false);
-type Lock = Option<Box<dyn Send>>;
 
 /// What is held across a fork, by the thread that forks: C's library lets one fork at a time.
-static HELD: spin::Mutex<Option<(Lock, Lock)>> = spin::Mutex::new(None);
+static HELD: spin::Mutex<Option<Held>> = spin::Mutex::new(None);
+
+type Held = (Option<functions::Shut>, Option<type_table::Shut>);
 
 unsafe extern "C" {
     fn pthread_atfork(
@@ -30,13 +30,13 @@ unsafe extern "C" {
     ) -> core::ffi::c_int;
 }
 
-fn tried<T: Send + 'static>(lock: fn() -> Option<T>) -> Lock {
+fn tried<T>(lock: fn() -> Option<T>) -> Option<T> {
     (0..TRIES).find_map(|spins| {
         let held = lock();
         if held.is_none() {
             crate::primitive::relax(spins);
         }
-        Some(Box::new(held?) as Box<dyn Send>)
+        held
     })
 }
 

@@ -166,9 +166,7 @@ where
 }
 
 fn push<T, E: serde::de::Error>(values: &mut Vec<T>, value: T) -> Result<(), E> {
-    values.try_reserve(1).map_err(E::custom)?;
-    values.push(value);
-    Ok(())
+    crate::room::push(values, value).map_err(|_| E::custom("out of memory"))
 }
 
 impl<'de> Deserialize<'de> for Any {

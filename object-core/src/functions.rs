@@ -1,6 +1,6 @@
 //! The process's functions by name: the engine behind the runtime table's `function_*`.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
@@ -10,7 +10,7 @@ use hashbrown::hash_map::Entry;
 use crate::abi::{ByteSlice};
 use crate::table::{function_status as status};
 use crate::header::ObjectHeader;
-use crate::leak::boxed;
+use crate::room::copied;
 use crate::refs::{dec_ref, inc_ref, inc_unsettled, is_function, settle_inc};
 
 /// A strong reference to a function.
@@ -28,7 +28,7 @@ impl Drop for Held {
     }
 }
 
-type ByName = HashMap<Box<[u8]>, Held>;
+type ByName = HashMap<Vec<u8>, Held>;
 
 static FUNCTIONS: spin::RwLock<Option<ByName>> = spin::RwLock::new(None);
 
@@ -44,7 +44,7 @@ pub(crate) unsafe extern "C" fn register(
     }
     let Some(function) = NonNull::new(function) else { return status::NOT_A_FUNCTION };
     // SAFETY: the table's contract: readable.
-    let Ok(name) = boxed(unsafe { name.as_bytes() }) else { return status::OUT_OF_MEMORY };
+    let Ok(name) = copied(unsafe { name.as_bytes() }) else { return status::OUT_OF_MEMORY };
     // SAFETY: alive by the table's contract; this reference is the map's.
     unsafe { inc_ref(function) };
     let held = Held(function);
@@ -54,6 +54,7 @@ pub(crate) unsafe extern "C" fn register(
         drop(guard);
         return status::OUT_OF_MEMORY;
     }
+    assert!(map.len() < map.capacity(), "room was made"); // so that none is made below
     // What leaves the map is dropped after the lock: a closure's drop may call back into the table.
     let (answer, leaving) = match map.entry(name) {
         Entry::Occupied(mut there) if override_existing != 0 => {
@@ -107,10 +108,14 @@ pub(crate) unsafe extern "C" fn names(
     }
 }
 
+/// The lock, held.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) struct Shut(#[expect(dead_code)] spin::RwLockWriteGuard<'static, Option<ByName>>);
+
 /// Takes the lock, if nobody has it, until what it answers is dropped.
 #[cfg(all(unix, feature = "std"))]
-pub(crate) fn hold() -> Option<impl Sized + Send + 'static> {
-    FUNCTIONS.try_write()
+pub(crate) fn hold() -> Option<Shut> {
+    FUNCTIONS.try_write().map(Shut)
 }
 
 /// In a forked child, the lock [held](hold): readers that found it shut had counted themselves for a moment

@@ -83,7 +83,7 @@ rooms! {
     #[allow(unsafe_code)]
     pub mod table;
     mod anchor;
-    mod leak;
+    mod room;
     #[allow(unsafe_code)]
     mod drops;
     #[allow(unsafe_code)]

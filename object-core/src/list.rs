@@ -9,6 +9,7 @@ use crate::arc::ObjectArc;
 use crate::error_kinds::{AllocError, CastError, Changed, NewError, PlaceError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::object::Object;
+use crate::room::{push, with_room};
 use crate::runtime::runtime;
 use crate::table::{ANY_VERSION, container_status as status};
 use crate::type_index;
@@ -51,7 +52,7 @@ pub(crate) fn raw_values(values: &mut Vec<Any>) -> *mut RawAny {
 
 /// Room for `len` values.
 pub(crate) fn value_room(len: usize) -> Result<Vec<Any>, NewError> {
-    crate::leak::with_room(len).map_err(|_| no_room(len))
+    with_room(len).map_err(|_| no_room(len))
 }
 
 impl List {
@@ -362,8 +363,7 @@ where
     let values = values.into_iter();
     let mut vec = value_room(values.size_hint().0)?;
     for value in values {
-        vec.try_reserve(1).map_err(|_| no_room(1))?;
-        vec.push(value.into());
+        push(&mut vec, value.into()).map_err(|_| no_room(1))?;
     }
     Ok(vec)
 }

@@ -7,6 +7,7 @@ use core::ptr::null_mut;
 use crate::abi::RawAny;
 use crate::header::ObjectHeader;
 use crate::owned::Owned;
+use crate::room::with_room;
 use crate::shared_body::{Body, Lock, copy, place, settle};
 use crate::table::{ANY_VERSION, container_status as status};
 use crate::type_index;
@@ -61,7 +62,7 @@ unsafe fn append(to: &mut Vec<Owned>, from: *const RawAny, count: usize) {
 
 /// The table's `list_new`.
 pub(crate) unsafe extern "C" fn new(values: *mut RawAny, num_values: usize) -> *mut ObjectHeader {
-    let Ok(room) = crate::leak::with_room(num_values) else { return null_mut() };
+    let Ok(room) = with_room(num_values) else { return null_mut() };
     let state = Lock::new(State { version: 0, values: room });
     let Ok(list) = place(ListBody { header: ObjectHeader::new(), state }) else {
         return null_mut();

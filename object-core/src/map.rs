@@ -10,6 +10,7 @@ use crate::error_kinds::{CastError, NewError, PlaceError, RegisterError};
 use crate::header::ObjectHeader;
 use crate::list::{no_room, raw_values, value_room};
 use crate::object::Object;
+use crate::room::push;
 use crate::runtime::runtime;
 use crate::type_index;
 
@@ -47,8 +48,8 @@ where
     let pairs = pairs.into_iter();
     let mut flat = value_room(pairs.size_hint().0.saturating_mul(2))?;
     for (key, value) in pairs {
-        flat.try_reserve(2).map_err(|_| no_room(2))?;
-        flat.extend([key.into(), value.into()]);
+        push(&mut flat, key.into()).map_err(|_| no_room(2))?;
+        push(&mut flat, value.into()).map_err(|_| no_room(2))?;
     }
     Ok(flat)
 }

@@ -5,7 +5,7 @@ use core::ptr::null_mut;
 use crate::abi::RawAny;
 use crate::header::ObjectHeader;
 use crate::key::Key;
-use crate::leak::NoMemory;
+use crate::room::NoMemory;
 use crate::ordered::Ordered;
 use crate::owned::Owned;
 use crate::shared_body::{Body, place};

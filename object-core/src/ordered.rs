@@ -16,7 +16,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::abi::RawAny;
 use crate::key::Key;
-use crate::leak::NoMemory;
+use crate::room::{NoMemory, put};
 use crate::owned::Owned;
 
 /// Type number of the key of a hole: no value has it.
@@ -108,8 +108,9 @@ impl Ordered {
         let (hasher, pairs) = (&self.hasher, &self.pairs);
         let rehash = |&place: &usize| hasher.hash_one(pairs[place].key.key());
         // INVARIANT: the position that the pair takes below, under its key's hash.
+        assert!(self.places.len() < self.places.capacity(), "no room was made");
         self.places.insert_unique(hasher.hash_one(key.key()), pairs.len(), rehash);
-        self.pairs.push(Pair { key, value });
+        put(&mut self.pairs, Pair { key, value });
     }
 
     /// Takes the pair at a position out.
@@ -177,6 +178,7 @@ impl Ordered {
         let hash_at = |place: usize| hasher.hash_one(pairs[place].key.key());
         for place in 0..pairs.len() {
             // INVARIANT: each position again, under the same hash.
+            assert!(self.places.len() < self.places.capacity(), "as many fit as before");
             self.places.insert_unique(hash_at(place), place, |&place| hash_at(place));
         }
     }

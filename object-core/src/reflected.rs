@@ -12,7 +12,7 @@ use crate::arc::ObjectRef;
 use crate::error_kinds::{NewError, RegisterError};
 use crate::field::drop_field;
 use crate::header::{DELETE_BODY, DELETE_SPACE, ObjectHeader, flags};
-use crate::leak::with_room;
+use crate::room::{put, with_room};
 use crate::place::{allocate, commit, free};
 use crate::runtime::runtime;
 use crate::types::type_info;
@@ -59,7 +59,7 @@ pub fn register_reflected(
         let offset = place.ok_or(RegisterError::BadDescription)?;
         let behind = offset.checked_add(field.kind.size() as u32);
         end = behind.ok_or(RegisterError::BadDescription)?;
-        infos.push(FieldInfo {
+        let info = FieldInfo {
             name: ByteSlice::new(field.name.as_bytes()),
             doc: ByteSlice::new(field.doc.as_bytes()),
             offset,
@@ -67,7 +67,8 @@ pub fn register_reflected(
             reserved: [0; 3],
             flags: field.flags,
             type_index: field.type_index,
-        });
+        };
+        put(&mut infos, info);
     }
     let desc = TypeDesc {
         key: ByteSlice::new(key.as_bytes()),

@@ -19,7 +19,7 @@ use crate::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, TypeInfo
 use crate::table::{register_status as status};
 use crate::fingerprint::fingerprint;
 use crate::header::ObjectHeader;
-use crate::leak::{NoMemory, leak, with_room};
+use crate::room::{NoMemory, leak, put, with_room, zeros};
 use crate::refs::{dec_ref, inc_ref, is_function};
 use crate::type_index as index;
 
@@ -137,14 +137,13 @@ unsafe fn insert(
 
     names.by_key.try_reserve(1).map_err(|_| NoMemory)?;
     let place = place_for(number)?;
-    let mut text = with_room::<u8>(bytes)?;
+    let text = zeros(bytes)?;
     let mut ancestors = with_room::<&'static TypeInfo>(above.len() + 1)?;
     let mut fields = with_room::<FieldInfo>(from_fields.len())?;
     let mut methods = with_room::<MethodInfo>(from_methods.len())?;
     let mut info = with_room::<TypeInfo>(1)?;
 
     // From here on nothing can fail.
-    text.resize(bytes, 0);
     let mut room: &'static mut [u8] = text.leak();
     let mut copy = |text: ByteSlice| -> &'static [u8] {
         let (here, rest) = core::mem::take(&mut room).split_at_mut(text.len);
@@ -154,21 +153,22 @@ unsafe fn insert(
         here
     };
     let (key, doc) = (copy(desc.key), copy(desc.doc));
-    ancestors.extend(above.iter().copied().chain(parent));
+    above.iter().copied().chain(parent).for_each(|info| put(&mut ancestors, info));
     for &field in from_fields {
         let own = field.names_type() && field.type_index == index::THIS;
-        fields.push(FieldInfo {
+        let copied = FieldInfo {
             name: ByteSlice::new(copy(field.name)),
             doc: ByteSlice::new(copy(field.doc)),
             type_index: if own { number } else { field.type_index },
             ..field
-        });
+        };
+        put(&mut fields, copied);
     }
     for &method in from_methods {
         let (name, doc) = (ByteSlice::new(copy(method.name)), ByteSlice::new(copy(method.doc)));
-        methods.push(MethodInfo { name, doc, ..method });
+        put(&mut methods, MethodInfo { name, doc, ..method });
     }
-    info.push(TypeInfo {
+    let made = TypeInfo {
         type_index: number,
         depth: ancestors.len() as i32,
         key: ByteSlice::new(key),
@@ -183,9 +183,11 @@ unsafe fn insert(
         flags: desc.flags,
         reserved: 0,
         fingerprint: print,
-    });
+    };
+    put(&mut info, made);
     // Release: the info's fields are seen before its address.
     place.store(info.leak().as_mut_ptr(), Ordering::Release);
+    assert!(names.by_key.len() < names.by_key.capacity(), "room was made");
     names.by_key.insert(key, number);
     Ok(())
 }
@@ -392,10 +394,14 @@ pub(crate) unsafe extern "C" fn index_of_key(key: ByteSlice) -> i32 {
     with_names(|names| names.by_key.get(key).copied().unwrap_or(-1)).unwrap_or(-1)
 }
 
+/// The lock, held.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) struct Shut(#[expect(dead_code)] spin::MutexGuard<'static, Option<Names>>);
+
 /// Takes the lock, if nobody has it, until what it answers is dropped.
 #[cfg(all(unix, feature = "std"))]
-pub(crate) fn hold() -> Option<impl Sized + Send + 'static> {
-    NAMES.try_lock()
+pub(crate) fn hold() -> Option<Shut> {
+    NAMES.try_lock().map(Shut)
 }
 
 /// Whether nobody holds the lock.
