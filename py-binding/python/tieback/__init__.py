@@ -19,6 +19,7 @@ from tieback._registry import (
     remove_global_func,
     stats,
 )
+from tieback._seeing import graph
 from tieback._weak import Weak
 from tieback import dataclasses, testing
 
@@ -36,6 +37,7 @@ __all__ = [
     "convert",
     "dataclasses",
     "get_global_func",
+    "graph",
     "list_global_func_names",
     "load_library",
     "register_error",

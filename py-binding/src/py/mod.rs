@@ -46,6 +46,7 @@ mod iterate;
 mod error_type;
 mod pyclass;
 mod registry;
+mod look;
 mod testing;
 mod capsule;
 mod module;

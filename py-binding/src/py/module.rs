@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, map, map_methods, moved, pyclass, reflect, refs,
-    registry, share, slots, testing,
+    error_type, errors, fields, iterate, list, look, map, map_methods, moved, pyclass, reflect,
+    refs, registry, share, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -209,6 +209,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    module.add_class::<look::Look>()?;
     capsule::add(module)?;
     module.add("shared_life", refs::SHARED_LIFE)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
