@@ -10,7 +10,7 @@
 //     static int32_t add(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) { ... }
 //
 //     static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
-//         static const tb_Export exports[] = {{"shop.add", add}};
+//         static const tb_Export exports[] = {{"shop.add", add, "(a, b, /)", "The sum."}};
 //         return tb_register_functions(tb, exports, 1, error);
 //     }
 //
@@ -202,7 +202,7 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 #define TB_ABI_MAJOR 1
 
 // Grows when the runtime table grows; a library newer than its host is refused.
-#define TB_ABI_MINOR 2
+#define TB_ABI_MINOR 3
 
 // The key is taken by a type with another fingerprint.
 #define TB_REGISTER_CONFLICT (-1)
@@ -634,6 +634,21 @@ typedef struct tb_RuntimeTable {
     int32_t (*container_visit)(struct tb_ObjectHeader *container,
                                void *context,
                                void (*visit)(void *context, const struct tb_RawAny *value));
+    // `function_register` with what is to be known of the function: its
+    // documentation, and its parameters as `(price, count, /)`. Both are copied; empty: not known.
+    int32_t (*function_register_documented)(struct tb_ByteSlice name,
+                                            struct tb_ObjectHeader *function,
+                                            int32_t override_existing,
+                                            struct tb_ByteSlice doc,
+                                            struct tb_ByteSlice signature);
+    // Shows what was registered of a function to `visit`, once: of several names one with documentation
+    // first. 1; or 0, and nothing, if it has no name. `visit` must not call back into the table.
+    int32_t (*function_about)(struct tb_ObjectHeader *function,
+                              void *context,
+                              void (*visit)(void *context,
+                                            struct tb_ByteSlice name,
+                                            struct tb_ByteSlice doc,
+                                            struct tb_ByteSlice signature));
 } tb_RuntimeTable;
 
 // What a library tells its loader about the handshake.
@@ -1209,9 +1224,13 @@ static inline int tb_arg_object(const tb_RuntimeTable *tb, const char *callee, c
 
 /* ---- Registering, and the handshake ---- */
 
+/* A function, and what frontends show of it: the parameters as "(price, count, /)", and documentation.
+   Each of the two may be NULL. */
 typedef struct tb_Export {
     const char *name;
     tb_SafeCall call;
+    const char *signature;
+    const char *doc;
 } tb_Export;
 
 /* Registers a type: its number, or -1 with an owned error in `*error`. Registering it again is fine. */
@@ -1240,15 +1259,25 @@ static inline int32_t tb_register_type(const tb_RuntimeTable *tb, const tb_TypeD
     return -1;
 }
 
+/* Registers one function, borrowed; a host from before 1.3 knows no documentation. */
+static inline int32_t tb_register_function(const tb_RuntimeTable *tb, const tb_Export *exported,
+                                           tb_ObjectHeader *function) {
+    tb_ByteSlice name = tb_text(exported->name);
+    if (function == NULL) return TB_FUNCTION_OUT_OF_MEMORY;
+    if (tb->minor < 3) return tb->function_register(name, function, 0);
+    return tb->function_register_documented(
+        name, function, 0, tb_text(exported->doc != NULL ? exported->doc : ""),
+        tb_text(exported->signature != NULL ? exported->signature : ""));
+}
+
 /* Registers all the functions, or none: 0, or 1 with an owned error in `*error`. */
 static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_Export *exports,
                                             size_t count, tb_RawAny *error) {
     size_t at, back;
     for (at = 0; at < count; at++) {
         tb_ObjectHeader *function = tb_make_function(tb, exports[at].call, NULL, NULL);
-        int32_t status = TB_FUNCTION_OUT_OF_MEMORY;
+        int32_t status = tb_register_function(tb, &exports[at], function);
         tb_ByteSlice parts[3];
-        if (function != NULL) status = tb->function_register(tb_text(exports[at].name), function, 0);
         tb->dec_ref(function);
         if (status == TB_FUNCTION_OK) continue;
         for (back = 0; back < at; back++) (void)tb->function_remove(tb_text(exports[back].name));
@@ -1269,9 +1298,12 @@ static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_
 
 /* Bytes of the table that version 1.`minor` promises. */
 static inline uint32_t tb_table_size(int minor) {
-    if (minor == TB_ABI_MINOR) return (uint32_t)sizeof(tb_RuntimeTable);
-    return minor == 1 ? (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *))
-                      : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    switch (minor) {
+    case 0: return (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    case 1: return (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *));
+    case 2: return (uint32_t)(offsetof(tb_RuntimeTable, container_visit) + sizeof(void *));
+    default: return (uint32_t)sizeof(tb_RuntimeTable);
+    }
 }
 
 /* The library's side of the handshake, but for registering. */

@@ -556,9 +556,13 @@ static inline int tb_arg_object(const tb_RuntimeTable *tb, const char *callee, c
 
 /* ---- Registering, and the handshake ---- */
 
+/* A function, and what frontends show of it: the parameters as "(price, count, /)", and documentation.
+   Each of the two may be NULL. */
 typedef struct tb_Export {
     const char *name;
     tb_SafeCall call;
+    const char *signature;
+    const char *doc;
 } tb_Export;
 
 /* Registers a type: its number, or -1 with an owned error in `*error`. Registering it again is fine. */
@@ -587,15 +591,25 @@ static inline int32_t tb_register_type(const tb_RuntimeTable *tb, const tb_TypeD
     return -1;
 }
 
+/* Registers one function, borrowed; a host from before 1.3 knows no documentation. */
+static inline int32_t tb_register_function(const tb_RuntimeTable *tb, const tb_Export *exported,
+                                           tb_ObjectHeader *function) {
+    tb_ByteSlice name = tb_text(exported->name);
+    if (function == NULL) return TB_FUNCTION_OUT_OF_MEMORY;
+    if (tb->minor < 3) return tb->function_register(name, function, 0);
+    return tb->function_register_documented(
+        name, function, 0, tb_text(exported->doc != NULL ? exported->doc : ""),
+        tb_text(exported->signature != NULL ? exported->signature : ""));
+}
+
 /* Registers all the functions, or none: 0, or 1 with an owned error in `*error`. */
 static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_Export *exports,
                                             size_t count, tb_RawAny *error) {
     size_t at, back;
     for (at = 0; at < count; at++) {
         tb_ObjectHeader *function = tb_make_function(tb, exports[at].call, NULL, NULL);
-        int32_t status = TB_FUNCTION_OUT_OF_MEMORY;
+        int32_t status = tb_register_function(tb, &exports[at], function);
         tb_ByteSlice parts[3];
-        if (function != NULL) status = tb->function_register(tb_text(exports[at].name), function, 0);
         tb->dec_ref(function);
         if (status == TB_FUNCTION_OK) continue;
         for (back = 0; back < at; back++) (void)tb->function_remove(tb_text(exports[back].name));
@@ -616,9 +630,12 @@ static inline int32_t tb_register_functions(const tb_RuntimeTable *tb, const tb_
 
 /* Bytes of the table that version 1.`minor` promises. */
 static inline uint32_t tb_table_size(int minor) {
-    if (minor == TB_ABI_MINOR) return (uint32_t)sizeof(tb_RuntimeTable);
-    return minor == 1 ? (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *))
-                      : (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    switch (minor) {
+    case 0: return (uint32_t)(offsetof(tb_RuntimeTable, set_unraisable_hook) + sizeof(void *));
+    case 1: return (uint32_t)(offsetof(tb_RuntimeTable, dict_clear) + sizeof(void *));
+    case 2: return (uint32_t)(offsetof(tb_RuntimeTable, container_visit) + sizeof(void *));
+    default: return (uint32_t)sizeof(tb_RuntimeTable);
+    }
 }
 
 /* The library's side of the handshake, but for registering. */

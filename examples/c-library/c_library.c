@@ -217,9 +217,15 @@ static const tb_FieldInfo fields[] = {
 };
 
 static const tb_Export exports[] = {
-    {"c_library.open", open_account}, {"c_library.transfer", transfer}, {"c_library.sum", sum},
-    {"c_library.guarded", guarded},   {"c_library.put", put},           {"c_library.held", held},
-    {"c_library.live", count_live},
+    {"c_library.open", open_account, "(owner, balance, /)", "Opens an account."},
+    {"c_library.transfer", transfer, "(source, target, amount, /)",
+     "Moves an amount, in cents, from one account to another."},
+    {"c_library.sum", sum, "(count, function, /)", "The sum of function(0) to function(count - 1)."},
+    {"c_library.guarded", guarded, "(function, value, /)",
+     "function(value); what it raises is the cause of a RuntimeError."},
+    {"c_library.put", put, "(value, /)", "Holds a value; what was held before."},
+    {"c_library.held", held, "()", "What was put there last."},
+    {"c_library.live", count_live, "()", "How many accounts are alive."},
 };
 
 /* Registers the type with its methods; 0, or 1 with an error. */

@@ -6,6 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use crate::abi::{ByteSlice, RawAny, SafeCall};
+use crate::about::{About, about};
 use crate::table::{function_status};
 use crate::any::{Any, AnyView};
 use crate::arc::ObjectArc;
@@ -185,12 +186,30 @@ impl Function {
     ///
     /// `ValueError` if the name is taken and `override_existing` is false.
     pub fn register_global(&self, name: &str, override_existing: bool) -> Result<(), Error> {
-        // SAFETY: name and function are alive for the call.
+        self.register_documented(name, override_existing, "", "")
+    }
+
+    /// Gives the function a name in this process, and says what is to be known of it: its documentation,
+    /// and its parameters as `(price, count, /)`. Empty: not known.
+    ///
+    /// # Errors
+    ///
+    /// `ValueError` if the name is taken and `override_existing` is false.
+    pub fn register_documented(
+        &self,
+        name: &str,
+        override_existing: bool,
+        doc: &str,
+        signature: &str,
+    ) -> Result<(), Error> {
+        // SAFETY: texts and function are alive for the call.
         let status = unsafe {
-            (runtime().function_register)(
+            (runtime().function_register_documented)(
                 ByteSlice::new(name.as_bytes()),
                 ObjectArc::as_ptr(&self.0).as_ptr().cast(),
                 i32::from(override_existing),
+                ByteSlice::new(doc.as_bytes()),
+                ByteSlice::new(signature.as_bytes()),
             )
         };
         match status {
@@ -207,6 +226,17 @@ impl Function {
             )),
             _ => Err(Error::out_of_memory()),
         }
+    }
+
+    /// What was registered of this function; `None` if it has no name in this process. If it has several,
+    /// one with documentation.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn about(&self) -> Result<Option<About>, NewError> {
+        // SAFETY: the function is alive.
+        unsafe { about(ObjectArc::as_ptr(&self.0).as_ptr().cast()) }
     }
 
     /// Takes a name out of this process; false if nobody had it.

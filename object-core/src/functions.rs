@@ -28,7 +28,15 @@ impl Drop for Held {
     }
 }
 
-type ByName = HashMap<Vec<u8>, Held>;
+/// What a name means.
+struct Named {
+    held: Held,
+    /// Empty if nothing is known.
+    doc: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+type ByName = HashMap<Vec<u8>, Named>;
 
 static FUNCTIONS: spin::RwLock<Option<ByName>> = spin::RwLock::new(None);
 
@@ -38,16 +46,30 @@ pub(crate) unsafe extern "C" fn register(
     function: *mut ObjectHeader,
     override_existing: i32,
 ) -> i32 {
+    let nothing = ByteSlice::EMPTY;
+    // SAFETY: the table's contract.
+    unsafe { register_documented(name, function, override_existing, nothing, nothing) }
+}
+
+/// The table's `function_register_documented`.
+pub(crate) unsafe extern "C" fn register_documented(
+    name: ByteSlice,
+    function: *mut ObjectHeader,
+    override_existing: i32,
+    doc: ByteSlice,
+    signature: ByteSlice,
+) -> i32 {
     // SAFETY: the table's contract: null or a live object.
     if !unsafe { is_function(function) } {
         return status::NOT_A_FUNCTION;
     }
     let Some(function) = NonNull::new(function) else { return status::NOT_A_FUNCTION };
     // SAFETY: the table's contract: readable.
-    let Ok(name) = copied(unsafe { name.as_bytes() }) else { return status::OUT_OF_MEMORY };
+    let copies = unsafe { [name, doc, signature].map(|text| copied(text.as_bytes())) };
+    let [Ok(name), Ok(doc), Ok(signature)] = copies else { return status::OUT_OF_MEMORY };
     // SAFETY: alive by the table's contract; this reference is the map's.
     unsafe { inc_ref(function) };
-    let held = Held(function);
+    let named = Named { held: Held(function), doc, signature };
     let mut guard = FUNCTIONS.write();
     let map = guard.get_or_insert_with(HashMap::new);
     if map.try_reserve(1).is_err() {
@@ -58,11 +80,11 @@ pub(crate) unsafe extern "C" fn register(
     // What leaves the map is dropped after the lock: a closure's drop may call back into the table.
     let (answer, leaving) = match map.entry(name) {
         Entry::Occupied(mut there) if override_existing != 0 => {
-            (status::OK, Some(there.insert(held)))
+            (status::OK, Some(there.insert(named)))
         }
-        Entry::Occupied(_) => (status::TAKEN, Some(held)),
+        Entry::Occupied(_) => (status::TAKEN, Some(named)),
         Entry::Vacant(free) => {
-            free.insert(held);
+            free.insert(named);
             (status::OK, None)
         }
     };
@@ -76,8 +98,8 @@ pub(crate) unsafe extern "C" fn get(name: ByteSlice) -> *mut ObjectHeader {
     // SAFETY: the table's contract: readable.
     let name = unsafe { name.as_bytes() };
     let guard = FUNCTIONS.read();
-    let Some(held) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
-    let function = held.0;
+    let Some(named) = guard.as_ref().and_then(|map| map.get(name)) else { return null_mut() };
+    let function = named.held.0;
     // SAFETY: the map holds a reference while we hold the lock.
     let unsettled = unsafe { inc_unsettled(function) };
     drop(guard);
@@ -106,6 +128,27 @@ pub(crate) unsafe extern "C" fn names(
         // SAFETY: the table's contract for `visit`.
         unsafe { visit(context, ByteSlice::new(name)) };
     }
+}
+
+/// The table's `function_about`. Looks through all names: who asks shows it to somebody.
+pub(crate) unsafe extern "C" fn about(
+    function: *mut ObjectHeader,
+    context: *mut c_void,
+    visit: unsafe extern "C" fn(
+        context: *mut c_void,
+        name: ByteSlice,
+        doc: ByteSlice,
+        signature: ByteSlice,
+    ),
+) -> i32 {
+    let guard = FUNCTIONS.read();
+    let names = guard.iter().flatten().filter(|(_, named)| named.held.0.as_ptr() == function);
+    let best = names.min_by_key(|(name, named)| (named.doc.is_empty(), named.signature.is_empty(), *name));
+    let Some((name, named)) = best else { return 0 };
+    let [name, doc, signature] = [name, &named.doc, &named.signature].map(|text| ByteSlice::new(text));
+    // SAFETY: the table's contract for `visit`.
+    unsafe { visit(context, name, doc, signature) };
+    1
 }
 
 /// The lock, held.

@@ -146,6 +146,8 @@ rooms! {
     #[allow(unsafe_code)]
     mod errors;
     #[allow(unsafe_code)]
+    mod about;
+    #[allow(unsafe_code)]
     mod function;
     #[allow(unsafe_code)]
     mod array;
@@ -178,6 +180,7 @@ rooms! {
 
 #[cfg(not(loom))]
 mod surface {
+    pub use crate::about::About;
     pub use crate::any::{Any, AnyView};
     pub use crate::arc::{ObjectArc, ObjectRef};
     pub use crate::array::{Array, ArrayObj};

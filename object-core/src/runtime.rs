@@ -59,6 +59,8 @@ static OWN: RuntimeTable = RuntimeTable {
     count_settle: sharing::settle,
     set_sharing: sharing::set,
     container_visit: dict_body::visit,
+    function_register_documented: functions::register_documented,
+    function_about: functions::about,
 };
 
 /// How this copy of the code stands.

@@ -12,7 +12,7 @@ use crate::header::ObjectHeader;
 /// Layouts below belong to this number; libraries of another one are refused.
 pub const ABI_MAJOR: u16 = 1;
 /// Grows when the runtime table grows; a library newer than its host is refused.
-pub const ABI_MINOR: u16 = 2;
+pub const ABI_MINOR: u16 = 3;
 
 /// What `type_register` answers below 0.
 pub mod register_status {
@@ -231,6 +231,28 @@ pub struct RuntimeTable {
         container: *mut ObjectHeader,
         context: *mut c_void,
         visit: unsafe extern "C" fn(context: *mut c_void, value: *const RawAny),
+    ) -> i32,
+    // From here on: since 1.3.
+    /// [`function_register`](Self::function_register) with what is to be known of the function: its
+    /// documentation, and its parameters as `(price, count, /)`. Both are copied; empty: not known.
+    pub function_register_documented: unsafe extern "C" fn(
+        name: ByteSlice,
+        function: *mut ObjectHeader,
+        override_existing: i32,
+        doc: ByteSlice,
+        signature: ByteSlice,
+    ) -> i32,
+    /// Shows what was registered of a function to `visit`, once: of several names one with documentation
+    /// first. 1; or 0, and nothing, if it has no name. `visit` must not call back into the table.
+    pub function_about: unsafe extern "C" fn(
+        function: *mut ObjectHeader,
+        context: *mut c_void,
+        visit: unsafe extern "C" fn(
+            context: *mut c_void,
+            name: ByteSlice,
+            doc: ByteSlice,
+            signature: ByteSlice,
+        ),
     ) -> i32,
 }
 

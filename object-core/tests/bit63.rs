@@ -143,6 +143,19 @@ unsafe extern "C" fn no_visit(
 unsafe extern "C" fn no_sharing(_: *const Sharing) {
     never()
 }
+unsafe extern "C" fn no_documented(
+    _: ByteSlice,
+    _: *mut ObjectHeader,
+    _: i32,
+    _: ByteSlice,
+    _: ByteSlice,
+) -> i32 {
+    never()
+}
+type About = unsafe extern "C" fn(*mut c_void, ByteSlice, ByteSlice, ByteSlice);
+unsafe extern "C" fn no_about(_: *mut ObjectHeader, _: *mut c_void, _: About) -> i32 {
+    never()
+}
 type Hook = unsafe extern "C" fn(ByteSlice);
 unsafe extern "C" fn no_hook(_: Option<Hook>) -> Option<Hook> {
     never()
@@ -195,6 +208,8 @@ static TABLE: RuntimeTable = RuntimeTable {
     count_settle: slow_settle,
     set_sharing: no_sharing,
     container_visit: no_visit,
+    function_register_documented: no_documented,
+    function_about: no_about,
 };
 
 /// Runs `work` under the table, alone, and answers how often each slow function was called.

@@ -128,3 +128,49 @@ fn a_function_that_is_replaced_may_use_the_registry_as_it_goes() {
     assert!(Function::remove_global("functions.replaced"));
     assert_eq!(drops.count(), 2);
 }
+
+#[test]
+fn what_is_known_of_a_function_goes_with_its_name() {
+    let about = |function: &Function| {
+        let about = function.about().unwrap();
+        about.map(|about| (about.name, about.doc, about.signature))
+    };
+    let said = |name: &str, doc: &str, signature: &str| {
+        Some((name.to_owned(), doc.to_owned(), signature.to_owned()))
+    };
+    let (first, second) = (function(|_| Ok(Any::NONE)), function(|_| Ok(Any::NONE)));
+    assert_eq!(about(&first), None);
+    first.register_global("about.b", false).unwrap();
+    assert_eq!(about(&first), said("about.b", "", ""));
+    // Of several names the one that says most, then the first.
+    first.register_global("about.a", false).unwrap();
+    assert_eq!(about(&first), said("about.a", "", ""));
+    first
+        .register_documented("about.c", false, "", "()")
+        .unwrap();
+    assert_eq!(about(&first), said("about.c", "", "()"));
+    first
+        .register_documented("about.d", false, "Töne.", "")
+        .unwrap();
+    assert_eq!(about(&first), said("about.d", "Töne.", ""));
+    // A name that is taken keeps what it says; overridden, it says what the new one says.
+    let error = second
+        .register_documented("about.d", false, "Mine.", "(x, /)")
+        .unwrap_err();
+    assert_eq!(error.kind(), "ValueError");
+    assert_eq!(
+        (about(&first), about(&second)),
+        (said("about.d", "Töne.", ""), None)
+    );
+    second
+        .register_documented("about.d", true, "Mine.", "(x, /)")
+        .unwrap();
+    assert_eq!(about(&second), said("about.d", "Mine.", "(x, /)"));
+    assert_eq!(about(&first), said("about.c", "", "()"));
+    second.register_global("about.d", true).unwrap();
+    assert_eq!(about(&second), said("about.d", "", ""));
+    for name in ["about.a", "about.b", "about.c", "about.d"] {
+        assert!(Function::remove_global(name));
+    }
+    assert_eq!((about(&first), about(&second)), (None, None));
+}

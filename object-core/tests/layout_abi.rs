@@ -53,7 +53,7 @@ layout!(
     methods: 56, num_fields: 64, num_methods: 68
 );
 layout!(
-    RuntimeTable, 352, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
+    RuntimeTable, 368, 8, major: 0, minor: 2, size: 4, registry: 8, count_slow_inc: 16,
     count_slow_dec: 24, count_slow_upgrade: 32, inc_ref: 40, dec_ref: 48, inc_weak: 56,
     dec_weak: 64, upgrade: 72, slot_load: 80, slot_store: 88, any_slot_load: 96,
     any_slot_swap: 104, type_register: 112, type_info: 120, type_index_of_key: 128,
@@ -62,7 +62,7 @@ layout!(
     list_swap: 208, list_read: 216, list_splice: 224, map_new: 232, map_items: 240, map_find: 248,
     dict_new: 256, dict_len: 264, dict_get: 272, dict_set: 280, dict_remove: 288, dict_pop: 296,
     dict_step: 304, dict_read: 312, dict_clear: 320, count_settle: 328,
-    set_sharing: 336, container_visit: 344
+    set_sharing: 336, container_visit: 344, function_register_documented: 352, function_about: 360
 );
 layout!(Sharing, 16, 8, settle: 0, upgrade: 8);
 layout!(LibraryReply, 24, 8, size: 0, major: 4, minor: 6, error: 8);
@@ -95,7 +95,7 @@ layout!(Str, 16, 8);
 layout!(Bytes, 16, 8);
 
 same!(
-    ABI_MAJOR => 1, ABI_MINOR => 2, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
+    ABI_MAJOR => 1, ABI_MINOR => 3, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
     DELETE_BODY => 1, DELETE_SPACE => 2,
     flags::HEADED => 1, flags::SLOT_LOCK => 2, flags::LEAF => 4, flags::ITEMS => 8,
     flags::RELEASES_INTERPRETER => 256, flags::FRONTEND_SHIFT => 16,

@@ -19,7 +19,7 @@ use crate::typed::{TypedFn, try_typed};
 #[derive(Debug, Default)]
 pub struct Exports {
     types: Vec<ExportedType>,
-    functions: Vec<(Cow<'static, str>, Function)>,
+    functions: Vec<ExportedFunction>,
     error: Option<Error>,
 }
 
@@ -29,8 +29,21 @@ struct ExportedType {
     register: fn() -> Result<i32, RegisterError>,
 }
 
+#[derive(Debug)]
+struct ExportedFunction {
+    name: Cow<'static, str>,
+    function: Function,
+    doc: Cow<'static, str>,
+    /// `(price, count, /)`, or empty.
+    signature: String,
+    /// How many arguments it takes, if its type says.
+    count: Option<usize>,
+}
+
 impl Exports {
     /// Exports a typed function: [`typed`](crate::typed()) under its global name.
+    ///
+    /// What frontends show of it is said behind: `exports.function(..).doc("..").parameters(&["price"])`.
     pub fn function<Args, F>(
         &mut self,
         name: impl Into<Cow<'static, str>>,
@@ -39,7 +52,7 @@ impl Exports {
     where
         F: TypedFn<Args>,
     {
-        self.made(name.into(), |name| try_typed(name, function))
+        self.made(name.into(), F::COUNT, |name| try_typed(name, function))
     }
 
     /// Exports a typed function that may run while the caller's interpreter is released: one that
@@ -52,7 +65,7 @@ impl Exports {
     where
         F: TypedFn<Args>,
     {
-        self.made(name.into(), |name| {
+        self.made(name.into(), F::COUNT, |name| {
             Ok(try_typed(name, function)?.releasing_interpreter())
         })
     }
@@ -60,10 +73,11 @@ impl Exports {
     fn made(
         &mut self,
         name: Cow<'static, str>,
+        count: usize,
         make: impl FnOnce(Cow<'static, str>) -> Result<Function, NewError>,
     ) -> &mut Self {
         match twice(name).and_then(|(name, again)| Ok((name, make(again)?))) {
-            Ok((name, function)) => self.add(name, function),
+            Ok((name, function)) => self.push(name, function, Some(count)),
             Err(error) => {
                 self.error.get_or_insert(error.into());
                 self
@@ -73,12 +87,72 @@ impl Exports {
 
     /// Exports a function object.
     pub fn add(&mut self, name: impl Into<Cow<'static, str>>, function: Function) -> &mut Self {
+        self.push(name.into(), function, None)
+    }
+
+    fn push(
+        &mut self,
+        name: Cow<'static, str>,
+        function: Function,
+        count: Option<usize>,
+    ) -> &mut Self {
         if self.functions.try_reserve(1).is_ok() {
-            self.functions.push((name.into(), function));
+            self.functions.push(ExportedFunction {
+                name,
+                function,
+                doc: Cow::Borrowed(""),
+                signature: String::new(),
+                count,
+            });
         } else {
             self.error.get_or_insert_with(Error::out_of_memory);
         }
         self
+    }
+
+    /// Documents the function that was exported last: Python's `__doc__` and `help()`.
+    ///
+    /// ```
+    /// # use rust_binding::prelude::*;
+    /// rust_binding::register(|exports| {
+    ///     exports
+    ///         .function("doc.half", |of: i64| of / 2)
+    ///         .doc("The half of it.")
+    ///         .parameters(&["of"]);
+    ///     Ok(())
+    /// })?;
+    /// let about = Function::get_global("doc.half").unwrap().about()?.unwrap();
+    /// assert_eq!((&*about.doc, &*about.signature), ("The half of it.", "(of, /)"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn doc(&mut self, text: impl Into<Cow<'static, str>>) -> &mut Self {
+        match self.functions.last_mut() {
+            Some(last) => last.doc = text.into(),
+            None => self.nothing_to_say("doc"),
+        }
+        self
+    }
+
+    /// Names the parameters of the function that was exported last: Python's `inspect.signature`. Each
+    /// is a name as Python has them, and a typed function has as many as it takes arguments; otherwise
+    /// nothing of the library is registered.
+    pub fn parameters(&mut self, names: &[&str]) -> &mut Self {
+        match self.functions.last_mut() {
+            Some(last) => {
+                if let Err(error) = last.set_parameters(names) {
+                    self.error.get_or_insert(error);
+                }
+            }
+            None => self.nothing_to_say("parameters"),
+        }
+        self
+    }
+
+    fn nothing_to_say(&mut self, what: &str) {
+        if self.error.is_none() {
+            let text = format_args!("{what}() says something of the function exported before it");
+            self.error = Some(Error::format("ValueError", text));
+        }
     }
 
     /// Exports a function that [`#[function]`](crate::function) stands on, by its path:
@@ -134,10 +208,10 @@ impl Exports {
 
     /// Decides: are all names free?
     fn check(&self) -> Result<(), Error> {
-        for (at, (name, _)) in self.functions.iter().enumerate() {
+        for (at, ExportedFunction { name, .. }) in self.functions.iter().enumerate() {
             if self.functions[..at]
                 .iter()
-                .any(|(earlier, _)| earlier == name)
+                .any(|earlier| earlier.name == *name)
             {
                 return Err(Error::format(
                     "ValueError",
@@ -177,8 +251,15 @@ impl Exports {
                 }
             })?;
         }
-        for (at, (name, function)) in self.functions.iter().enumerate() {
-            if let Err(error) = function.register_global(name, false) {
+        for (at, exported) in self.functions.iter().enumerate() {
+            let ExportedFunction {
+                name,
+                function,
+                doc,
+                signature,
+                ..
+            } = exported;
+            if let Err(error) = function.register_documented(name, false, doc, signature) {
                 self.take_back(at);
                 return Err(error);
             }
@@ -188,13 +269,61 @@ impl Exports {
 
     /// Removes the first `count` names, unless somebody else has taken them over meanwhile.
     fn take_back(&self, count: usize) {
-        for (name, function) in &self.functions[..count] {
+        for ExportedFunction { name, function, .. } in &self.functions[..count] {
             let ours = Function::get_global(name)
                 .is_some_and(|there| ObjectArc::ptr_eq(there.as_object(), function.as_object()));
             if ours {
                 Function::remove_global(name);
             }
         }
+    }
+}
+
+impl ExportedFunction {
+    /// Writes `(a, b, /)`: frontends call by position.
+    fn set_parameters(&mut self, names: &[&str]) -> Result<(), Error> {
+        let function = &self.name;
+        if let Some(count) = self.count.filter(|&count| count != names.len()) {
+            return Err(Error::format(
+                "ValueError",
+                format_args!(
+                    "global function '{function}' takes {count} argument{}, {} parameters were named",
+                    if count == 1 { "" } else { "s" },
+                    names.len()
+                ),
+            ));
+        }
+        for (at, name) in names.iter().enumerate() {
+            let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+            if !begins || name.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+                return Err(Error::format(
+                    "ValueError",
+                    format_args!(
+                        "global function '{function}': a parameter cannot be called '{name}'"
+                    ),
+                ));
+            }
+            if names[..at].contains(name) {
+                return Err(Error::format(
+                    "ValueError",
+                    format_args!(
+                        "global function '{function}': two parameters are called '{name}'"
+                    ),
+                ));
+            }
+        }
+        let mut text = String::new();
+        let room = names.iter().map(|name| name.len() + 2).sum::<usize>() + 3;
+        text.try_reserve_exact(room)
+            .map_err(|_| Error::out_of_memory())?;
+        text.push('(');
+        for name in names {
+            text.push_str(name);
+            text.push_str(", ");
+        }
+        text.push_str(if names.is_empty() { ")" } else { "/)" });
+        self.signature = text;
+        Ok(())
     }
 }
 

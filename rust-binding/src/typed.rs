@@ -15,6 +15,10 @@ use crate::into_any::IntoAny;
             each `FromAny`, with their types written out, and return an `IntoAny`"
 )]
 pub trait TypedFn<Args>: Send + Sync + 'static {
+    /// How many arguments it takes.
+    #[doc(hidden)]
+    const COUNT: usize;
+
     /// Converts the arguments, calls, converts the result.
     #[doc(hidden)]
     fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error>;
@@ -28,6 +32,8 @@ macro_rules! typed_fn {
             R: IntoAny,
             $($arg: FromAny,)*
         {
+            const COUNT: usize = $count;
+
             fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error> {
                 callee.check_count($count, args.len())?;
                 let outcome = self($(callee.argument::<$arg>(args, $at)?),*).into_any();

@@ -540,9 +540,49 @@ mod inner {
     }
 }
 
+/// Louder.
+///
+/// As loud as it can be.
+///
+/// # Panics
+///
+/// For Rust's readers.
 #[function(name = "derive_functions.shout", releases_interpreter)]
 fn shout(text: &str) -> String {
     text.to_uppercase()
+}
+
+/// What parameters may be called.
+#[function(name = "derive_functions.odd")]
+fn odd(r#type: i64, arg2: i64, _: i64, arg3: i64, _unused: i64) -> i64 {
+    r#type + arg2 + arg3
+}
+
+#[function(name = "derive_functions.bare")]
+fn bare() {}
+
+#[test]
+fn what_functions_say_of_themselves_goes_with_them() {
+    register(|exports| {
+        exports.free_function::<odd>().free_function::<bare>();
+        exports.function("derive_functions.closure", |of: i64| of);
+        exports.doc("By hand.").parameters(&["of"]);
+        Ok(())
+    })
+    .unwrap();
+    let about = |name: &str| {
+        let about = Function::get_global(name).unwrap().about();
+        about.unwrap().unwrap()
+    };
+    let said = about("derive_functions.odd");
+    assert_eq!(said.doc, "What parameters may be called.");
+    assert_eq!(said.signature, "(type, arg2, arg3, arg3_, _unused, /)");
+    let said = about("derive_functions.bare");
+    let said = (&*said.name, &*said.doc, &*said.signature);
+    assert_eq!(said, ("derive_functions.bare", "", "()"));
+    let said = about("derive_functions.closure");
+    let said = (&*said.doc, &*said.signature);
+    assert_eq!(said, ("By hand.", "(of, /)"));
 }
 
 #[test]
@@ -558,6 +598,9 @@ fn free_functions_are_exported_by_their_path() {
     assert_eq!(double.call::<i64>((doubled(2),)).unwrap(), 8);
     let shout = Function::get_global("derive_functions.shout").unwrap();
     assert_eq!(&*shout.call::<Str>(("loud",)).unwrap(), "LOUD");
+    let about = shout.about().unwrap().unwrap();
+    assert_eq!(about.doc, "Louder.\n\nAs loud as it can be.");
+    assert_eq!(about.signature, "(text, /)");
     let error = shout.call::<Str>((1,)).unwrap_err();
     let text = "TypeError: derive_functions.shout() argument 1: expected str, got int";
     assert_eq!(error.to_string(), text);

@@ -89,6 +89,62 @@ fn a_taken_name_stops_all() {
 }
 
 #[test]
+fn what_is_said_of_functions_is_checked_before_anything_is_registered() {
+    type Say = for<'a> fn(&'a mut Exports) -> &'a mut Exports;
+    let lies: [(Say, &str); 6] = [
+        (
+            |e| e.doc("of what?"),
+            "doc() says something of the function exported before it",
+        ),
+        (
+            |e| e.parameters(&[]),
+            "parameters() says something of the function exported before it",
+        ),
+        (
+            |e| e.function("said.f", |a: i64| a).parameters(&[]),
+            "global function 'said.f' takes 1 argument, 0 parameters were named",
+        ),
+        (
+            |e| {
+                e.function("said.f", |a: i64, b: i64| a + b)
+                    .parameters(&["a"])
+            },
+            "global function 'said.f' takes 2 arguments, 1 parameters were named",
+        ),
+        (
+            |e| e.function("said.f", |a: i64| a).parameters(&["a, b"]),
+            "global function 'said.f': a parameter cannot be called 'a, b'",
+        ),
+        (
+            |e| {
+                e.function("said.f", |a: i64, b: i64| a + b)
+                    .parameters(&["a", "a"])
+            },
+            "global function 'said.f': two parameters are called 'a'",
+        ),
+    ];
+    for (say, says) in lies {
+        let error = register(|exports| {
+            say(exports);
+            exports.function("said.last", || 1);
+            Ok(())
+        })
+        .unwrap_err();
+        assert_eq!((error.kind(), error.message()), ("ValueError", says));
+        assert!(!exists("said.f") && !exists("said.last"));
+    }
+    // Of a function of any number of arguments, whoever exports it knows.
+    let any = Function::from_packed(|args| Ok((args.len() as i64).into()));
+    register(|exports| {
+        exports.add("said.any", any).parameters(&["first", "rest"]);
+        Ok(())
+    })
+    .unwrap();
+    let about = Function::get_global("said.any").unwrap().about();
+    assert_eq!(about.unwrap().unwrap().signature, "(first, rest, /)");
+}
+
+#[test]
 fn a_name_given_twice_is_refused() {
     let error = register(|exports| {
         exports.function("twice.a", || 1).function("twice.a", || 2);

@@ -81,7 +81,7 @@ const OPENING: &str = "\
 //     static int32_t add(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) { ... }
 //
 //     static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
-//         static const tb_Export exports[] = {{\"shop.add\", add}};
+//         static const tb_Export exports[] = {{\"shop.add\", add, \"(a, b, /)\", \"The sum.\"}};
 //         return tb_register_functions(tb, exports, 1, error);
 //     }
 //

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use rust_binding::load_library;
-use rust_binding::object_core::abi::RawAny;
+use rust_binding::object_core::abi::{ByteSlice, RawAny};
 use rust_binding::object_core::runtime;
 use rust_binding::object_core::table::{
     ABI_MAJOR, ABI_MINOR, LIBRARY_INIT_SYMBOL, LibraryInit, LibraryReply, RuntimeTable,
@@ -67,9 +67,29 @@ fn table(change: impl FnOnce(&mut RuntimeTable)) -> &'static RuntimeTable {
     table
 }
 
+/// The table of an older host, which ends before what this one has besides.
+fn older(minor: u16, size: u32) -> &'static RuntimeTable {
+    unsafe extern "C" fn beyond(
+        _: ByteSlice,
+        _: *mut ObjectHeader,
+        _: i32,
+        _: ByteSlice,
+        _: ByteSlice,
+    ) -> i32 {
+        eprintln!("a library called what its host does not have");
+        std::process::abort();
+    }
+    table(|table| {
+        (table.minor, table.size) = (minor, size);
+        table.function_register_documented = beyond;
+    })
+}
+
 /// What the library answers to a table, without a loader in between.
 fn tables() {
     let oldest = common::compile("lies.c", "oldest", &["-DTB_LIBRARY_MINOR=0"]);
+    let of_1_1 = common::compile("lies.c", "of_1_1", &["-DTB_LIBRARY_MINOR=1"]);
+    let of_1_2 = common::compile("lies.c", "of_1_2", &["-DTB_LIBRARY_MINOR=2"]);
     let own = common::compile("lies.c", "own", &[]);
     let size = size_of::<RuntimeTable>() as u32;
     for (path, table, room, expected) in [
@@ -87,12 +107,14 @@ fn tables() {
             library_status::OK,
         ),
         // What it asks for is what a host of 1.0 has, although its header is of today.
-        (
-            &oldest,
-            table(|t| (t.minor, t.size) = (0, 184)),
-            24,
-            library_status::OK,
-        ),
+        (&oldest, older(0, 184), 24, library_status::OK),
+        (&oldest, older(0, 183), 24, library_status::REFUSED),
+        (&of_1_1, older(1, 328), 24, library_status::OK),
+        (&of_1_1, older(1, 327), 24, library_status::REFUSED),
+        (&of_1_1, older(0, 184), 24, library_status::REFUSED),
+        (&of_1_2, older(2, 352), 24, library_status::OK),
+        (&of_1_2, older(2, 351), 24, library_status::REFUSED),
+        (&of_1_2, older(1, 328), 24, library_status::REFUSED),
     ] {
         // SAFETY: this project's own library; it stays loaded.
         let library =

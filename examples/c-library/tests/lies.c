@@ -77,16 +77,20 @@ static int32_t call(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *res
     return tb_call(table, args[0].value.object, &argument, 1, result);
 }
 
-static const tb_Export exports[] = {{"lies.give", give},         {"lies.fail", fail},
-                                    {"lies.borrowed", borrowed}, {"lies.int_for_error", int_for_error},
-                                    {"lies.mislabel", mislabel}, {"lies.call", call}};
+static const tb_Export exports[] = {
+    {"lies.give", give, NULL, NULL},         {"lies.fail", fail, NULL, NULL},
+    {"lies.borrowed", borrowed, NULL, NULL}, {"lies.int_for_error", int_for_error, NULL, NULL},
+    {"lies.mislabel", mislabel, NULL, NULL}, {"lies.call", call, NULL, NULL},
+};
 
 TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply);
 
 static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
     static const tb_FieldInfo outside[] = {
         {TB_SLICE("far"), TB_SLICE(""), 4000, TB_KIND_I64, {0, 0, 0}, 0, 0}};
-    static const tb_Export twice[] = {{"lies.first", give}, {"lies.second", give}, {"lies.first", give}};
+    static const tb_Export twice[] = {{"lies.first", give, NULL, NULL},
+                                      {"lies.second", give, NULL, NULL},
+                                      {"lies.first", give, NULL, NULL}};
     tb_TypeDesc desc = {TB_SLICE("lies.Thing"), TB_SLICE(""), TB_TYPE_OBJECT, 0, 32, 8, outside, NULL, 0, 0};
     table = tb;
     if (MODE == HALF) return tb_register_functions(tb, twice, 3, error);

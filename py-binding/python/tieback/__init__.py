@@ -8,6 +8,7 @@ An object lives in native code; the first time Python looks at it, it gets one w
 from tieback._core import Array, Dict, Function, List, Map, Object, PanicError, __version__
 from tieback._containers import *  # noqa: F403 - completes the containers
 from tieback._errors import Error, register_error
+from tieback._functions import *  # noqa: F403 - completes Function
 from tieback._pickling import *  # noqa: F403 - completes Object
 from tieback._registry import (
     convert,

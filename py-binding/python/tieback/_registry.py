@@ -76,8 +76,14 @@ def register_global_func(
         raise TypeError(f"register_global_func expects a name, got {type(name).__name__}")
     key: str = name
     if f is None:
-        return lambda f: _core.register_global(key, f, override)
-    return _core.register_global(key, f, override)
+        return lambda f: _register(key, f, override)
+    return _register(key, f, override)
+
+
+def _register(name: str, f: Callable[..., Any], override: bool) -> Function:
+    # Other frontends see the text; Python looks at the callable.
+    doc = getattr(f, "__doc__", None)
+    return _core.register_global(name, f, override, doc if isinstance(doc, str) else None)
 
 
 def remove_global_func(name: str) -> None:

@@ -185,6 +185,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(pyclass::finish_building, module)?,
         wrap_pyfunction!(registry::find_global_func, module)?,
         wrap_pyfunction!(registry::register_global, module)?,
+        wrap_pyfunction!(registry::function_about, module)?,
         wrap_pyfunction!(registry::remove_global, module)?,
         wrap_pyfunction!(registry::global_names, module)?,
         wrap_pyfunction!(registry::convert, module)?,

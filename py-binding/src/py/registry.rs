@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use hashbrown::HashMap;
 use object_core::{Error, Function, ObjectArc, load_library as load};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -82,6 +82,7 @@ pub(crate) fn register_global<'py>(
     name: &str,
     callable: &Bound<'py, PyAny>,
     override_existing: bool,
+    doc: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
     let py = callable.py();
@@ -110,10 +111,43 @@ pub(crate) fn register_global<'py>(
             carrier::function(callable.as_ptr(), true).map_err(|_| PyErr::fetch(py))?
         };
         function
-            .register_global(name, override_existing)
+            .register_documented(name, override_existing, doc.unwrap_or(""), "")
             .map_err(|error| raise(py, &error))?;
         let object = ObjectArc::upcast(function.into_object());
         Bound::from_owned_ptr_or_err(py, object_into_python(object))
+    }
+}
+
+/// What is known of a Function: the callable it was made of, if that is Python's, and its name, doc and
+/// signature, if it has a name.
+#[pyfunction]
+#[expect(
+    clippy::type_complexity,
+    reason = "a tuple in Python, taken apart where it comes out"
+)]
+pub(crate) fn function_about<'py>(
+    function: &Bound<'py, PyAny>,
+) -> PyResult<(Option<Bound<'py, PyAny>>, Option<(String, String, String)>)> {
+    hang::ready();
+    let py = function.py();
+    // SAFETY: attached; a live object, whose native one is alive as long as the glance.
+    unsafe {
+        if !is_wrapper(function.as_ptr()) {
+            return Err(PyTypeError::new_err("function_about expects a Function"));
+        }
+        let glance = native_of(function.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+        let native = glance.object();
+        if native.as_ref().type_index() != object_core::type_index::FUNCTION {
+            return Err(PyTypeError::new_err("function_about expects a Function"));
+        }
+        let callable = carrier::carried(native.as_ref());
+        let callable = callable.map(|callable| Bound::from_borrowed_ptr(py, callable));
+        let native = Function::from_object(ObjectArc::from_borrowed(native.cast()));
+        let about = native
+            .about()
+            .map_err(|_| PyMemoryError::new_err(()))?
+            .map(|about| (about.name, about.doc, about.signature));
+        Ok((callable, about))
     }
 }
 

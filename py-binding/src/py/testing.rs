@@ -88,9 +88,19 @@ pub(crate) fn register_functions() -> Result<(), Error> {
         [only] => only.try_to_owned().map_err(Error::from),
         _ => Err(one_argument(args.len())),
     };
-    Function::try_from_packed(echo)?.register_global("testing.echo", true)?;
+    Function::try_from_packed(echo)?.register_documented(
+        "testing.echo",
+        true,
+        "What it was given.",
+        "(value, /)",
+    )?;
     let nop = |_: &[AnyView<'_>]| Ok(Any::NONE);
-    Function::try_from_packed(nop)?.register_global("testing.nop", true)?;
+    Function::try_from_packed(nop)?.register_documented(
+        "testing.nop",
+        true,
+        "None, whatever it was given.",
+        "(*args)",
+    )?;
     let count = |args: &[AnyView<'_>]| {
         let Some(object) = args.first().and_then(|first| object_of(first)) else {
             let text = "testing.object_use_count() takes an object";
@@ -101,7 +111,12 @@ pub(crate) fn register_functions() -> Result<(), Error> {
             unsafe { object.as_ref() }.counts().strong(),
         )))
     };
-    Function::try_from_packed(count)?.register_global("testing.object_use_count", true)
+    Function::try_from_packed(count)?.register_documented(
+        "testing.object_use_count",
+        true,
+        "How many strong references an object has.",
+        "(object, /)",
+    )
 }
 
 /// The object in a value, borrowed also from a moved reference.

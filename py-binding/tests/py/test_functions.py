@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
+import inspect
 import pickle
+import pydoc
 import threading
 from typing import Any, Callable
 
@@ -12,7 +15,7 @@ import pytest
 
 import libraries
 import tieback
-from tieback import dataclasses as dc
+from tieback import _core, dataclasses as dc
 from tieback.testing import tie_state, use_count
 
 lib = libraries.load("test_library")
@@ -875,3 +878,91 @@ def test_an_object_gets_a_new_id_after_a_move() -> None:
     assert id(lib.held(held)) == first
     assert len(keep) == 200
     lib.release(held)
+
+
+# What a function says of itself -------------------------------------------------------------------
+
+
+def test_a_function_of_python_says_what_its_callable_says():
+    def price(of: int, /, count: int = 1) -> int:
+        """What so many cost."""
+        return of * count
+
+    shown = tieback.convert(price)
+    assert shown.__doc__ == "What so many cost." and shown.__name__ == "price"
+    assert shown.__qualname__ == price.__qualname__ and shown.__wrapped__ is price
+    assert inspect.signature(shown) == inspect.signature(price)
+    registered = tieback.register_global_func("test_functions.price", price)
+    assert registered.__doc__ == "What so many cost." and registered.__name__ == "price"
+    tieback.remove_global_func("test_functions.price")
+    assert _core.function_about(registered) == (price, None)
+
+
+def test_a_callable_without_a_name_has_that_of_its_registration():
+    class Priced:
+        __doc__ = None
+
+        def __call__(self, of: int) -> int:
+            return of
+
+    priced = Priced()
+    shown = tieback.convert(priced)
+    assert shown.__doc__ is None
+    for name in ("__name__", "__qualname__", "__text_signature__", "__signature__"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(shown, name)
+    with tieback_name("test_functions.priced", priced) as registered:
+        assert registered.__name__ == "priced"
+        assert registered.__qualname__ == "test_functions.priced"
+        assert str(inspect.signature(registered)) == "(of: 'int') -> 'int'"
+    assert not hasattr(registered, "__name__")
+
+
+@contextlib.contextmanager
+def tieback_name(name: str, f: Any) -> Any:
+    yield tieback.register_global_func(name, f)
+    tieback.remove_global_func(name)
+
+
+def test_the_class_says_what_it_is():
+    assert tieback.Function.__doc__ == "Something that every frontend can call."
+    assert tieback.Function.__name__ == tieback.Function.__qualname__ == "Function"
+    assert str(inspect.signature(tieback.Function)) == "(callable)"
+    with pytest.raises(AttributeError, match="type object .*Function' has no attribute '__wrapped__'"):
+        tieback.Function.__wrapped__  # noqa: B018
+    nameless = lambda: None  # noqa: E731
+    nameless.__doc__ = None
+    assert tieback.convert(nameless).__doc__ is None
+    with pytest.raises(AttributeError, match="read-only"):
+        tieback.convert(nameless).__doc__ = "new"
+
+
+def test_what_is_registered_is_seen_by_help_and_inspect():
+    c = libraries.load("c_library")
+    transfer = tieback.get_global_func("c_library.transfer")
+    text = "Moves an amount, in cents, from one account to another."
+    assert transfer.__doc__ == text == inspect.getdoc(transfer)
+    assert (transfer.__name__, transfer.__qualname__) == ("transfer", "c_library.transfer")
+    assert transfer.__text_signature__ == "(source, target, amount, /)"
+    assert str(inspect.signature(transfer)) == "(source, target, amount, /)"
+    assert not hasattr(transfer, "__wrapped__")
+    assert text in pydoc.render_doc(transfer, renderer=pydoc.plaintext)
+    assert str(inspect.signature(tieback.get_global_func("c_library.live"))) == "()"
+    assert c.live() == 0
+
+    lib = libraries.load("test_library")
+    held = tieback.get_global_func("test_library.hold_released")
+    assert held.__doc__ and held.__doc__.startswith("Keeps its argument, which it was lent")
+    assert str(inspect.signature(held)) == "(value, /)" and lib.live() == 0
+    # One that is not only names is shown, and not understood.
+    nop = tieback.get_global_func("testing.nop")
+    assert nop.__text_signature__ == "(*args)" and not hasattr(nop, "__signature__")
+    assert own_echo.__doc__ == "What it was given." and own_echo.__name__ == "echo"
+
+
+def test_a_moved_function_says_nothing():
+    moved = tieback.convert(lambda: 1)
+    moved._move()
+    for name in ("__doc__", "__name__", "__signature__"):
+        with pytest.raises(ValueError, match="moved"):
+            getattr(moved, name)

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::Parser;
 use syn::{Error, ItemFn, LitStr, Result, meta};
 
-use crate::attrs::{check_dotted, flag, once};
+use crate::attrs::{check_dotted, docs, flag, once};
 use crate::signature::read;
 
 /// The attribute.
@@ -38,14 +38,15 @@ pub(crate) fn expand(attr: TokenStream, item: ItemFn) -> Result<TokenStream> {
             quote!(::core::concat!(::core::env!("CARGO_CRATE_NAME"), ".", #own))
         }
     };
-    let (takes, passes) = (&called.takes, &called.passes);
+    let (takes, passes, names) = (&called.takes, &called.passes, &called.names);
+    let doc = docs(&item.attrs);
     let call = quote! {
         |#(#takes),*| ::rust_binding::support::IntoAny::into_any(#ident(#(#passes),*))
     };
     let export = if releases {
-        quote!(exports.function_releasing_interpreter(#name, #call);)
+        quote!(exports.function_releasing_interpreter(#name, #call))
     } else {
-        quote!(exports.function(#name, #call);)
+        quote!(exports.function(#name, #call))
     };
     Ok(quote! {
         #item
@@ -57,7 +58,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemFn) -> Result<TokenStream> {
         #[automatically_derived]
         impl ::rust_binding::support::FreeFunction for #ident {
             fn export(exports: &mut ::rust_binding::support::Exports) {
-                #export
+                #export.doc(#doc).parameters(&[#(#names),*]);
             }
         }
     })

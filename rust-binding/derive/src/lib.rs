@@ -115,6 +115,7 @@ pub fn methods(attr: TokenStream, input: TokenStream) -> TokenStream {
 /// Lets a free function be exported by its path: `exports.free_function::<total>()`.
 ///
 /// ```text
+/// /// What so many cost.                 becomes the function's `__doc__` in Python
 /// #[function(name = "shop.total")]
 /// fn total(price: i64, count: i64) -> i64 {
 ///     price * count
@@ -122,7 +123,8 @@ pub fn methods(attr: TokenStream, input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// Without `name` it is the crate's name, a dot, and the function's. `releases_interpreter` says that it
-/// takes long and touches nothing of its caller's language. The function itself stays as it is; beside it
+/// takes long and touches nothing of its caller's language. Documentation, up to its first `# Heading`, and
+/// the names of the parameters go with it. The function itself stays as it is; beside it
 /// stands an empty type of its name. Where a module has that name already, export the function by
 /// `exports.function("library.name", path)`, which needs no attribute.
 #[proc_macro_attribute]

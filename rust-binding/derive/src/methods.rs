@@ -160,6 +160,7 @@ fn added(function: &ImplItemFn, called: &Called, name: &LitStr, doc: &str) -> To
         receiver,
         takes,
         passes,
+        ..
     } = called;
     // As a value before it leaves the closure: it may borrow from the arguments.
     let this = match receiver {

@@ -29,6 +29,8 @@ pub(crate) struct Called {
     pub(crate) takes: Vec<TokenStream>,
     /// `a0, &a1`.
     pub(crate) passes: Vec<TokenStream>,
+    /// What they are called, as frontends show it.
+    pub(crate) names: Vec<String>,
 }
 
 /// Understands a signature; `methods` says whether it may have a receiver.
@@ -60,6 +62,7 @@ pub(crate) fn read(signature: &Signature, methods: bool) -> Result<Called> {
         receiver: Receiver::None,
         takes: Vec::new(),
         passes: Vec::new(),
+        names: Vec::new(),
     };
     for (at, input) in signature.inputs.iter().enumerate() {
         match input {
@@ -67,7 +70,11 @@ pub(crate) fn read(signature: &Signature, methods: bool) -> Result<Called> {
             FnArg::Typed(arg) if at == 0 && methods && is_this(&arg.pat) => {
                 called.receiver = this_receiver(&arg.ty)?;
             }
-            FnArg::Typed(arg) => argument(&mut called, &arg.ty)?,
+            FnArg::Typed(arg) => {
+                argument(&mut called, &arg.ty)?;
+                let shown = shown_name(&arg.pat, &called.names);
+                called.names.push(shown);
+            }
         }
     }
     let most = if called.receiver == Receiver::None {
@@ -120,6 +127,18 @@ fn this_receiver(ty: &Type) -> Result<Receiver> {
             Err(Error::new_spanned(ty, text))
         }
     }
+}
+
+/// An argument that is taken apart, or not looked at, is shown by its place.
+fn shown_name(pattern: &Pat, earlier: &[String]) -> String {
+    let mut shown = match pattern {
+        Pat::Ident(name) => name.ident.to_string().trim_start_matches("r#").to_owned(),
+        _ => format!("arg{}", earlier.len() + 1),
+    };
+    while earlier.contains(&shown) {
+        shown.push('_');
+    }
+    shown
 }
 
 /// Adds an argument: what is borrowed is owned by the call.
