@@ -6,14 +6,17 @@
 
 mod common;
 
+use std::ptr::null_mut;
+
 use common::heap::{Heap, failing, live};
 use common::sweep::{no_block, sweep};
 use common::{Drops, Point, Told, baseline, object};
 use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
 use object_core::{
     Any, AnyView, Bytes, Dict, Error, FieldSpec, Function, List, Map, MutField, Object, ObjectArc,
-    ObjectHeader, ObjectRef, RegisterError, SpliceError, Str, TypeBuilder, field, read_field,
-    register_reflected, try_new_reflected, type_index as index, type_info, write_field,
+    ObjectHeader, ObjectRef, RegisterError, SpliceError, Str, TypeBuilder, catch, convert_for,
+    field, field_value, packed_outcome, read_field, register_reflected, try_new_reflected,
+    type_index as index, type_info, write_field,
 };
 
 #[global_allocator]
@@ -167,6 +170,70 @@ fn calls_answer_an_error_whatever_happens() {
             break;
         }
     }
+}
+
+/// How often an allocation was refused on the way to the error, which is then `MemoryError`.
+fn sweep_error(kind: &str, make: impl Fn() -> Error) -> usize {
+    for nth in 1.. {
+        let before = live();
+        let (error, refused) = failing(nth, &make);
+        assert_eq!(error.kind(), if refused { "MemoryError" } else { kind });
+        drop(error);
+        assert_eq!(live(), before, "after the refusal of number {nth}");
+        if !refused {
+            return nth - 1;
+        }
+    }
+    0
+}
+
+/// What else says `Error`: values for fields, what foreign calls answer, casts.
+#[test]
+fn values_for_fields_and_foreign_outcomes() {
+    baseline();
+    let spec = FieldSpec {
+        name: "text",
+        doc: "",
+        kind: FieldKind::Str,
+        flags: 0,
+        type_index: index::OBJECT,
+    };
+    let info = register_reflected("sweep.text", "", index::OBJECT, &[spec]).unwrap();
+    let field = type_info(info).unwrap().field("text").unwrap();
+    let mut raw = RawAny {
+        type_index: index::RAW_STR,
+        ..RawAny::NONE
+    };
+    raw.value.pointer = c"longer than seven bytes".as_ptr().cast_mut().cast();
+    // SAFETY: the literal outlives the view.
+    let view = unsafe { AnyView::from_raw(raw) };
+    let kinds = |error: Error| assert!(["MemoryError", "TypeError"].contains(&error.kind()));
+    assert_eq!(sweep(|| convert_for(field, view), kinds), 1);
+    assert_eq!(sweep(|| field_value::<Str>(view), kinds), 1);
+    let number = AnyView::int(3);
+    let refused = || convert_for(field, number).unwrap_err();
+    assert!(sweep_error("TypeError", refused) >= 1);
+    let refused = || field_value::<Str>(number).unwrap_err();
+    assert!(sweep_error("TypeError", refused) >= 1);
+
+    // SAFETY: values that own nothing, or no values at all, which `packed_outcome` is to notice.
+    let outcome = |status, raw| unsafe { packed_outcome(status, raw) };
+    let failed = || outcome(1, RawAny::int(3)).unwrap_err();
+    assert!(sweep_error("RuntimeError", failed) >= 1);
+    let lied = || outcome(0, RawAny::object(1 << 20, null_mut())).unwrap_err();
+    assert!(sweep_error("RuntimeError", lied) >= 1);
+    assert_eq!(sweep(|| outcome(0, RawAny::int(3)), no_memory), 0);
+    let caught = || catch(|| Err::<(), _>(Error::new("OSError", LONG))).unwrap_err();
+    assert!(sweep_error("OSError", caught) >= 1);
+
+    // Casts ask for nothing, whether they succeed or not.
+    let (text, point) = (Any::from(LONG), ObjectArc::new(Point::at(1, 2)));
+    assert_eq!(sweep(|| text.get::<Str>(), drop), 0);
+    assert_eq!(sweep(|| ObjectArc::check::<Point>(&point), drop), 0);
+    let ((), refused) = failing(1, || {
+        assert!(text.get::<i64>().is_err() && ObjectArc::check::<Box3>(&point).is_err());
+    });
+    assert!(!refused);
 }
 
 /// A type with a parent and heirs of its own as fields: refused, it is not there, nor half of it.

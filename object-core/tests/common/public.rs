@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// What such a function answers; or its name begins with `try_`.
-const ERRORS: [&str; 5] = [
+const ERRORS: [&str; 7] = [
     "NewError",
     "PlaceError<",
     "AllocError>",
     "RegisterError>",
     "NoMemory>",
+    " CastError>",
+    " Error>",
 ];
 
 /// `Type::function`, or `function` if it stands alone, for all of alloc-header and object-core.
