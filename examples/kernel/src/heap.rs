@@ -3,6 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
+use crate::refusal::Refusal;
 use crate::slab::Pool;
 
 struct Heap(Pool);
@@ -10,9 +11,15 @@ struct Heap(Pool);
 #[global_allocator]
 static HEAP: Heap = Heap(Pool::new());
 
+/// For checks: an allocation of the heap that fails.
+pub(crate) static REFUSAL: Refusal = Refusal::none();
+
 // SAFETY: blocks fit their layouts and stay where they are; nothing unwinds here.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if REFUSAL.is_due() {
+            return null_mut();
+        }
         self.0.take(layout).map_or(null_mut(), NonNull::as_ptr)
     }
 

@@ -54,6 +54,8 @@ mod frames;
 #[allow(unsafe_code)]
 mod slab;
 
+mod refusal;
+
 #[allow(unsafe_code)]
 mod heap;
 

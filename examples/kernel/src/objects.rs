@@ -179,20 +179,12 @@ impl Ring {
     }
 }
 
-/// Registers all types, so that later nobody waits for the table's lock.
-///
-/// # Errors
-///
-/// The table's refusal.
-pub(crate) fn register() -> Result<(), RegisterError> {
-    for number in [
-        Task::type_index(),
-        Worker::type_index(),
-        Node::type_index(),
-        Line::type_index(),
-    ] {
-        number?;
-    }
-    Sheet::type_index()?;
-    Ring::type_index().map(|_| ())
-}
+/// The registration of each of these types, parents first.
+pub(crate) const TYPES: [fn() -> Result<i32, RegisterError>; 6] = [
+    Task::type_index,
+    Worker::type_index,
+    Node::type_index,
+    Line::type_index,
+    Sheet::type_index,
+    Ring::type_index,
+];

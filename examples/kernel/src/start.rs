@@ -2,7 +2,7 @@
 
 use object_core::{NewError, ObjectArc, RuntimeState, runtime_state};
 
-use crate::objects::{self, Node};
+use crate::objects::Node;
 use crate::print::say;
 use crate::report::{in_use, leaves_nothing};
 use crate::{
@@ -41,7 +41,7 @@ fn run(command_line: &str) -> Result<(), NewError> {
         runtime_state() == RuntimeState::Unset,
         "the runtime was used before it was set up"
     );
-    objects::register()?;
+    failures::of_registration()?;
     assert!(runtime_state() == RuntimeState::Own);
     // The type table stays for as long as the kernel; everything after this comes back.
     let (table, start) = (heap::counts(), in_use());
