@@ -2,7 +2,7 @@
 //! allocation header.
 
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -73,16 +73,39 @@ impl Foreign {
 
     #[object(skip)]
     fn make(value: i64) -> Result<ObjectArc<Self>, Error> {
+        Self::behind([0; 2], value)
+    }
+
+    /// With the words in front of it that lie in front of `model`: its header, which is not this one's.
+    #[object(skip)]
+    fn disguised(model: ObjectRef, value: i64) -> Result<ObjectArc<Self>, Error> {
+        if !ObjectArc::header(&model).is_headed() {
+            return Err(Error::new("ValueError", "expected an object with a header"));
+        }
+        // SAFETY: the flag proves that a header is there; others write its word by atomics alone, and
+        // whatever is read of it here is as good.
+        Self::behind(
+            unsafe { ObjectArc::as_ptr(&model).cast::<[u64; 2]>().sub(1).read() },
+            value,
+        )
+    }
+
+    #[object(skip)]
+    fn behind(in_front: [u64; 2], value: i64) -> Result<ObjectArc<Self>, Error> {
         let number = Self::type_index()?;
         // SAFETY: of that type; `delete_foreign` drops and frees what is boxed below.
         let header = unsafe { ObjectHeader::foreign(number, delete_foreign) };
-        let boxed = Box::into_raw(Box::new(Self {
-            header,
-            value,
-            tally: Tally::new(),
+        let tally = Tally::new();
+        let boxed = Box::into_raw(Box::new(Placed {
+            in_front,
+            body: Self {
+                header,
+                value,
+                tally,
+            },
         }));
         // SAFETY: alive, and its one reference is given away; a box is not null.
-        Ok(unsafe { ObjectArc::from_raw(NonNull::new_unchecked(boxed)) })
+        Ok(unsafe { ObjectArc::from_raw(NonNull::new_unchecked(&raw mut (*boxed).body)) })
     }
 
     /// Always the same one, which never dies.
@@ -99,6 +122,13 @@ impl Foreign {
     }
 }
 
+/// A `Foreign`, and what a header would lie in if it had one.
+#[repr(C)]
+struct Placed {
+    in_front: [u64; 2],
+    body: Foreign,
+}
+
 /// The deleter of a boxed `Foreign`.
 unsafe extern "C" fn delete_foreign(object: *mut c_void, bits: i32) {
     if bits & DELETE_BODY != 0 {
@@ -107,7 +137,13 @@ unsafe extern "C" fn delete_foreign(object: *mut c_void, bits: i32) {
     }
     if bits & DELETE_SPACE != 0 {
         // SAFETY: boxed by `make`, its body dropped before; nobody reaches the space any more.
-        drop(unsafe { Box::from_raw(object.cast::<MaybeUninit<Foreign>>()) });
+        drop(unsafe {
+            Box::from_raw(
+                object
+                    .byte_sub(offset_of!(Placed, body))
+                    .cast::<MaybeUninit<Placed>>(),
+            )
+        });
     }
 }
 
@@ -117,5 +153,6 @@ pub(crate) fn export(exports: &mut Exports) {
         .object_type::<OnDrop>()
         .object_type::<Foreign>();
     exports.function("test_library.foreign", Foreign::make);
+    exports.function("test_library.disguised_foreign", Foreign::disguised);
     exports.function("test_library.immortal_foreign", Foreign::immortal);
 }

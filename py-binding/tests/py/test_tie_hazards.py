@@ -79,6 +79,16 @@ class TestHazard1:
         del many
         assert lib.live() == before
 
+    def test_a_header_in_front_of_them_is_not_theirs(self, make: Callable[[], Any]):
+        """Whoever looked would find a whole header of ours there, and another object's wrapper."""
+        model = make()
+        x = lib.disguised_foreign(model, 8)
+        again = lib.echo(x)
+        assert (type(x), x.value, state_of(x)) == (Foreign, 8, "untied")
+        assert again == x and again.same_as(x) and again != model and use_count(x) == 2
+        del x, again
+        assert use_count(model) == 1
+
     def test_never_ending_ones(self):
         one = lib.immortal_foreign()
         assert one == lib.immortal_foreign() and one.value == -1
