@@ -90,74 +90,13 @@ def main() -> int:
         return 1
 
     report = Report()
-    # A workspace has several packages that nobody needs: the one that reaches the most is the root.
-    root = max(graph.roots, key=lambda package: sum(1 for _ in package.walk()))
-    print(f"\n{options.lock}: {len(graph.packages)} packages, {graph.edges()} edges, root {root!r}")
-
-    print("\nThe graph, walked from the root")
-    reached = list(root.walk())
-    depth_one = ", ".join(repr(package) for package in root.dependencies) or "nothing"
-    report.fact("the root depends on", shorten(depth_one))
-    report.fact("packages reached", len(reached))
-    popular = max(graph.packages, key=lambda package: len(package.dependents()))
-    report.fact("most shared package", f"{popular!r}, needed by {len(popular.dependents())}")
-    up = list(popular.walk("dependents"))
-    report.fact("packages that lead to it, walked upward", len(up) - 1)
-    levels = {root: 0}  # packages as dict keys
-    for package in root.walk():
-        for dependency in package.dependencies:
-            levels.setdefault(dependency, levels[package] + 1)
-    report.fact("deepest level below the root", max(levels.values()))
-
-    print("\nWhat was promised, and what was seen")
-    at = graph.packages.index(root)
-    first, second = graph.packages[at], graph.packages[at]
-    report.promise("a.x is a.x", first is second, f"id {id(first):#x} twice")
-    same = all(p is q for p, q in zip(graph.packages, graph.packages))
-    report.promise("... for every package", same, f"{len(graph.packages)} compared")
-    shared = next((p for p in graph.packages if len(p.dependents()) > 1), popular)
-    parents = [p for p in graph.packages if shared in list(p.dependencies)]
-    paths = [next(d for d in p.dependencies if d == shared) for p in parents]
-    one = all(path is shared for path in paths)
-    report.promise("one object however reached", one, f"{shared!r} through {len(paths)} parents")
-    report.promise(
-        "packages are dict keys",
-        levels[root] == 0 and root in levels,
-        f"{len(levels)} keys",
-    )
-    identity = tieback.get_global_func("crate_graph.identity")
-    report.promise("f(x) is x", identity(root) is root, "through a Rust function")
-    report.promise("its class is ours", type(root) is package_class, type(root).__name__)
-
-    del (
-        first,
-        second,
-        same,
-        parents,
-        paths,
-        one,
-        up,
-        reached,
-        popular,
-        levels,
-        package,
-        dependency,
-    )
-    del shared
-    moved, states = drop_and_refetch(graph, at)
-    seen = f"{ROUNDS} rounds, {NOISE} wrappers made between: {moved} moves"
-    report.promise("id is stable over drop and refetch", moved == 0, seen)
-    report.promise("... its wrapper was really gone", states == {"inactive"}, f"tie state {states}")
-
-    print("\nWhat is alive")
-    gc.collect()
-    stats, library = tieback.stats(), tieback.get_global_func("crate_graph.stats")()
-    report.fact("native packages alive", library.packages)
-    report.fact("tied objects alive", stats["objects"])
-    report.fact("wrappers alive", stats["wrappers"])
-    report.fact("storage kept for dropped wrappers", stats["kept"])
-    report.fact("references to the root package", use_count(root))
-    del library, root, graph, identity, load_graph
+    print(f"\n{options.lock}: {len(graph.packages)} packages, {graph.edges()} edges")
+    at = graph.packages.index(find_root(graph))
+    # Each part below holds its wrappers only while it runs.
+    walk_both_ways(report, graph, at)
+    identities(report, graph, at, package_class)
+    alive(report, graph, at)
+    del graph, load_graph
     gc.collect()
     left = tieback.get_global_func("crate_graph.stats")()
     report.promise(
@@ -175,10 +114,74 @@ def main() -> int:
     return 0 if not report.broken else 1
 
 
-def drop_and_refetch(graph, held: int) -> tuple[int, set[str]]:
+def find_root(graph):
+    """A workspace has several packages that nobody needs: the one that reaches the most is the root."""
+    return max(graph.roots, key=lambda package: sum(1 for _ in package.walk()))
+
+
+def most_shared(graph):
+    return max(graph.packages, key=lambda package: len(package.dependents()))
+
+
+def levels_below(root) -> dict:
+    """How far each package is from the root: packages as dict keys."""
+    levels = {root: 0}
+    for package in root.walk():
+        for dependency in package.dependencies:
+            levels.setdefault(dependency, levels[package] + 1)
+    return levels
+
+
+def walk_both_ways(report: Report, graph, at: int) -> None:
+    root, popular = graph.packages[at], most_shared(graph)
+    print(f"\nThe graph, walked from its root, {root!r}")
+    depth_one = ", ".join(repr(package) for package in root.dependencies) or "nothing"
+    report.fact("the root depends on", shorten(depth_one))
+    report.fact("packages reached", len(list(root.walk())))
+    report.fact("deepest level below the root", max(levels_below(root).values()))
+    report.fact("most shared package", f"{popular!r}, needed by {len(popular.dependents())}")
+    up = len(list(popular.walk("dependents"))) - 1
+    report.fact("packages that lead to it, walked upward", up)
+
+
+def identities(report: Report, graph, at: int, package_class: type) -> None:
+    print("\nWhat was promised, and what was seen")
+    first, root = graph.packages[at], graph.packages[at]
+    report.promise("a.x is a.x", first is root, f"id {id(first):#x} twice")
+    same = all(p is q for p, q in zip(graph.packages, graph.packages))
+    report.promise("... for every package", same, f"{len(graph.packages)} compared")
+    shared = most_shared(graph)
+    paths = [d for p in graph.packages for d in p.dependencies if d == shared]
+    one = all(path is shared for path in paths)
+    report.promise("one object however reached", one, f"{shared!r} through {len(paths)} parents")
+    levels = levels_below(root)
+    keys = levels[first] == 0 and set(levels) == set(root.walk())
+    report.promise("packages are dict keys", keys, f"{len(levels)} keys")
+    identity = tieback.get_global_func("crate_graph.identity")
+    report.promise("f(x) is x", identity(root) is root, "through a Rust function")
+    report.promise("its class is ours", type(root) is package_class, type(root).__name__)
+    del first, root, shared, paths, levels  # nobody holds a wrapper of the root now
+    moved, states = drop_and_refetch(graph, at)
+    seen = f"{ROUNDS} rounds, {NOISE} wrappers made between: {moved} moves"
+    report.promise("id is stable over drop and refetch", moved == 0, seen)
+    report.promise("... its wrapper was really gone", states == {"inactive"}, f"tie state {states}")
+
+
+def alive(report: Report, graph, at: int) -> None:
+    print("\nWhat is alive")
+    root = graph.packages[at]
+    gc.collect()
+    stats, library = tieback.stats(), tieback.get_global_func("crate_graph.stats")()
+    report.fact("native packages alive", library.packages)
+    report.fact("tied objects alive", stats["objects"])
+    report.fact("wrappers alive", stats["wrappers"])
+    report.fact("storage kept for dropped wrappers", stats["kept"])
+    report.fact("references to the root package", use_count(root))
+
+
+def drop_and_refetch(graph, at: int) -> tuple[int, set[str]]:
     """Fetches a package again and again, with other wrappers made between drop and refetch, so that
     a reused address cannot pass for a stable id. How often it moved, and its states while dropped."""
-    at = (held + 1) % len(graph.packages)  # one that nobody holds a wrapper of
     handle, expected = graph.packages[at].__chandle__(), id(graph.packages[at])
     states, moved, noise = set(), 0, deque(maxlen=10 * NOISE)
     for number in range(ROUNDS):

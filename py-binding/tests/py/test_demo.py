@@ -30,6 +30,27 @@ def test_every_promise_is_kept_on_this_repository():
     assert done.stdout.count("  kept   ") >= 10
 
 
+PACKAGE = '[[package]]\nname = "{}"\nversion = "0.1.0"\ndependencies = [{}]\n'
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param([("a", "")], id="alone"),
+        pytest.param([("a", '"a"')], id="needs itself"),
+        pytest.param([("a", '"b"'), ("b", '"a"')], id="need each other"),
+        pytest.param([("a", ""), ("b", "")], id="strangers"),
+        pytest.param([("a", '"c"'), ("b", '"c"'), ("c", "")], id="shared"),
+    ],
+)
+def test_every_promise_is_kept_on_small_graphs(tmp_path: Path, packages: list[tuple[str, str]]):
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text("version = 4\n\n" + "\n".join(PACKAGE.format(*package) for package in packages))
+    done = run(str(lock))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "Every promise kept." in done.stdout
+
+
 def test_a_missing_file_is_one_line():
     done = run("no/such/Cargo.lock")
     assert done.returncode == 1
