@@ -150,8 +150,10 @@ impl Exports {
 
     fn nothing_to_say(&mut self, what: &str) {
         if self.error.is_none() {
-            let text = format_args!("{what}() says something of the function exported before it");
-            self.error = Some(Error::format("ValueError", text));
+            self.error = Some(Error::format(
+                "ValueError",
+                format_args!("{what}() says something of the function exported before it"),
+            ));
         }
     }
 
