@@ -22,7 +22,8 @@ from tieback._registry import (
 )
 from tieback._seeing import graph
 from tieback._weak import Weak
-from tieback import dataclasses, testing
+from tieback._why import why_alive
+from tieback import _leaks, dataclasses, testing
 
 __all__ = [
     "Array",
@@ -47,4 +48,7 @@ __all__ = [
     "remove_global_func",
     "stats",
     "testing",
+    "why_alive",
 ]
+
+_leaks.watch()

@@ -8,7 +8,16 @@ import types
 import weakref
 from typing import Any, Iterator, NamedTuple
 
-__all__ = ["Link", "class_name", "is_plain", "links", "short", "state_links", "type_name"]
+__all__ = [
+    "Link",
+    "class_name",
+    "dict_of",
+    "is_plain",
+    "links",
+    "short",
+    "state_links",
+    "type_name",
+]
 
 
 class Link(NamedTuple):
@@ -61,7 +70,7 @@ def _class_dict(cls: type) -> Any:
     return type.__dict__["__dict__"].__get__(cls)
 
 
-def _dict_of(value: object) -> dict[str, object] | None:
+def dict_of(value: object) -> dict[str, object] | None:
     """The instance's own dict, if it has one; whatever its class calls ``__dict__`` otherwise."""
     for cls in type.__dict__["__mro__"].__get__(type(value)):
         found = _class_dict(cls).get("__dict__")
@@ -86,7 +95,7 @@ def _pairs(mapping: Any) -> list[tuple[Any, Any]]:
 
 def state_links(value: object) -> Iterator[Link]:
     """What an instance refers to by its attributes: its dict, then its slots."""
-    own = _dict_of(value)
+    own = dict_of(value)
     for name, target in _pairs(own) if own is not None else ():
         yield Link(f".{name}", target)
     for cls in type.__dict__["__mro__"].__get__(type(value)):
@@ -123,7 +132,7 @@ def links(value: Any) -> Iterator[Link]:
     elif issubclass(cls, tuple):
         yield from (Link(f"[{at}]", item) for at, item in enumerate(tuple.__iter__(value)))
     elif issubclass(cls, (set, frozenset)):
-        own = _dict_of(value)
+        own = dict_of(value)
         referents = gc.get_referents(value)
         yield from (Link("in", item) for item in referents if item is not cls and item is not own)
     elif cls is types.FunctionType:
@@ -151,7 +160,7 @@ def links(value: Any) -> Iterator[Link]:
         yield link
     if issubclass(cls, (dict, list, tuple, set, frozenset)):
         return
-    own = _dict_of(value)
+    own = dict_of(value)
     for target in gc.get_referents(value):
         if target is not cls and target is not own and id(target) not in named:
             yield Link("refers to", target)

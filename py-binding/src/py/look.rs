@@ -5,14 +5,15 @@
 //! same object as long as the look lasts, whatever other threads change and drop. What it says of counts is
 //! without its own references. No wrapper is made or revived.
 
+use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use object_core::abi::{FieldKind, field_flags};
+use object_core::abi::{FieldKind, TypeInfo, field_flags};
 use object_core::{
-    Any, Array, Dict, Error, List, Map, NewError, ObjectArc, ObjectHeader, ObjectRef, Str,
-    TypeName, read_field, type_index, type_info,
+    Any, Array, Dict, Error, Function, List, Map, NewError, ObjectArc, ObjectHeader, ObjectRef,
+    Str, TypeName, read_field, type_index, type_info,
 };
 use pyo3::exceptions::{PyKeyError, PyMemoryError};
 use pyo3::ffi;
@@ -25,6 +26,7 @@ use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::out::value_into_python;
 use crate::py::raise::Raised;
+use crate::py::registry::global_names;
 use crate::py::wrapper::{Loan, state, storage};
 use crate::tie::lock::peek;
 use crate::tie::{State, hit};
@@ -264,6 +266,29 @@ impl Look {
             found.push((kind, label, self.keep(to)));
         }
         (found, edges.left).into_pyobject(py)
+    }
+
+    /// The addresses of the functions that are there for good: global ones, and methods of types.
+    fn standing(&self) -> Vec<usize> {
+        hang::ready();
+        let globals = global_names();
+        let globals = globals.iter().filter_map(|name| Function::get_global(name));
+        let mut found: Vec<usize> = globals
+            .map(|function| self.keep(ObjectArc::upcast(function.into_object())))
+            .collect();
+        let types = (type_index::OBJECT..type_index::LIMIT)
+            .map(|number| (number, type_info(number)))
+            .take_while(|(number, info)| *number < type_index::DYNAMIC_BEGIN || info.is_some());
+        for method in types
+            .filter_map(|(_, info)| info)
+            .flat_map(TypeInfo::own_methods)
+        {
+            if let Some(function) = NonNull::new(method.function) {
+                // SAFETY: the type table holds the function for ever.
+                found.push(self.keep(unsafe { ObjectRef::from_borrowed(function) }));
+            }
+        }
+        found
     }
 
     /// Lets go of everything that was seen.
