@@ -9,7 +9,7 @@ mod common;
 use std::ptr::null_mut;
 
 use common::heap::{Heap, failing, live};
-use common::sweep::{no_block, sweep};
+use common::sweep::{no_block, refusals, sweep};
 use common::{Drops, Point, Told, baseline, object};
 use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
 use object_core::{
@@ -170,6 +170,30 @@ fn calls_answer_an_error_whatever_happens() {
             break;
         }
     }
+}
+
+/// A name and what is known of it: registered whole or not at all, and copied whole.
+#[test]
+fn what_is_known_of_a_function() {
+    baseline();
+    let function = Function::from_packed(|_| Ok(Any::NONE));
+    let name = "sweep.a documented function";
+    let register = || function.register_documented(name, true, LONG, LONG);
+    let refused = |error: Error| {
+        no_memory(error);
+        assert!(Function::get_global(name).is_none());
+        assert_eq!(function.about().unwrap(), None);
+    };
+    let (times, ()) = refusals(register, refused);
+    assert!(times >= 3, "{times}: a copy of each text");
+    assert_eq!(sweep(|| function.about(), no_block), 3);
+    let about = function.about().unwrap().unwrap();
+    assert_eq!(
+        (&*about.name, &*about.doc, &*about.signature),
+        (name, LONG, LONG)
+    );
+    assert!(Function::remove_global(name));
+    assert_eq!(ObjectArc::strong_count(function.as_object()), 1);
 }
 
 /// How often an allocation was refused on the way to the error, which is then `MemoryError`.

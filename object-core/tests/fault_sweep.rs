@@ -307,7 +307,7 @@ fn every_constructor_over_every_backing() {
 }
 
 /// Public and fallible too, but swept by a test of their own.
-const ELSEWHERE: [(&str, &str); 25] = [
+const ELSEWHERE: [(&str, &str); 27] = [
     ("AllocatorEntry::allocate", "every_way_to_a_block"),
     ("Registry::allocate", "every_way_to_a_block"),
     ("layer_allocate", "every_way_to_a_block"),
@@ -337,6 +337,11 @@ const ELSEWHERE: [(&str, &str); 25] = [
     (
         "Function::call_packed",
         "calls_answer_an_error_whatever_happens",
+    ),
+    ("Function::about", "what_is_known_of_a_function"),
+    (
+        "Function::register_documented",
+        "what_is_known_of_a_function",
     ),
     (
         "Function::register_global",
