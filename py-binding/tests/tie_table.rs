@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use py_binding::tie::kept_storage;
 use py_binding::tie::step::{
-    Count, Storage, Wrapping, on_dealloc, on_delete_space, on_release, on_wrap,
+    Count, Storage, Wrapping, on_dealloc, on_delete_space, on_release, on_trim, on_wrap,
 };
 use py_binding::tie::word::{State, Word, Wrapper};
 
@@ -99,6 +99,16 @@ fn delete_space_of_every_state() {
     // Illegal: an Active wrapper owns a reference, a Reviving one's thread does.
     assert_eq!(on_delete_space(State::Active(one)), None);
     assert_eq!(on_delete_space(State::Reviving(one)), None);
+}
+
+#[test]
+fn trim_of_every_state() {
+    let (one, two) = (wrapper(1), wrapper(2));
+    for state in states() {
+        let kept = state == State::Inactive(one);
+        assert_eq!(on_trim(state, one), kept.then_some(State::Detached));
+        assert_eq!(on_trim(state, two), None, "another wrapper's");
+    }
 }
 
 #[test]

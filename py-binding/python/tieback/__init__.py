@@ -19,6 +19,7 @@ from tieback._registry import (
     register_object,
     remove_global_func,
     stats,
+    trim,
 )
 from tieback._seeing import graph
 from tieback._weak import Weak
@@ -48,6 +49,7 @@ __all__ = [
     "remove_global_func",
     "stats",
     "testing",
+    "trim",
     "why_alive",
 ]
 

@@ -49,10 +49,10 @@ pub(crate) unsafe extern "C" fn far(body: *mut c_void) {
 #[inline]
 unsafe fn let_go_of_wrapper(body: NonNull<c_void>) {
     // SAFETY: the caller's contract.
-    let word = peek(unsafe { word_of(body) });
-    if let Some(kept) = kept_storage(word) {
-        // SAFETY: the word was the only one to name it.
-        unsafe { attached::storage_gone(kept) };
+    let word = unsafe { word_of(body) };
+    if let Some(kept) = kept_storage(peek(word)) {
+        // SAFETY: the block goes when we return.
+        unsafe { attached::storage_gone(word, kept) };
     }
 }
 

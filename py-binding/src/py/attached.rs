@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use object_core::refs::dec_weak;
 use object_core::table::Sharing;
@@ -12,7 +12,9 @@ use pyo3::ffi;
 use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::hold::{self, Hold};
+use crate::py::kept;
 use crate::py::raise::Pending;
+use crate::py::refs::QUIET;
 use crate::py::share;
 use crate::py::wrapper;
 use crate::tie::Wrapper;
@@ -99,6 +101,11 @@ pub(crate) unsafe fn set_home() {
     HOME.store(unsafe { ffi::PyInterpreterState_Get() }, Ordering::Release);
 }
 
+/// Holds the gate open; `None` when it is closed.
+pub(crate) fn inside() -> Option<impl Drop> {
+    GATE.enter()
+}
+
 /// Whether this thread may touch Python. False behind the closed gate.
 pub(crate) fn is_attached() -> bool {
     matches!(standing(|| ()), Standing::Attached)
@@ -155,16 +162,21 @@ pub(crate) unsafe fn detach(attachment: Attachment) {
     unsafe { ffi::PyGILState_Release(attachment.0) };
 }
 
-/// An object died and leaves this wrapper storage: frees it, or puts it on the list.
+/// An object died and its word says that it keeps this storage: frees it, or puts it on the list, unless
+/// a trim was faster.
 ///
 /// # Safety
 ///
-/// The storage is the caller's alone.
+/// The word is that of an object whose block is freed when this returns, and nobody else follows it but
+/// who trims.
 #[cold]
-pub(crate) unsafe fn storage_gone(kept: Wrapper) {
-    counts::add(Count::Kept, -1);
+pub(crate) unsafe fn storage_gone(word: &AtomicUsize, kept: Wrapper) {
     let object = kept.as_ptr().cast::<ffi::PyObject>();
     let defer = || {
+        if !kept::is_left(word, kept, true) {
+            return;
+        }
+        counts::add(Count::Kept, -1);
         // SAFETY: ours alone; the link goes into the handle field, which a dead wrapper has no other
         // use for. Class and collector words stay readable.
         unsafe {
@@ -177,9 +189,17 @@ pub(crate) unsafe fn storage_gone(kept: Wrapper) {
         }
         schedule();
     };
-    if let Standing::Attached = standing(defer) {
-        // SAFETY: attached; nobody names it.
-        unsafe { wrapper::free(object) };
+    match standing(defer) {
+        // With a GIL we hold who trims off.
+        Standing::Attached if QUIET || kept::is_left(word, kept, true) => {
+            counts::add(Count::Kept, -1);
+            // SAFETY: attached; nobody names it.
+            unsafe { wrapper::free(object) };
+        }
+        // The storage may be gone with the interpreter. Who trims looks at the gate behind the lock that
+        // this waits for.
+        Standing::Closed if kept::is_left(word, kept, false) => counts::add(Count::Kept, -1),
+        Standing::Attached | Standing::Unattached | Standing::Closed => {}
     }
 }
 
@@ -343,6 +363,8 @@ pub(crate) unsafe fn reset_after_fork() {
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
     share::reset_after_fork();
+    // SAFETY: the caller's contract.
+    unsafe { kept::reset_after_fork() };
     // SAFETY: attached; no word is held by a thread that forks.
     unsafe { drain() };
     DEFERRED.forget();

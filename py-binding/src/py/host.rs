@@ -11,11 +11,13 @@ use pyo3::ffi;
 use crate::py::allocator::{far, near};
 use crate::py::classes;
 use crate::py::counts::{self, Count};
+use crate::py::kept;
 use crate::py::raise::Raised;
 use crate::py::refs;
 use crate::py::share;
-use crate::py::wrapper;
+use crate::py::wrapper::{self, state};
 use crate::tie::lock::{ThisBuild, assert_none_held};
+use crate::tie::mark;
 use crate::tie::{Host, Object, Wrapper};
 
 /// This interpreter.
@@ -100,12 +102,40 @@ unsafe impl Host for Cpython {
     }
 
     #[inline]
+    unsafe fn expect_kept(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let there = wrapper::storage(python(wrapper));
+            if there.state.load(Ordering::Relaxed) & state::LISTED == 0 {
+                kept::list(python(wrapper));
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn keep_for(&self, wrapper: Wrapper, object: Object) {
+        // SAFETY: the trait's contract.
+        mark::keep(
+            unsafe { &wrapper::storage(python(wrapper)).handle },
+            object.cast(),
+        );
+    }
+
+    #[inline]
+    unsafe fn keep_no_more(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        mark::keep_no_more(unsafe { &wrapper::storage(python(wrapper)).handle });
+    }
+
+    #[inline]
     unsafe fn revive(&self, wrapper: Wrapper) {
         let object = python(wrapper);
-        // SAFETY: the trait's contract. Classes that are collected track their instances while they
+        // SAFETY: the trait's contract. What was kept is listed. Classes that are collected track their instances while they
         // live; kept storage is untracked.
         unsafe {
-            wrapper::storage(object).state.store(0, Ordering::Relaxed);
+            wrapper::storage(object)
+                .state
+                .store(state::LISTED, Ordering::Relaxed);
             refs::revive(object);
             counts::add(Count::Kept, -1);
             if refs::is_collected(ffi::Py_TYPE(object)) {

@@ -204,6 +204,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(testing::use_count, module)?,
         wrap_pyfunction!(testing::tie_state, module)?,
         wrap_pyfunction!(testing::stats, module)?,
+        wrap_pyfunction!(testing::trim, module)?,
         wrap_pyfunction!(testing::deferred, module)?,
         wrap_pyfunction!(close_gate, module)?,
         wrap_pyfunction!(after_fork, module)?,

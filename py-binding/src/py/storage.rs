@@ -48,8 +48,10 @@ pub(crate) mod state {
     pub(crate) const RECORDED: u32 = 128;
     /// The lowest of twelve bits: in which of the collector's passes it was last looked at.
     pub(crate) const PASS: u32 = 1 << 8;
+    /// Its storage is among those that a trim looks through, for as long as there is storage.
+    pub(crate) const LISTED: u32 = 1 << 20;
     /// One thread that writes a frozen field; the bits from here on count them.
-    pub(crate) const WRITER: u32 = 1 << 20;
+    pub(crate) const WRITER: u32 = 1 << 21;
 }
 
 impl WrapperObject {
@@ -86,7 +88,7 @@ impl WrapperObject {
     /// Notes in which of the collector's passes it is looked at, by the pass's lowest bits; false if it was in
     /// this one already.
     pub(crate) fn note_pass(&self, pass: u64) -> bool {
-        let mask = state::WRITER - state::PASS;
+        let mask = state::LISTED - state::PASS;
         let now = (pass as u32).wrapping_mul(state::PASS) & mask;
         let old = self.state.load(Ordering::Relaxed);
         // Attached, and so the only one who writes these bits; others may count in those above.

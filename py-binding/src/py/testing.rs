@@ -13,6 +13,7 @@ use crate::py::counts::{self, Count, sum};
 use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::slots::native_of;
+use crate::py::trim::give_back;
 use crate::tie::State;
 use crate::tie::lock::peek;
 
@@ -67,6 +68,13 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     answer.set_item("owned", counts::OWNED.load(Ordering::Relaxed))?;
     answer.set_item("deferred", deferred_len())?;
     Ok(answer)
+}
+
+/// Gives kept storage back: how many wrappers' it was.
+#[pyfunction]
+pub(crate) fn trim() -> usize {
+    // SAFETY: attached; no word is held.
+    unsafe { give_back() }
 }
 
 /// How many frees wait for an attached thread, without freeing them.

@@ -8,6 +8,7 @@ use pyo3::ffi;
 
 use crate::py::counts::{self, Count};
 use crate::py::hang;
+use crate::py::kept;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 use crate::py::refs::{self, is_collected};
 use crate::py::share;
@@ -84,8 +85,14 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
     // SAFETY: the storage keeps its class alive; after tp_free only the class is touched.
     unsafe {
         counts::add(Count::Wrappers, -1);
-        if storage(wrapper).is(state::SHARES) {
-            share::unprepare();
+        let said = storage(wrapper).state.load(Ordering::Acquire);
+        if said & (state::SHARES | state::LISTED) != 0 {
+            if said & state::SHARES != 0 {
+                share::unprepare();
+            }
+            if said & state::LISTED != 0 {
+                kept::unlist(wrapper);
+            }
         }
         let class = ffi::Py_TYPE(wrapper);
         let plain = !is_collected(class) && (*class).tp_basicsize == PLAIN_SIZE;

@@ -78,6 +78,29 @@ pub unsafe trait Host {
     /// taken away.
     unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>);
 
+    /// The wrapper's storage may be kept in a moment: notes where it is, for whoever trims. May allocate
+    /// native memory.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is the caller's alone; no word is held.
+    unsafe fn expect_kept(&self, _wrapper: Wrapper) {}
+
+    /// The storage is kept for this object from here on: see [`mark`](crate::tie::mark). Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The word that is about to say so is held, and the caller owns a strong reference.
+    unsafe fn keep_for(&self, _wrapper: Wrapper, _object: Object) {}
+
+    /// Where words are shared: the storage is kept no more, and nobody who trims looks at its object any
+    /// more.
+    ///
+    /// # Safety
+    ///
+    /// The word says that this thread revives it, and is not held; the caller owns a strong reference.
+    unsafe fn keep_no_more(&self, _wrapper: Wrapper) {}
+
     /// Makes a kept wrapper a live Python object again, with Python count 1, of the class it has;
     /// where words are shared, also what [`arm`](Self::arm) does. Quiet where they are not.
     ///

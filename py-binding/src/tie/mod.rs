@@ -31,6 +31,8 @@
 //!        |  W dies and nobody else holds O,      |     | W dies, O lives  |
 //!        |  or W's class carries state, or move  |     v                  |
 //!        '---------------------------------------'   Inactive(W) ---------'
+//!        ^                                             |
+//!        '------------------- trim --------------------+
 //!                                                      | O dies
 //!                                                      v
 //!                                                    storage freed
@@ -45,6 +47,8 @@
 //!   reference back, and touches neither wrapper nor object after.
 //! - [`release`]: a move hands the native reference over and empties the wrapper.
 //! - [`kept_storage`]: the object's block is about to go: what wrapper storage goes with it.
+//! - [`trim`]: kept storage is wanted back from an object that lives. It is found by the storage, which
+//!   says for whom it is kept: see [`mark`].
 //!
 //! What each door does to each state is a table of pure functions ([`step`]); the doors act on its
 //! answers. Everything the tie needs of the outside is one trait ([`Host`]), so that it runs with
@@ -84,7 +88,7 @@
 //! | what | guarded by |
 //! |---|---|
 //! | back word, states of a live object | the word's [lock]: the GIL itself, or where there is none a bit of the word |
-//! | back word in `kept_storage` | nobody else can reach it: both counts are 0 |
+//! | back word in `kept_storage` | nobody else can reach it, both counts are 0, but a trim: the host looks again behind it |
 //! | a wrapper's handle | the word's lock of the object it points to; in Reviving, the thread that revives |
 //! | the object behind a handle, while Python's side uses it | a loan: whoever moves it out needs that there is none |
 //! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
@@ -95,6 +99,7 @@ pub mod word;
 pub mod step;
 pub mod gate;
 pub mod pending;
+pub mod mark;
 #[allow(unsafe_code)]
 pub mod deferred;
 pub mod lock;
@@ -108,9 +113,12 @@ mod wrap;
 mod teardown;
 #[allow(unsafe_code)]
 mod rebind;
+#[allow(unsafe_code)]
+mod trim;
 
 pub use host::{Host, Object};
 pub use rebind::{Adopted, adopt, introduce, release};
 pub use teardown::{dealloc, kept_storage};
+pub use trim::trim;
 pub use word::{State, Word, Wrapper};
 pub use wrap::{hit, wrap};

@@ -75,6 +75,15 @@ pub fn on_release(state: State, emptied: Wrapper) -> Option<State> {
     }
 }
 
+/// The storage `kept` is wanted back: the next state, or `None` if the word does not keep it (any more).
+#[must_use]
+pub fn on_trim(state: State, kept: Wrapper) -> Option<State> {
+    match state {
+        State::Inactive(wrapper) if wrapper == kept => Some(State::Detached),
+        _ => None,
+    }
+}
+
 /// The object's block goes: the storage that goes with it.
 #[must_use]
 pub fn on_delete_space(state: State) -> Option<Wrapper> {

@@ -37,14 +37,22 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     let storage = match unsafe { host.word(object) } {
         None => Storage::Free,
         Some(word) => {
-            let mut held = Held::<H::Lock>::hold(word);
             // If ours is the only reference the object dies in a moment, and there is nothing to keep
             // the storage for. The class is judged now: it may have got a `__del__` a moment ago.
             // SAFETY: storage and object are there.
             let others = unsafe { host.others_hold(object) };
             // SAFETY: as above.
             let keep = others && unsafe { host.is_stateless(wrapper) };
+            if keep {
+                // SAFETY: the storage is ours, and no word is held.
+                unsafe { host.expect_kept(wrapper) };
+            }
+            let mut held = Held::<H::Lock>::hold(word);
             let (next, storage) = on_dealloc(held.state(), wrapper, keep);
+            if storage == Storage::Keep {
+                // SAFETY: before the word says so; the reference taken over is still ours.
+                unsafe { host.keep_for(wrapper, object) };
+            }
             if let Some(state) = next {
                 held.set(state);
                 if others && !keep {

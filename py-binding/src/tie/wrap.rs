@@ -235,6 +235,7 @@ unsafe fn count<H: Host>(host: &H, wrapper: Wrapper, patient: bool) -> Count {
 unsafe fn revive<H: Host>(host: &H, word: &AtomicUsize, object: Object, kept: Wrapper) {
     // SAFETY: everybody else waits for us (I5). I3: the caller's reference goes with the handle.
     unsafe {
+        host.keep_no_more(kept);
         host.revive(kept);
         host.set_handle(kept, Some(object));
     }
