@@ -2,6 +2,7 @@
 # The Python tests on a free-threaded CPython: `.venv-ft` in the root, with tieback built for it.
 # PYTHON_FT=/path/to/python3.14t names the interpreter; else one is looked for, or 3.13 is built
 # (ci/free-threaded-python.sh). Arguments go to pytest; TESTS="file ...": those only.
+# BUILD_ONLY=1: no tests.
 source "$(dirname "$0")/common.sh"
 need
 ft=$(bash ci/free-threaded-python.sh)
@@ -40,6 +41,7 @@ import sys
 import tieback
 assert not sys._is_gil_enabled(), "importing tieback switched the GIL on"
 EOF
+[ -z "${BUILD_ONLY:-}" ] || exit 0
 plain_libraries
 say "Python tests on $(.venv-ft/bin/python -VV)"
 TIEBACK_WITHOUT_EXTENSIONS=1 TIEBACK_TEST_LIBRARIES="$target/debug" run_tests .venv-ft/bin/python ${TESTS:-py-binding/tests/py} "$@"

@@ -1,7 +1,8 @@
-"""Six operations of every subject in one process on one core: the minimum of several repeats, the
+"""The operations of every subject in one process on one core: the minimum of several repeats, the
 subjects taking turns; and for each whether the promises hold. Writes JSON to the file it is given.
 
-Every statement stands ten times in the loop's body, so that the loop itself does not count.
+Short repeats, and many: the least of them is not that of a moment when something else ran. Every statement
+stands ten times in the loop's body, so that the loop itself does not count.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from typing import Any
 
 import subjects
 
-REPEATS = int(os.environ.get("REPEATS", "15"))
-LOOPS = int(os.environ.get("LOOPS", "20000"))
+REPEATS = int(os.environ.get("REPEATS", "300"))
+LOOPS = int(os.environ.get("LOOPS", "1000"))
 UNROLLED = 10
 
 OPERATIONS = {
     "live_hit": "a.x",
     "live_hit_mutable": "m.x",
     "revive": "a.x",
+    "revive_rust": "r.x",
     "echo": "f(i)",
     "construct": "Inner(1)",
     "field_int": "i.val",
@@ -52,6 +54,8 @@ def names(subject: subjects.Subject) -> dict[str, dict[str, Any]]:
         outer = subject.outer(inner)
         found["live_hit"] = {"a": outer, "kept": outer.x}
         found["revive"] = {"a": subject.outer(subject.inner(2))}
+    if subject.defined_in_rust is not None:
+        found["revive_rust"] = {"r": subject.defined_in_rust(2)}
     if subject.mutable is not None:
         mutable = subject.mutable(inner)
         found["live_hit_mutable"] = {"m": mutable, "kept": mutable.x}

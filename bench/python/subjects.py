@@ -6,6 +6,7 @@ Each answers a `Subject`; what it does not have is None, and its cell stays empt
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ class Subject:
     echo: Callable[[Any], Any] | None = None
     array: Callable[[list[Any]], Any] | None = None
     mutable: Callable[[Any], Any] | None = None
+    defined_in_rust: Callable[[int], Any] | None = None
+    """An outer object of classes that a Rust library defines."""
 
 
 def limit() -> Subject:
@@ -62,15 +65,30 @@ def tieback() -> Subject:
     class Mutable(tieback.Object):
         x: Inner
 
-    echo = tieback.get_global_func("testing.echo")
+    in_rust = None
+    if library := os.environ.get("BENCH_LIBRARY"):
+        tieback.load_library(library)
+
+        @tieback.register_object("bench.rust.Inner")
+        class RustInner(tieback.Object):
+            pass
+
+        @tieback.register_object("bench.rust.Outer")
+        class RustOuter(tieback.Object):
+            pass
+
+        def in_rust(number: int) -> Any:
+            return RustOuter(RustInner(number))
+
     return Subject(
         "tieback",
         f"this project, {tieback.__version__}",
         Inner,
         Outer,
-        echo,
+        tieback.get_global_func("testing.echo"),
         tieback.convert,
         Mutable,
+        in_rust,
     )
 
 

@@ -1,10 +1,13 @@
 //! Making, sharing, weakening, walking and calling: beside `Arc`, `triomphe` and friends.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use object_core::{Any, Function, ObjectArc, ObjectHeader};
+use object_core::{Any, Function, Map, ObjectArc, ObjectHeader};
+#[cfg(feature = "tvm-ffi")]
+use rust_bench::tvm;
 use rust_bench::{Node, boxed, numbers};
 
 #[cfg(feature = "mimalloc")]
@@ -25,6 +28,8 @@ fn make(c: &mut Criterion) {
     group.bench_function("triomphe", |b| {
         b.iter(|| drop(black_box(triomphe::Arc::new(black_box([1u64; 4])))));
     });
+    #[cfg(feature = "tvm-ffi")]
+    group.bench_function("tvm-ffi", |b| b.iter(|| drop(black_box(tvm::boxed()))));
     group.finish();
 }
 
@@ -41,12 +46,26 @@ fn share(c: &mut Criterion) {
     group.bench_function("triomphe", |b| {
         b.iter(|| drop(black_box(black_box(&tri).clone())))
     });
+    #[cfg(feature = "tvm-ffi")]
+    {
+        let peer = tvm::boxed();
+        group.bench_function("tvm-ffi", |b| {
+            b.iter(|| drop(black_box(black_box(&peer).clone())))
+        });
+    }
     group.finish();
     let mut group = c.benchmark_group("deref");
     group.bench_function("ObjectArc", |b| {
         b.iter(|| black_box(black_box(&own).payload[2]))
     });
     group.bench_function("Arc", |b| b.iter(|| black_box(black_box(&arc)[2])));
+    #[cfg(feature = "tvm-ffi")]
+    {
+        let peer = tvm::boxed();
+        group.bench_function("tvm-ffi", |b| {
+            b.iter(|| black_box(black_box(&peer).payload[2]))
+        });
+    }
     group.finish();
     let mut group = c.benchmark_group("downgrade_upgrade");
     group.bench_function("ObjectArc", |b| {
@@ -79,6 +98,10 @@ fn arrays(c: &mut Criterion) {
                 black_box(&[1u64; 16]),
             )))
         });
+    });
+    #[cfg(feature = "tvm-ffi")]
+    group.bench_function("tvm-ffi", |b| {
+        b.iter(|| drop(black_box(tvm::numbers(black_box(&[1u64; 16])))));
     });
     group.finish();
 }
@@ -136,11 +159,56 @@ fn calls(c: &mut Criterion) {
     group.bench_function("Function", |b| {
         b.iter(|| black_box(add.call_packed(&[one.view(), two.view()])).is_ok());
     });
+    #[cfg(feature = "tvm-ffi")]
+    {
+        use tvm_ffi::AnyView;
+        let add = tvm_ffi::Function::from_packed(|args: &[AnyView]| {
+            Ok(tvm_ffi::Any::from(
+                i64::try_from(args[0])? + i64::try_from(args[1])?,
+            ))
+        });
+        let (one, two) = (1i64, 2i64);
+        group.bench_function("tvm-ffi", |b| {
+            b.iter(|| {
+                let args = [
+                    AnyView::from(black_box(&one)),
+                    AnyView::from(black_box(&two)),
+                ];
+                black_box(add.call_packed(&args)).is_ok()
+            });
+        });
+    }
     group.bench_function("Box<dyn Fn>", |b| {
         b.iter(|| black_box(dynamic(black_box(1), black_box(2))))
     });
     group.finish();
 }
 
-criterion_group!(benches, make, share, arrays, graph, calls);
+/// A hundred numbers by number; one of them is looked up.
+fn lookup(c: &mut Criterion) {
+    let mut group = c.benchmark_group("map_get");
+    let pairs = || (0..100i64).map(|key| (key, key * 2));
+    let map = Map::try_from_pairs(pairs()).unwrap_or_else(|_| panic!("no memory"));
+    let key = Any::from(42i64);
+    group.bench_function("Map", |b| {
+        b.iter(|| {
+            let found = black_box(&map).get(black_box(&key).view());
+            found.and_then(|value| i64::try_from(value.view()).ok())
+        });
+    });
+    let plain: HashMap<i64, i64> = pairs().collect();
+    group.bench_function("HashMap", |b| {
+        b.iter(|| black_box(&plain).get(black_box(&42)).copied());
+    });
+    #[cfg(feature = "tvm-ffi")]
+    {
+        let peer: tvm_ffi::Map<i64, i64> = pairs().collect();
+        group.bench_function("tvm-ffi", |b| {
+            b.iter(|| black_box(&peer).get(black_box(&42)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, make, share, arrays, graph, calls, lookup);
 criterion_main!(benches);

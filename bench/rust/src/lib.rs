@@ -3,4 +3,8 @@
 #[allow(unsafe_code)]
 mod objects;
 
-pub use objects::{Boxed, Node, Numbers, boxed, numbers};
+#[cfg(feature = "tvm-ffi")]
+#[allow(unsafe_code)]
+pub mod tvm;
+
+pub use objects::{Boxed, Node, Numbers, Payload, boxed, numbers};
