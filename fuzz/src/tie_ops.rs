@@ -153,14 +153,7 @@ impl World {
     }
 
     fn empty_wrapper(&self) -> Wrapper {
-        let made = Box::new(Wrapped {
-            count: Cell::new(1),
-            handle: Cell::new(None),
-            stateless: Cell::new(true),
-            life: Cell::new(Life::Alive),
-            link: Cell::new(0),
-        });
-        self.wrappers.borrow_mut().push(made);
+        self.wrappers.borrow_mut().push(Box::new(Wrapped::empty()));
         let wrappers = self.wrappers.borrow();
         NonNull::from(&**wrappers.last().expect("just pushed")).cast()
     }

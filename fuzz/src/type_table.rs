@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use object_core::abi::{ByteSlice, FieldInfo, FieldKind, MethodInfo, TypeDesc, type_flags};
+use object_core::abi::{ByteSlice, FieldInfo, FieldKind, TypeDesc, type_flags};
 use object_core::table::register_status as status;
 use object_core::{
     Any, Function, Object, ObjectArc, ObjectHeader, TypeName, is_instance, runtime,
@@ -19,37 +19,12 @@ use crate::program::{Play, at};
 
 mod made;
 mod ops;
+mod raw;
 mod reflect;
 
 use made::Made;
 pub use ops::{Description, Field, Pick, TypeOp};
-
-/// A field as the ABI lays it out; ours, because C fills it in.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct RawField {
-    name: ByteSlice,
-    doc: ByteSlice,
-    offset: u32,
-    kind: u8,
-    reserved: [u8; 3],
-    flags: u32,
-    type_index: i32,
-}
-
-/// A method likewise.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct RawMethod {
-    name: ByteSlice,
-    doc: ByteSlice,
-    function: *mut object_core::ObjectHeader,
-    flags: u32,
-    reserved: u32,
-}
-
-const _: () = assert!(size_of::<RawField>() == size_of::<object_core::abi::FieldInfo>());
-const _: () = assert!(size_of::<RawMethod>() == size_of::<MethodInfo>());
+use raw::{RawField, RawMethod};
 
 /// A field of a type that is in the table.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,8 +15,8 @@ fn collect(root: &Path, folder: &Path, tree: &mut Tree) {
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         if path.is_dir() {
-            // fuzz/src is test code in a workspace of its own: clippy and fmt look at it, its
-            // programs are laid out as suits each target.
+            // fuzz/src is test code in a workspace of its own: clippy and fmt look at it, the test below
+            // at its files' heads and lengths; its programs are laid out as suits each target.
             let fuzz = name == "fuzz" && folder == root;
             let skipped = name.starts_with(['.', '_']) || name.starts_with("target") || fuzz;
             if !skipped && !path.join("pyvenv.cfg").exists() {
@@ -53,4 +53,18 @@ fn the_workspace_keeps_the_rules() {
         lines.len(),
         lines.join("\n")
     );
+}
+
+#[test]
+fn the_fuzzers_files_have_heads_and_are_short() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut tree = Tree::new();
+    collect(&root, &root.join("fuzz"), &mut tree);
+    assert!(tree.contains_key("fuzz/src/lib.rs"));
+    let problems: Vec<String> = check(&tree)
+        .iter()
+        .map(ToString::to_string)
+        .filter(|problem| problem.contains(": length: ") || problem.contains(": head: "))
+        .collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

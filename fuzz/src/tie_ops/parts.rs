@@ -24,6 +24,19 @@ pub(super) struct Wrapped {
     pub(super) link: Cell<usize>,
 }
 
+impl Wrapped {
+    /// Alive, of a class without state, and nobody's.
+    pub(super) fn empty() -> Self {
+        Self {
+            count: Cell::new(1),
+            handle: Cell::new(None),
+            stateless: Cell::new(true),
+            life: Cell::new(Life::Alive),
+            link: Cell::new(0),
+        }
+    }
+}
+
 /// What the word of an object should say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Canon {
