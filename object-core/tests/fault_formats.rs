@@ -1,11 +1,6 @@
 //! Values out of serde's formats, with the n-th allocation refused.
 
-#![cfg(all(
-    not(loom),
-    feature = "serde",
-    feature = "infallible",
-    feature = "std"
-))]
+#![cfg(all(not(loom), feature = "serde", feature = "infallible", feature = "std"))]
 
 mod common;
 
@@ -26,7 +21,10 @@ const LONG: &str = "longer than seven bytes";
 /// Fails with whatever the format makes of it; what was read until then is dropped.
 fn refused(error: Error) {
     let text = error.to_string();
-    assert!(text.contains("no block") || text.contains("memory"), "{text}");
+    assert!(
+        text.contains("no block") || text.contains("memory"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""The tie's hazards by name (design, section 5): 1, 4, 5, 6, and what Python lets one mix up."""
+"""The tie's hazards by name (design, section 5): 1, 3, 4, 5, 6, and what Python lets one mix up."""
 
 from __future__ import annotations
 
@@ -92,6 +92,31 @@ class TestHazard1:
     def test_never_ending_ones(self):
         one = lib.immortal_foreign()
         assert one == lib.immortal_foreign() and one.value == -1
+
+
+class TestHazard3:
+    """A wrapper that dies is untracked before anything else: nobody who looks meets what is not alive."""
+
+    @pytest.mark.parametrize(
+        "make_collected",
+        [
+            pytest.param(lambda: Box(1), id="py_class"),
+            pytest.param(lambda: tieback.Array([1]), id="array"),
+            pytest.param(lambda: tieback.List([1]), id="list"),
+            pytest.param(lambda: tieback.convert(len), id="function"),
+        ],
+    )
+    def test_kept_storage(self, make_collected: Callable[[], Any]):
+        x = make_collected()
+        assert gc.is_tracked(x)
+        where, number = id(x), lib.hold(x)
+        for _ in range(5):
+            del x
+            assert where not in map(id, gc.get_objects())
+            gc.collect()
+            x = lib.held(number)
+            assert id(x) == where and gc.is_tracked(x)
+        lib.release(number)
 
 
 class TestHazard4:
