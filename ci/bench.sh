@@ -116,6 +116,9 @@ for version in "${versions[@]}"; do
     say "Python $version: every operation, every subject, one process, one core"
     with "$version" bench/python/measure.py "$work/python-$version.json"
 done
+say "what holds: every promise of every subject, each in a process of its own (docs/comparison.md tells it)"
+cargo build --quiet --locked -p test-library
+TIEBACK_TEST_LIBRARY="$target/debug/libtest_library.so" with "$first" bench/python/holds.py "$work/holds.json"
 if [ -n "$ft" ]; then
     say "threads, without a GIL"
     PYTHONPATH="$PWD/bench/python" "$ft" bench/python/threads.py "$work/threads.json"

@@ -33,6 +33,8 @@ done
 
 say "one runtime: two Rust libraries, C, two extension modules, Python classes, on $($python --version)"
 tests=(py-binding/tests/py/test_one_runtime.py py-binding/tests/py/test_c_library.py)
+# What is asked of every version: the table of shared life, and what sees it.
+life=(py-binding/tests/py/test_shared_life{,_processes}.py py-binding/tests/py/test_{ordinary_python,seeing,why_alive}.py)
 export TIEBACK_TEST_LIBRARIES="$target/debug"
 $python -m pytest "${tests[@]}"
 
@@ -51,7 +53,7 @@ for version in 3.11 3.12 3.13; do
     (cd py-binding && ../.venv/bin/maturin build --quiet --locked --profile dev --target-dir "$home/build" \
         --interpreter "$home/bin/python" --out "$home/wheels")
     "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$home"/wheels/*.whl
-    TIEBACK_WITHOUT_EXTENSIONS=1 "$home/bin/python" -m pytest "${tests[@]}"
+    TIEBACK_WITHOUT_EXTENSIONS=1 "$home/bin/python" -m pytest "${tests[@]}" "${life[@]}"
     "$home/bin/python" examples/crate-graph/crate_graph.py Cargo.lock --library "$target/debug" >/dev/null
 done
 [ "$before" = "$(cat "${plain[@]}" | cksum)" ] || stop "a library was built again between two versions of Python"

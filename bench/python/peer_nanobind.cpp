@@ -1,4 +1,5 @@
 // nanobind with intrusive counts: the peer whose objects know their wrapper.
+#include <thread>
 #include <nanobind/nanobind.h>
 #include <nanobind/intrusive/counter.h>
 #include <nanobind/intrusive/counter.inl>
@@ -16,6 +17,13 @@ struct Outer : nb::intrusive_base {
     nb::ref<Inner> x;
 };
 
+// What `holds.py` asks of: a Python object in a field, and a reference that is dropped on a thread of C++'s.
+struct Holder : nb::intrusive_base {
+    nb::object callback;
+};
+
+static nb::ref<Inner> held;
+
 NB_MODULE(peer_nanobind, m) {
     nb::intrusive_init(
         [](PyObject *object) noexcept { nb::gil_scoped_acquire gil; Py_INCREF(object); },
@@ -26,5 +34,10 @@ NB_MODULE(peer_nanobind, m) {
     nb::class_<Inner, nb::intrusive_base>(m, "Inner").def(nb::init<long>()).def_ro("val", &Inner::val);
     nb::class_<Outer, nb::intrusive_base>(m, "Outer").def(nb::init<nb::ref<Inner>>()).def_ro("x", &Outer::x);
     m.def("echo", [](nb::ref<Inner> inner) { return inner; });
+    nb::class_<Holder, nb::intrusive_base>(m, "Holder")
+        .def(nb::init<>())
+        .def_rw("callback", &Holder::callback, nb::arg("callback").none());
+    m.def("hold", [](nb::ref<Inner> inner) { held = std::move(inner); });
+    m.def("drop_on_thread", [] { std::thread([last = std::move(held)]() mutable { last.reset(); }).join(); });
     m.def("make", [](long val) { return nb::ref<Outer>(new Outer(nb::ref<Inner>(new Inner(val)))); });
 }

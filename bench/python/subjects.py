@@ -136,3 +136,48 @@ def tvm_ffi() -> Subject:
 
 
 ALL = [limit, slots, tieback, nanobind, pybind11, pyo3, tvm_ffi]
+
+
+# What `holds.py` asks of besides.
+
+
+def holder_of(name: str) -> Callable[[], Any]:
+    """A class of the subject's with a field for a Python callable."""
+    if name == "tieback":
+        import tieback
+        from tieback.dataclasses import py_class
+
+        @py_class("bench.Holder")
+        class Holder(tieback.Object):
+            callback: Any = None
+
+        return Holder
+    if name == "tvm-ffi":
+        from tvm_ffi.core import Object
+        from tvm_ffi.dataclasses import py_class
+
+        @py_class("bench.tvm.Holder")
+        class TvmHolder(Object):
+            callback: Any = None
+
+        return TvmHolder
+    return importlib.import_module(f"peer_{name}").Holder
+
+
+def thread_of(name: str) -> tuple[Callable[[Any], None], Callable[[], None]] | None:
+    """Two native functions: one keeps an object, one drops it on a native thread and waits for that
+    without giving the interpreter away."""
+    if name == "tieback":
+        import os
+
+        import tieback
+
+        tieback.load_library(os.environ["TIEBACK_TEST_LIBRARY"])
+        hold = tieback.get_global_func("test_library.hold")
+        release = tieback.get_global_func("test_library.release_on_thread")
+        numbers: list[int] = []
+        return lambda x: numbers.append(hold(x)), lambda: release(numbers.pop())
+    if name == "tvm-ffi":
+        return None  # its wheel has no such function
+    module = importlib.import_module(f"peer_{name}")
+    return module.hold, module.drop_on_thread

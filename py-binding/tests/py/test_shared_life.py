@@ -10,6 +10,7 @@ import abc
 import copy
 import functools
 import gc
+import inspect
 import pickle
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Generic, Optional, TypeVar
 
 import pytest
 
+import test_shared_life_processes as processes
 import tieback
 from tie_support import SHARED_LIFE, Leaf, OnDrop, crowd, lib, state_of
 from tieback import dataclasses as dc
@@ -63,7 +65,27 @@ class WithAll(WithDict):
         self.ends.append(self.number)
 
 
-CLASSES = [WithDict, WithSlots, WithWeak, WithDel, WithAll]
+class Subclass(WithDict):
+    """A class that nobody registered, two below the one that was."""
+
+    def __init__(self, number: int = 0, unit: str = "m") -> None:
+        super().__init__(number)
+        self.unit = unit
+
+    def text(self) -> str:
+        return f"{self.number} {self.unit}"
+
+
+# The table's rows: what keeps state.
+ROWS = {
+    "dict": WithDict,
+    "slots": WithSlots,
+    "weakref": WithWeak,
+    "del": WithDel,
+    "subclass": Subclass,
+    "all": WithAll,
+}
+CLASSES = list(ROWS.values())
 REFERENCED: list[Any] = []
 
 
@@ -75,6 +97,9 @@ class Note:
     def __init__(self) -> None:
         Note.count += 1
 
+    def __reduce__(self) -> Any:
+        return Note, ()
+
     def __del__(self) -> None:
         Note.count -= 1
 
@@ -82,26 +107,29 @@ class Note:
 def dress(x: Any) -> Callable[[Any], None]:
     """Gives an object what state its class has; answers what checks that it is there."""
     where, cls, number = id(x), type(x), x.number
-    note = None
-    if cls in (WithDict, WithSlots, WithAll):
+    if cls in (WithDict, WithSlots, WithAll, Subclass):
         note = x.note = Note()
         known = id(note)
         del note
+    else:
+        known = None
     ends = cls.__dict__.get("ends", [])
     seen = len(ends)
     ref = weakref.ref(x) if cls.__weakrefoffset__ else None
 
     def check(again: Any) -> None:
         assert (id(again), type(again), again.number) == (where, cls, number)
-        if cls in (WithDict, WithSlots, WithAll):
+        if known is not None:
             assert id(again.note) == known
+        if cls is Subclass:
+            assert again.text() == "5 m"
         assert ref is None or ref() is again
         assert len(ends) == seen, "finalized while it lived"
 
     return check
 
 
-@pytest.fixture(params=CLASSES, ids=lambda cls: cls.__name__)
+@pytest.fixture(params=ROWS.values(), ids=ROWS)
 def cls(request: pytest.FixtureRequest) -> Iterator[type]:
     notes = Note.count
     yield request.param
@@ -247,21 +275,49 @@ class TestTheTable:
         del x, y
         lib.join_threads()
 
-    def test_pickle_and_copy(self, cls: type):
+    def test_pickle(self, cls: type):
+        """While Rust alone holds it: the twin has what the class keeps, the object itself loses nothing."""
+        self.twice(cls, lambda x: pickle.loads(pickle.dumps(x)))
+
+    @pytest.mark.parametrize("make", [copy.copy, copy.deepcopy])
+    def test_copy(self, cls: type, make: Callable[[Any], Any]):
+        self.twice(cls, make)
+
+    def twice(self, cls: type, make: Callable[[Any], Any]) -> None:
         x = cls(5)
-        check, number = dress(x), lib.hold(x)
+        check, ends, number = dress(x), Ends(x), lib.hold(x)
         where = id(x)
         del x
-        twin = copy.copy(lib.held(number))
+        twin = make(lib.held(number))
         assert type(twin) is cls and twin.number == 5 and id(twin) != where
-        if cls is not WithSlots and cls is not WithWeak:
-            other = pickle.loads(pickle.dumps(WithDel(7) if cls is WithDel else WithDict(7)))
-            assert other.number == 7
-        del twin
-        for one in CLASSES:
-            one.__dict__.get("ends", []).clear()
-        check(lib.held(number)) if cls not in (WithDel, WithAll) else None
+        assert cls in (WithWeak, WithDel) or type(twin.note) is Note
+        assert cls is not Subclass or twin.text() == "5 m"
+        del twin  # an object of its own: it ends by itself
+        assert ends.ends in (None, [5])
+        type(lib.held(number)).__dict__.get("ends", []).clear()
+        check(lib.held(number))
         lib.release(number)
+        ends.check()
+
+
+    def test_the_table_is_whole(self):
+        """Every column is a test of every row; fork and shutdown are in processes of their own."""
+        rows = {"dict", "slots", "weakref", "del", "subclass"}
+        columns = {
+            "drop_and_fetch": TestTheTable,
+            "drop_while_a_rust_thread_holds": TestTheTable,
+            "collect_while_held": TestTheTable,
+            "last_native_drop_on_an_unattached_thread": TestTheTable,
+            "move": TestTheTable,
+            "pickle": TestTheTable,
+            "fork": processes.TestProcesses,
+            "shutdown": processes.TestProcesses,
+        }
+        assert rows <= ROWS.keys() and rows <= processes.SOURCES.keys()
+        for column, where in columns.items():
+            test = getattr(where, f"test_{column}")
+            assert {"cls", "kind"} & set(inspect.signature(test).parameters), column
+
 
 class TestOnce:
     def test_weak_keys_and_sets(self):

@@ -12,8 +12,10 @@ pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on t
 SOURCES = {
     "dict": "class Mine(Base): pass",
     "slots": "class Mine(Base): __slots__ = ('note',)",
-    "weak references": "class Mine(Base): __slots__ = ('__weakref__', 'note')",
+    "weakref": "class Mine(Base): __slots__ = ('__weakref__', 'note')",
     "del": "class Mine(Base):\n    __slots__ = ()\n    END",
+    "subclass": "class Between(Base):\n    def __init__(self, number): super().__init__(number); self.unit = 'm'\n"
+    "class Mine(Between): pass",
     "all": "class Mine(Base):\n    END",
 }
 END = "def __del__(self, write=os.write): write(1, f'end {self.number}\\n'.encode())"
@@ -52,6 +54,7 @@ del x
 child = os.fork()
 assert id(held(number)) == where and type(held(number)) is Mine and ref() is held(number)
 assert kind == "del" or held(number).note == [1]
+assert kind != "subclass" or held(number).unit == "m"
 gc.collect()
 assert ref() is held(number)
 release(number)
