@@ -1,4 +1,4 @@
-//! `docs/promises.md` names tests that are there.
+//! `docs/promises.md` and `docs/comparison.md` name tests that are there.
 
 use std::fs;
 use std::path::Path;
@@ -62,6 +62,23 @@ fn every_test_that_the_page_names_is_there() {
             .filter(|line| line.starts_with(&row))
             .flat_map(|line| tests_of(line));
         assert!(tests.count() > 0, "no test for '{row}'");
+    }
+}
+
+#[test]
+fn every_promise_that_is_compared_has_a_test_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/comparison.md")).expect("the page");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    assert!(rows.len() > 10, "the table is gone");
+    for row in &rows[1..] {
+        let tests: Vec<&str> = tests_of(row).collect();
+        assert!(!tests.is_empty(), "no test in '{row}'");
+        let problems: Vec<String> = tests
+            .iter()
+            .filter_map(|test| problem(&root, test))
+            .collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGES = ["README.md", "py-binding/README.md"]
+PAGES = ["README.md", "py-binding/README.md", "docs/seeing.md"]
 
 
 def examples() -> list[tuple[str, str]]:
@@ -23,7 +23,7 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_there_are_examples():
-    assert {name.split("-")[0] for name, _ in examples()} >= {"README.md", "py"}
+    assert {name.split("-")[0] for name, _ in examples()} >= {"README.md", "py", "docs/seeing.md"}
 
 
 @pytest.mark.parametrize("code", [pytest.param(code, id=name) for name, code in examples()])
