@@ -10,12 +10,17 @@ stop() { printf 'tieback: %s\n' "$*" >&2; exit 1; }
 skip() { printf 'SKIPPED %s: %s\n' "$1" "$2"; skipped="${skipped:-}$1: $2"$'\n'; }
 
 need() {
+    local python3="${PYTHON:-python3}" found
     command -v cargo >/dev/null || stop "cargo is missing: install Rust 1.85 or newer (https://rustup.rs)"
+    found=$(cargo --version 2>&1) || stop "cargo does not run: ${found%%$'\n'*}"
+    found=${found#cargo }
+    [ "$(printf '%s\n' 1.85 "${found%% *}" | sort -V | head -n 1)" = 1.85 ] ||
+        stop "Rust 1.85 or newer is needed, ${found%% *} was found (rustup update)"
     command -v cc >/dev/null || stop "cc is missing: install a C compiler (Debian: apt install gcc)"
-    command -v "${PYTHON:-python3}" >/dev/null || stop "python3 is missing: install Python 3.11 or newer"
-    "${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        stop "Python 3.11 or newer is needed, $("${PYTHON:-python3}" --version) was found; set PYTHON=/path/to/python"
-    "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null ||
+    command -v "$python3" >/dev/null || stop "$python3 is missing: install Python 3.11 or newer, or set PYTHON=/path/to/python"
+    "$python3" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        stop "Python 3.11 or newer is needed, $("$python3" --version 2>&1) was found; set PYTHON=/path/to/python"
+    "$python3" -c 'import venv, ensurepip' 2>/dev/null ||
         stop "Python's venv module is missing (Debian: apt install python3-venv)"
 }
 

@@ -36,8 +36,8 @@
 //!   within a scope, the death of an object with weak references also asks the global allocator for
 //!   room on the list.
 //! - **Where allocation is allowed**: the constructors.
-//! - **Never**: registering a type or a function (a type's first use registers it) and looking one up
-//!   by key or name, which take a spin lock; reading or writing a [`MutField`] that holds references,
+//! - **Never**: registering a type or a function (a type's first use registers it), looking one up by
+//!   key or name, and asking what is known of a function, which take a spin lock; reading or writing a [`MutField`] that holds references,
 //!   which takes the owner's slot lock; reading or changing a [`List`] or [`Dict`]. The interrupted code
 //!   may hold the lock, and would not go on.
 //!
