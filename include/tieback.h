@@ -188,7 +188,7 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // Set once, at construction; readers take no lock.
 #define TB_FIELD_FROZEN 1
 
-// The field may be None (kinds `Object`, `Str`, `Bytes`).
+// The field may be None (kinds `Object`, `Str`, `Bytes`, and `Any` with a `value_kind`).
 #define TB_FIELD_OPTIONAL (1 << 1)
 
 // Called without the object as first argument.
@@ -352,8 +352,11 @@ typedef struct tb_FieldInfo {
     uint32_t offset;
     // A `FieldKind` by number.
     uint8_t kind;
+    // For kind `Any` with `OPTIONAL`: the kind, by number, of the integer, float or
+    // bool that it holds if it is not None; 0 if that may be anything. For other kinds 0. (Since 1.3.)
+    uint8_t value_kind;
     // 0.
-    uint8_t reserved[3];
+    uint8_t reserved[2];
     // `field_flags`.
     uint32_t flags;
     // For objects and weak references: the type it must be an instance of. In a description it may

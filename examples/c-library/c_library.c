@@ -209,11 +209,11 @@ static int32_t count_live(void *self, const tb_RawAny *args, int32_t n, tb_RawAn
 
 static const tb_FieldInfo fields[] = {
     {TB_SLICE("owner"), TB_SLICE("Whose account it is."), offsetof(Account, owner), TB_KIND_STR,
-     {0, 0, 0}, TB_FIELD_FROZEN, 0},
+     0, {0, 0}, TB_FIELD_FROZEN, 0},
     {TB_SLICE("balance"), TB_SLICE("What is on it, in cents."), offsetof(Account, balance),
-     TB_KIND_I64, {0, 0, 0}, 0, 0},
+     TB_KIND_I64, 0, {0, 0}, 0, 0},
     {TB_SLICE("backup"), TB_SLICE("The account that helps out, or None."), offsetof(Account, backup),
-     TB_KIND_OBJECT, {0, 0, 0}, TB_FIELD_OPTIONAL, TB_TYPE_THIS},
+     TB_KIND_OBJECT, 0, {0, 0}, TB_FIELD_OPTIONAL, TB_TYPE_THIS},
 };
 
 static const tb_Export exports[] = {

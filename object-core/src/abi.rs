@@ -279,7 +279,7 @@ impl FieldKind {
 pub mod field_flags {
     /// Set once, at construction; readers take no lock.
     pub const FROZEN: u32 = 1;
-    /// The field may be None (kinds `Object`, `Str`, `Bytes`).
+    /// The field may be None (kinds `Object`, `Str`, `Bytes`, and `Any` with a `value_kind`).
     pub const OPTIONAL: u32 = 1 << 1;
 }
 
@@ -306,8 +306,11 @@ pub struct FieldInfo {
     pub offset: u32,
     /// A [`FieldKind`] by number.
     pub kind: u8,
+    /// For kind `Any` with [`OPTIONAL`](field_flags::OPTIONAL): the kind, by number, of the integer, float or
+    /// bool that it holds if it is not None; 0 if that may be anything. For other kinds 0. (Since 1.3.)
+    pub value_kind: u8,
     /// 0.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// [`field_flags`].
     pub flags: u32,
     /// For objects and weak references: the type it must be an instance of. In a description it may

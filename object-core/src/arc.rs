@@ -24,8 +24,10 @@ use crate::types::is_instance;
 ///
 /// Points to a live object that begins with a `T`, derived from the block's own pointer, and owns
 /// one strong reference.
+// `?Sized` although every Object is Sized: the compiler would ask that of a struct whose last field holds one of
+// its own type while it asks whether that field is.
 #[repr(transparent)]
-pub struct ObjectArc<T: Object> {
+pub struct ObjectArc<T: Object + ?Sized> {
     object: NonNull<T>,
     _owns: PhantomData<T>,
 }

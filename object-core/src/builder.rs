@@ -111,7 +111,8 @@ impl<'a, T: Object> TypeBuilder<'a, T> {
             doc: ByteSlice::new(doc.as_bytes()),
             offset: field.offset() as u32,
             kind: F::KIND as u8,
-            reserved: [0; 3],
+            value_kind: F::VALUE.map_or(0, |kind| kind as u8),
+            reserved: [0; 2],
             flags: F::FLAGS,
             type_index: object_type,
         };

@@ -38,8 +38,8 @@ use crate::weak::WeakObjectArc;
 /// A Rust type that can be a reflected field.
 ///
 /// Integers up to 64 bits, `f32`, `f64`, `bool`, [`Str`], [`Bytes`], [`Any`], [`ObjectArc<T>`] and
-/// [`WeakObjectArc<T>`], [`Array`], [`List`], [`Map`], [`Dict`], [`Function`] and [`Error`], the handles also as an `Option`; each
-/// of these in a [`MutField`](crate::MutField) if it can change.
+/// [`WeakObjectArc<T>`], [`Array`], [`List`], [`Map`], [`Dict`], [`Function`] and [`Error`], the handles also as an `Option`, the
+/// others as an [`Optional`](crate::Optional); each of these in a [`MutField`](crate::MutField) if it can change.
 ///
 /// # Safety
 ///
@@ -48,12 +48,14 @@ use crate::weak::WeakObjectArc;
     message = "`{Self}` cannot be a field that frontends see",
     label = "no kind of field",
     note = "fields are integers up to 64 bits, `f32`, `f64`, `bool`, `Str`, `Bytes`, `Any`, `Array`, \
-            `List`, `Map`, `Dict`, `Function`, `Error`, `ObjectArc<T>`, `Option<ObjectArc<T>>`, `WeakObjectArc<T>`, and \
-            `MutField` of these if they can change"
+            `List`, `Map`, `Dict`, `Function`, `Error`, `ObjectArc<T>`, `Option<ObjectArc<T>>`, `WeakObjectArc<T>`, \
+            `Optional` of what is no handle, and `MutField` of these if they can change"
 )]
 pub unsafe trait FieldType: Sized {
     /// How it is stored.
     const KIND: FieldKind;
+    /// Of kind Any: what it holds if it is not None.
+    const VALUE: Option<FieldKind> = None;
     /// [`field_flags`].
     const FLAGS: u32 = field_flags::FROZEN;
 
@@ -87,7 +89,7 @@ field_types!(
 );
 
 // SAFETY: a transparent pointer that owns a strong reference.
-unsafe impl<T: Object> FieldType for ObjectArc<T> {
+unsafe impl<T: Object + ?Sized> FieldType for ObjectArc<T> {
     const KIND: FieldKind = FieldKind::Object;
 
     fn object_type() -> Result<i32, RegisterError> {
@@ -100,7 +102,7 @@ unsafe impl<T: Object> FieldType for ObjectArc<T> {
 }
 
 // SAFETY: as above; `None` is null by the null-pointer optimisation of a transparent NonNull.
-unsafe impl<T: Object> FieldType for Option<ObjectArc<T>> {
+unsafe impl<T: Object + ?Sized> FieldType for Option<ObjectArc<T>> {
     const KIND: FieldKind = FieldKind::Object;
     const FLAGS: u32 = field_flags::FROZEN | field_flags::OPTIONAL;
 
@@ -114,7 +116,7 @@ unsafe impl<T: Object> FieldType for Option<ObjectArc<T>> {
 }
 
 // SAFETY: a transparent pointer, null or owning a weak reference.
-unsafe impl<T: Object> FieldType for WeakObjectArc<T> {
+unsafe impl<T: Object + ?Sized> FieldType for WeakObjectArc<T> {
     const KIND: FieldKind = FieldKind::Weak;
 
     fn object_type() -> Result<i32, RegisterError> {
@@ -231,20 +233,22 @@ pub unsafe fn read_field(object: NonNull<ObjectHeader>, field: &FieldInfo) -> An
             Some(FieldKind::I32) => Any::from(load32(object, field) as i32),
             Some(FieldKind::U32) => Any::from(load32(object, field)),
             Some(FieldKind::F32) => Any::from(f64::from(f32::from_bits(load32(object, field)))),
-            // A u64 past i64::MAX has no value of its own here: it comes out as a float.
-            Some(FieldKind::U64) => {
-                let value = load64(object, field);
-                i64::try_from(value).map_or_else(|_| Any::from(value as f64), Any::from)
-            }
+            Some(FieldKind::U64) => unsigned(load64(object, field)),
             Some(FieldKind::I64) => Any::from(load64(object, field) as i64),
             Some(FieldKind::F64) => Any::from(f64::from_bits(load64(object, field))),
             Some(FieldKind::Str | FieldKind::Bytes | FieldKind::Any) => {
                 let slot = place::<RawAny>(object, field);
-                if field.is_frozen() {
+                let value = if field.is_frozen() {
                     raw_inc(&*slot);
                     Any::from_raw(*slot)
                 } else {
                     Any::from_raw(any_slot_load(header, slot))
+                };
+                match field.value_kind() {
+                    Some(FieldKind::U64) if value.type_index() == index::INT => {
+                        unsigned(value.as_raw().value.int as u64)
+                    }
+                    _ => value,
                 }
             }
             Some(FieldKind::Object) => {
@@ -265,6 +269,11 @@ pub unsafe fn read_field(object: NonNull<ObjectHeader>, field: &FieldInfo) -> An
     }
 }
 
+/// A u64 past `i64::MAX` has no value of its own: it comes out as a float.
+fn unsigned(value: u64) -> Any {
+    i64::try_from(value).map_or_else(|_| Any::from(value as f64), Any::from)
+}
+
 /// Checks `value` against a field and returns it as the field stores it.
 ///
 /// # Errors
@@ -277,7 +286,7 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
     }
     let or_none = |error: CastError| if nullable { error.or_none() } else { error };
     let limits = |low: i64, high: i64| {
-        let wide = i64::try_from(value)?;
+        let wide = i64::try_from(value).map_err(or_none)?;
         if (low..=high).contains(&wide) {
             return Ok(Any::from(wide));
         }
@@ -286,7 +295,12 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
             format_args!("expected an int from {low} to {high}, got {wide}"),
         ))
     };
-    match field.kind() {
+    let kind = match field.kind() {
+        // None is back already.
+        Some(FieldKind::Any) => field.value_kind().or(Some(FieldKind::Any)),
+        kind => kind,
+    };
+    match kind {
         Some(FieldKind::I8) => limits(i8::MIN.into(), i8::MAX.into()),
         Some(FieldKind::I16) => limits(i16::MIN.into(), i16::MAX.into()),
         Some(FieldKind::I32) => limits(i32::MIN.into(), i32::MAX.into()),
@@ -296,17 +310,17 @@ pub fn convert_for(field: &FieldInfo, value: AnyView<'_>) -> Result<Any, Error> 
         Some(FieldKind::U32) => limits(0, u32::MAX.into()),
         Some(FieldKind::U64) => limits(0, i64::MAX),
         Some(FieldKind::F32) => {
-            let wide = f64::try_from(value)?;
-            if narrow(wide).is_some() {
-                return Ok(Any::from(wide));
+            let wide = f64::try_from(value).map_err(or_none)?;
+            if let Some(narrow) = narrow(wide) {
+                return Ok(Any::from(f64::from(narrow)));
             }
             Err(Error::format(
                 "OverflowError",
                 format_args!("expected a float of 32 bits (f32), got {wide:e}"),
             ))
         }
-        Some(FieldKind::F64) => Ok(Any::from(f64::try_from(value)?)),
-        Some(FieldKind::Bool) => Ok(Any::from(bool::try_from(value)?)),
+        Some(FieldKind::F64) => Ok(Any::from(f64::try_from(value).map_err(or_none)?)),
+        Some(FieldKind::Bool) => Ok(Any::from(bool::try_from(value).map_err(or_none)?)),
         Some(FieldKind::Str) => Ok(Any::from(Str::try_from(value).map_err(or_none)?)),
         Some(FieldKind::Bytes) => Ok(Any::from(Bytes::try_from(value).map_err(or_none)?)),
         Some(FieldKind::Any) => Ok(value.try_to_owned()?),

@@ -53,6 +53,9 @@ pub(crate) unsafe fn fingerprint(
         hash.number(u64::from(field.kind));
         hash.number(u64::from(field.offset));
         hash.number(u64::from(field.flags));
+        if field.value_kind != 0 {
+            hash.number(u64::from(field.value_kind));
+        }
         if field.names_type() {
             // SAFETY: as above.
             hash.bytes(unsafe { key_of(field.type_index).as_bytes() });

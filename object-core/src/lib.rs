@@ -164,6 +164,8 @@ rooms! {
     #[allow(unsafe_code)]
     mod field;
     #[allow(unsafe_code)]
+    mod optional;
+    #[allow(unsafe_code)]
     mod mut_field;
     #[allow(unsafe_code)]
     mod builder;
@@ -197,9 +199,10 @@ mod surface {
     pub use crate::library::load_library;
     pub use crate::list::{List, ListObj, SpliceError};
     pub use crate::map::{Map, MapObj};
-    pub use crate::mut_field::{MutField, field_value};
+    pub use crate::mut_field::{MutField, MutValue, field_value};
     pub use crate::object::{Extends, Object};
     pub use crate::opaque::OpaqueObj;
+    pub use crate::optional::{Optional, OptionalValue};
     #[cfg(feature = "std")]
     pub use crate::place::panic_text;
     pub use crate::place::report_unraisable;

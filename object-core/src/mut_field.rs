@@ -32,9 +32,61 @@ use crate::errors::Error;
 use crate::field::{FieldType, convert_for, read_field, write_field};
 use crate::header::ObjectHeader;
 use crate::object::Object;
+use crate::optional::Optional;
 use crate::refs::inc_weak;
 use crate::slots::{any_slot_load, any_slot_swap, raw_dec, slot_load, slot_store, weak_slot_copy};
+use crate::str::{Bytes, Str};
 use crate::type_index as index;
+
+/// What a [`MutField`] can hold: every [`FieldType`], and the `Option` of what an [`Optional`] holds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field that frontends see",
+    label = "no kind of field",
+    note = "fields are integers up to 64 bits, `f32`, `f64`, `bool`, `Str`, `Bytes`, each also as an `Option`, \
+            `Any`, `Array`, `List`, `Map`, `Dict`, `Function`, `Error`, `ObjectArc<T>`, these also as an `Option`, and \
+            `WeakObjectArc<T>`"
+)]
+pub trait MutValue: Sized {
+    /// What lies in the object.
+    type Field: FieldType;
+
+    /// As it lies there.
+    #[doc(hidden)]
+    fn into_field(self) -> Self::Field;
+
+    /// As it is read.
+    #[doc(hidden)]
+    fn from_field(field: Self::Field) -> Self;
+}
+
+impl<F: FieldType> MutValue for F {
+    type Field = F;
+
+    fn into_field(self) -> F {
+        self
+    }
+
+    fn from_field(field: F) -> F {
+        field
+    }
+}
+
+macro_rules! optional_values {
+    ($($value:ty),* $(,)?) => {$(
+        impl MutValue for Option<$value> {
+            type Field = Optional<$value>;
+
+            fn into_field(self) -> Optional<$value> {
+                self.into()
+            }
+
+            fn from_field(field: Optional<$value>) -> Self {
+                field.into()
+            }
+        }
+    )*};
+}
+optional_values!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, bool, Str, Bytes);
 
 /// A field of type `F` that can change while others read it.
 ///
@@ -43,29 +95,36 @@ use crate::type_index as index;
 /// After the owner was placed, the value is reached through [`read_field`] and [`write_field`] only.
 #[repr(transparent)]
 #[derive(Debug)]
-pub struct MutField<F: FieldType>(UnsafeCell<F>);
+pub struct MutField<F: MutValue>(UnsafeCell<F::Field>);
 
 // SAFETY: by the type invariant every access is atomic or under the owner's slot lock.
-unsafe impl<F: FieldType + Send> Sync for MutField<F> {}
+unsafe impl<F: MutValue> Sync for MutField<F> where F::Field: Send {}
 
-// SAFETY: transparent over F.
-unsafe impl<F: FieldType> FieldType for MutField<F> {
-    const KIND: FieldKind = F::KIND;
-    const FLAGS: u32 = F::FLAGS & !field_flags::FROZEN;
+// SAFETY: transparent over its field.
+unsafe impl<F: MutValue> FieldType for MutField<F> {
+    const KIND: FieldKind = F::Field::KIND;
+    const VALUE: Option<FieldKind> = F::Field::VALUE;
+    const FLAGS: u32 = F::Field::FLAGS & !field_flags::FROZEN;
 
     fn object_type() -> Result<i32, RegisterError> {
-        F::object_type()
+        F::Field::object_type()
     }
 
     fn is_object_of(rust_type: TypeId) -> bool {
-        F::is_object_of(rust_type)
+        F::Field::is_object_of(rust_type)
     }
 }
 
-impl<F: FieldType> MutField<F> {
+impl<F: MutValue> MutField<F> {
     /// A field with its first value.
     #[must_use]
-    pub const fn new(value: F) -> Self {
+    pub fn new(value: F) -> Self {
+        Self::from_field(value.into_field())
+    }
+
+    /// A field with its first value, as it lies in the object; for constants.
+    #[must_use]
+    pub const fn from_field(value: F::Field) -> Self {
         Self(UnsafeCell::new(value))
     }
 
@@ -73,19 +132,19 @@ impl<F: FieldType> MutField<F> {
     fn offset_in<O: Object>(&self, owner: &ObjectArc<O>) -> usize {
         let start = ObjectArc::as_ptr(owner).as_ptr().addr();
         let offset = core::ptr::from_ref(self).addr().wrapping_sub(start);
-        let end = offset.checked_add(size_of::<F>());
+        let end = offset.checked_add(size_of::<F::Field>());
         assert!(
             offset >= size_of::<ObjectHeader>() && end.is_some_and(|end| end <= size_of::<O>()),
             "the field is not one of this object's: pass the object that the field is in"
         );
         // Where an i64 is aligned to 4 its atomic is not; the type table refuses such a field too.
-        assert!(offset % F::KIND.align() == 0, "the field must be aligned as its kind asks");
+        assert!(offset % F::Field::KIND.align() == 0, "the field must be aligned as its kind asks");
         offset
     }
 
     /// The field as reflection knows it.
     fn info<O: Object>(&self, owner: &ObjectArc<O>) -> FieldInfo {
-        info_of::<Self>(self.offset_in(owner) as u32, F::object_type().unwrap_or(index::OBJECT))
+        info_of::<Self>(self.offset_in(owner) as u32, F::Field::object_type().unwrap_or(index::OBJECT))
     }
 
     /// A copy of the value: the old one or the new one while another thread replaces it, alive.
@@ -99,8 +158,8 @@ impl<F: FieldType> MutField<F> {
         let place = self.place(owner);
         // SAFETY: an `F` lies at the place, stored as its kind says and changed in the same way; the
         // words read are one, with references of their own.
-        unsafe {
-            match F::KIND {
+        F::from_field(unsafe {
+            match F::Field::KIND {
                 FieldKind::I8 | FieldKind::U8 | FieldKind::Bool => {
                     take_as(AtomicU8::from_ptr(place.cast()).load(Ordering::Relaxed))
                 }
@@ -122,7 +181,7 @@ impl<F: FieldType> MutField<F> {
                 }
                 FieldKind::Weak => take_as(weak_slot_copy(header, place.cast())),
             }
-        }
+        })
     }
 
     /// Replaces the value; the old one is dropped outside of any lock.
@@ -143,10 +202,11 @@ impl<F: FieldType> MutField<F> {
     pub fn swap<O: Object>(&self, owner: &ObjectArc<O>, value: F) -> F {
         let header = ObjectArc::header(owner);
         let place = self.place(owner);
+        let value = value.into_field();
         // SAFETY: as in `load`; the new value's bytes, references included, move into the field, the
         // old one's out of it.
-        unsafe {
-            match F::KIND {
+        F::from_field(unsafe {
+            match F::Field::KIND {
                 FieldKind::I8 | FieldKind::U8 | FieldKind::Bool => take_as(
                     AtomicU8::from_ptr(place.cast()).swap(take_as(value), Ordering::Relaxed),
                 ),
@@ -166,12 +226,12 @@ impl<F: FieldType> MutField<F> {
                     take_as(slot_store(header, place.cast(), take_as(value)))
                 }
             }
-        }
+        })
     }
 
     /// The field's address, by the owner's pointer: it may be written, which one made of `&self` may
     /// only inside of the cell.
-    fn place<O: Object>(&self, owner: &ObjectArc<O>) -> *mut F {
+    fn place<O: Object>(&self, owner: &ObjectArc<O>) -> *mut F::Field {
         let offset = self.offset_in(owner);
         // SAFETY: inside the body, checked there.
         unsafe { ObjectArc::as_ptr(owner).as_ptr().byte_add(offset).cast() }
@@ -212,7 +272,7 @@ impl<F: FieldType> MutField<F> {
     }
 }
 
-impl<F: FieldType + Default> Default for MutField<F> {
+impl<F: MutValue + Default> Default for MutField<F> {
     fn default() -> Self {
         Self::new(F::default())
     }
@@ -225,7 +285,11 @@ const fn info_of<F: FieldType>(offset: u32, type_index: i32) -> FieldInfo {
         doc: crate::abi::ByteSlice::EMPTY,
         offset,
         kind: F::KIND as u8,
-        reserved: [0; 3],
+        value_kind: match F::VALUE {
+            Some(kind) => kind as u8,
+            None => 0,
+        },
+        reserved: [0; 2],
         flags: F::FLAGS,
         type_index,
     }

@@ -26,6 +26,8 @@ pub struct FieldSpec<'a> {
     pub doc: &'a str,
     /// How it is stored.
     pub kind: FieldKind,
+    /// For an optional `Any`: the kind of what it holds if it is not None; `None` for anything.
+    pub value_kind: Option<FieldKind>,
     /// [`field_flags`](crate::abi::field_flags).
     pub flags: u32,
     /// For objects and weak references: the type it must be an instance of, or
@@ -64,7 +66,8 @@ pub fn register_reflected(
             doc: ByteSlice::new(field.doc.as_bytes()),
             offset,
             kind: field.kind as u8,
-            reserved: [0; 3],
+            value_kind: field.value_kind.map_or(0, |kind| kind as u8),
+            reserved: [0; 2],
             flags: field.flags,
             type_index: field.type_index,
         };

@@ -362,6 +362,11 @@ impl FieldInfo {
         start..start + FieldKind::from_number(self.kind).map_or(0, FieldKind::size)
     }
 
+    /// Whether an Any can be told to hold that: a number or a bool, or None.
+    fn narrows(&self) -> bool {
+        self.is_optional() && self.value_kind().is_some_and(|kind| !kind.owns_references())
+    }
+
     fn fits(&self, desc: &TypeDesc, head: u32) -> bool {
         let Some(kind) = FieldKind::from_number(self.kind) else { return false };
         let end = self.offset.checked_add(kind.size() as u32);
@@ -371,6 +376,7 @@ impl FieldInfo {
             && self.offset as usize % kind.align() == 0
             && end.is_some_and(|end| end <= desc.size)
             && (!self.names_type() || type_known())
+            && (self.value_kind == 0 || kind == FieldKind::Any && self.narrows())
     }
 }
 

@@ -138,6 +138,12 @@ impl FieldInfo {
         crate::abi::FieldKind::from_number(self.kind)
     }
 
+    /// What a value other than None is, where the kind leaves that open; `None` if it may be anything.
+    #[must_use]
+    pub const fn value_kind(&self) -> Option<crate::abi::FieldKind> {
+        crate::abi::FieldKind::from_number(self.value_kind)
+    }
+
     /// Set once, at construction.
     #[must_use]
     pub const fn is_frozen(&self) -> bool {

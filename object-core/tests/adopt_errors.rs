@@ -42,10 +42,10 @@ fn a_table_is_refused_for_its_version_its_size_and_for_coming_late() {
 
     let newer = refusal(ABI_MAJOR + 1, ABI_MINOR, whole);
     assert_eq!(newer, AdoptError::Version(ABI_MAJOR + 1, ABI_MINOR));
-    let text = "the host's runtime speaks ABI 2.2, this library needs 1.2; rebuild one of the two";
+    let text = "the host's runtime speaks ABI 2.3, this library needs 1.3; rebuild one of the two";
     assert_eq!(newer.to_string(), text);
     let older = refusal(ABI_MAJOR, ABI_MINOR - 1, whole);
-    let text = "the host's runtime speaks ABI 1.1, this library needs 1.2; update the host";
+    let text = "the host's runtime speaks ABI 1.2, this library needs 1.3; update the host";
     assert_eq!(older.to_string(), text);
     assert_eq!(refusal(0, 9, whole), AdoptError::Version(0, 9));
     for size in [0, 8, whole - 1] {

@@ -127,6 +127,7 @@ fn chains_of_values_closures_and_reflected_objects() {
         name: "next",
         doc: "",
         kind: FieldKind::Any,
+        value_kind: None,
         flags: 0,
         type_index: type_index::OBJECT,
     };

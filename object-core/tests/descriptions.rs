@@ -17,6 +17,7 @@ fn spec(name: &str, kind: FieldKind, type_index: i32) -> FieldSpec<'_> {
         name,
         doc: "",
         kind,
+        value_kind: None,
         flags: field_flags::OPTIONAL,
         type_index,
     }

@@ -78,6 +78,7 @@ fn fields_keep_what_they_have() {
         name: "f",
         doc: "",
         kind,
+        value_kind: None,
         flags: field_flags::OPTIONAL,
         type_index: index::OBJECT,
     };

@@ -250,6 +250,7 @@ fn class() -> &'static TypeInfo {
         name: "any",
         doc: "",
         kind: FieldKind::Any,
+        value_kind: None,
         flags: 0,
         type_index: index::OBJECT,
     };

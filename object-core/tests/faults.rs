@@ -212,6 +212,7 @@ fn a_refused_registration_leaves_nothing_behind() {
         name: "a field with a long name",
         doc: "And a text.",
         kind: FieldKind::Any,
+        value_kind: None,
         flags: 0,
         type_index: index::OBJECT,
     };

@@ -29,6 +29,7 @@ fn object() -> (ObjectRef, Vec<&'static FieldInfo>) {
         name,
         doc: "",
         kind: *kind,
+        value_kind: None,
         flags: 0,
         type_index: point,
     };
@@ -200,6 +201,7 @@ fn optional_fields_take_none_and_others_do_not() {
             name,
             doc: "",
             kind,
+            value_kind: None,
             flags,
             type_index: index::OBJECT,
         };

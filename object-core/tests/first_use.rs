@@ -22,6 +22,7 @@ fn a_first_registration_without_memory_says_so_and_can_be_tried_again() {
         name,
         doc: "",
         kind: object_core::abi::FieldKind::Object,
+        value_kind: None,
         flags: 0,
         type_index: index::OBJECT,
     };

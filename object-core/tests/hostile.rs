@@ -134,6 +134,7 @@ fn spec(name: &str, kind: FieldKind) -> FieldSpec<'_> {
         name,
         doc: "",
         kind,
+        value_kind: None,
         flags: 0,
         type_index: index::OBJECT,
     }

@@ -144,6 +144,7 @@ fn register(nth: usize) {
         name: "held",
         doc: "A field.",
         kind: FieldKind::Object,
+        value_kind: None,
         flags: 0,
         type_index: type_index::OBJECT,
     };

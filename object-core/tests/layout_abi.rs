@@ -42,7 +42,7 @@ layout!(ObjectHeader, 24, 8);
 layout!(AnyValue, 8, 8);
 layout!(RawAny, 16, 8, type_index: 0, small_len: 4, value: 8);
 layout!(ByteSlice, 16, 8, data: 0, len: 8);
-layout!(FieldInfo, 48, 8, offset: 32, kind: 36, reserved: 37, flags: 40, type_index: 44);
+layout!(FieldInfo, 48, 8, offset: 32, kind: 36, value_kind: 37, reserved: 38, flags: 40, type_index: 44);
 layout!(MethodInfo, 48, 8, function: 32, flags: 40, reserved: 44);
 layout!(
     TypeInfo, 96, 8, type_index: 0, depth: 4, key: 8, doc: 24, ancestors: 40, fields: 48,

@@ -40,6 +40,7 @@ fn the_same_layout_has_the_same_number_and_another_one_conflicts() {
         name,
         doc: "",
         kind,
+        value_kind: None,
         flags,
         type_index,
     };
@@ -146,6 +147,7 @@ fn a_reflected_type_is_never_taken_for_a_struct_of_the_same_fields() {
         name: "held",
         doc: "",
         kind: FieldKind::Object,
+        value_kind: None,
         flags: <ObjectArc<Point> as FieldType>::FLAGS,
         type_index: Point::type_index().unwrap(),
     };
@@ -178,6 +180,7 @@ fn a_type_may_have_fields_of_its_own_type() {
         name: "next",
         doc: "",
         kind: FieldKind::Object,
+        value_kind: None,
         flags: field_flags::OPTIONAL,
         type_index: index::THIS,
     };

@@ -90,6 +90,7 @@ fn fields_take_a_moved_object_that_fits_and_leave_another() {
         name: "held",
         doc: "",
         kind: FieldKind::Object,
+        value_kind: None,
         flags: 0,
         type_index,
     };

@@ -427,6 +427,7 @@ fn types_are_looked_up_while_others_are_registered() {
                     name: "only",
                     doc: "",
                     kind: FieldKind::I64,
+                    value_kind: None,
                     flags: 0,
                     type_index: index::OBJECT,
                 };

@@ -141,10 +141,10 @@ pub mod support;
 
 pub use object_core::{
     AllocError, Any, AnyView, Array, ArrayObj, Bytes, BytesObj, CastError, Error, ErrorObj,
-    Extends, FieldType, Function, FunctionObj, ItemsHead, ItemsLen, MutField, NewError, Object,
-    ObjectArc, ObjectHeader, ObjectRef, PlaceError, RegisterError, Str, StrObj, TypeBuilder,
-    TypeSlot, UniqueObject, WeakObjectArc, WithItems, field, report_unraisable, type_index_of,
-    type_info,
+    Extends, FieldType, Function, FunctionObj, ItemsHead, ItemsLen, MutField, MutValue, NewError,
+    Object, ObjectArc, ObjectHeader, ObjectRef, Optional, OptionalValue, PlaceError, RegisterError,
+    Str, StrObj, TypeBuilder, TypeSlot, UniqueObject, WeakObjectArc, WithItems, field,
+    report_unraisable, type_index_of, type_info,
 };
 
 pub use rust_binding_derive::{Object, function, methods};
@@ -169,7 +169,7 @@ pub use crate::typed::{TypedFn, try_typed, typed};
 pub mod prelude {
     pub use object_core::{
         Any, AnyView, Array, Bytes, Error, Function, MutField, Object, ObjectArc, ObjectHeader,
-        ObjectRef, RegisterError, Str, TypeBuilder, TypeSlot, WeakObjectArc, field,
+        ObjectRef, Optional, RegisterError, Str, TypeBuilder, TypeSlot, WeakObjectArc, field,
     };
     pub use rust_binding_derive::{Object, function, methods};
 

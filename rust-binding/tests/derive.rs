@@ -391,6 +391,38 @@ struct Every {
     error: MutField<Error>,
     #[object(default, frozen)]
     frozen: u16,
+    #[object(default = Some(-8))]
+    maybe_i8: MutField<Option<i8>>,
+    #[object(default)]
+    maybe_i16: MutField<Option<i16>>,
+    #[object(default)]
+    maybe_i32: MutField<Option<i32>>,
+    #[object(default)]
+    maybe_i64: MutField<Option<i64>>,
+    #[object(default)]
+    maybe_u8: MutField<Option<u8>>,
+    #[object(default)]
+    maybe_u16: MutField<Option<u16>>,
+    #[object(default)]
+    maybe_u32: MutField<Option<u32>>,
+    #[object(default = Some(u64::MAX))]
+    maybe_u64: MutField<Option<u64>>,
+    #[object(default = Some(0.5))]
+    maybe_f32: MutField<Option<f32>>,
+    #[object(default)]
+    maybe_f64: MutField<Option<f64>>,
+    #[object(default = Some(true))]
+    maybe_flag: MutField<Option<bool>>,
+    #[object(default = Some("a text in an object".into()))]
+    maybe_text: MutField<Option<Str>>,
+    #[object(default)]
+    maybe_blob: MutField<Option<Bytes>>,
+    #[object(default = 7)]
+    optional: Optional<i64>,
+    #[object(default = "text")]
+    optional_text: Optional<Str>,
+    #[object(default)]
+    optional_blob: Optional<Bytes>,
     #[object(skip, default = Counted)]
     _counted: Counted,
 }
@@ -452,6 +484,19 @@ const TABLE: &[Row] = &[
     Row { name: "function", default: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 2), good: || typed("three", || 3).into_object().into(), kept: |v| v.get::<Function>().is_ok_and(|f| f.call::<i64>(()).unwrap() == 3), none: false, bad: || 3i64.into(), says: TYPE },
     Row { name: "maybe_function", default: Any::is_none, good: || typed("three", || 3).into_object().into(), kept: |v| is_a(v, "tieback.Function"), none: true, bad: || 3i64.into(), says: TYPE },
     Row { name: "error", default: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "KindOf"), good: || Error::new("E", "m").into(), kept: |v| v.get::<Error>().is_ok_and(|e| e.kind() == "E"), none: false, bad: || "E".into(), says: TYPE },
+    Row { name: "maybe_i8", default: |v| is_int(v, -8), good: || 127i64.into(), kept: |v| is_int(v, 127), none: true, bad: || 128i64.into(), says: LARGE },
+    Row { name: "maybe_i16", default: Any::is_none, good: || (-32768i64).into(), kept: |v| is_int(v, -32768), none: true, bad: || (-32769i64).into(), says: LARGE },
+    Row { name: "maybe_i32", default: Any::is_none, good: || true.into(), kept: |v| is_int(v, 1), none: true, bad: || (1i64 << 31).into(), says: LARGE },
+    Row { name: "maybe_i64", default: Any::is_none, good: || i64::MIN.into(), kept: |v| is_int(v, i64::MIN), none: true, bad: || 1.5.into(), says: TYPE },
+    Row { name: "maybe_u8", default: Any::is_none, good: || 255i64.into(), kept: |v| is_int(v, 255), none: true, bad: || (-1i64).into(), says: LARGE },
+    Row { name: "maybe_u16", default: Any::is_none, good: || 65535i64.into(), kept: |v| is_int(v, 65535), none: true, bad: || 65536i64.into(), says: LARGE },
+    Row { name: "maybe_u32", default: Any::is_none, good: || 0xffff_ffffi64.into(), kept: |v| is_int(v, 0xffff_ffff), none: true, bad: || "1".into(), says: TYPE },
+    Row { name: "maybe_u64", default: |v| is_float(v, u64::MAX as f64), good: || i64::MAX.into(), kept: |v| is_int(v, i64::MAX), none: true, bad: || (-1i64).into(), says: LARGE },
+    Row { name: "maybe_f32", default: |v| is_float(v, 0.5), good: || 2i64.into(), kept: |v| is_float(v, 2.0), none: true, bad: || 1e300.into(), says: LARGE },
+    Row { name: "maybe_f64", default: Any::is_none, good: || 1e300.into(), kept: |v| is_float(v, 1e300), none: true, bad: || Bytes::EMPTY.into(), says: TYPE },
+    Row { name: "maybe_flag", default: |v| v.get::<bool>().ok() == Some(true), good: || false.into(), kept: |v| v.get::<bool>().ok() == Some(false), none: true, bad: || 1i64.into(), says: TYPE },
+    Row { name: "maybe_text", default: |v| is_text(v, "a text in an object"), good: || "new".into(), kept: |v| is_text(v, "new"), none: true, bad: || Bytes::EMPTY.into(), says: TYPE },
+    Row { name: "maybe_blob", default: Any::is_none, good: || Bytes::from(&b"much longer than it was"[..]).into(), kept: |v| v.view().as_bytes() == Some(b"much longer than it was"), none: true, bad: || "text".into(), says: TYPE },
 ];
 
 #[test]
@@ -503,8 +548,11 @@ fn every_kind_is_got_set_defaulted_and_refused() {
     assert_eq!(DROPS.load(Ordering::Relaxed), drops + 1);
     assert!(get("weak").is_none() && every.weak.load(&every).upgrade().is_none());
     assert_eq!(get("frozen").get::<i64>().unwrap(), 0);
+    assert_eq!(get("optional").get::<i64>().unwrap(), 7);
+    assert_eq!(get("optional_text").view().as_str(), Some("text"));
+    assert!(get("optional_blob").is_none());
     assert_eq!(
-        TABLE.len() + 2,
+        TABLE.len() + 5,
         info.own_fields().len(),
         "a field without a row"
     );
@@ -525,9 +573,94 @@ fn each_kind_is_found_from_its_type() {
     };
     let wanted = [
         I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Bool, Str, Bytes, Any, Object, Object,
-        Weak, Object, Object, Object, Object, Object, Object, Object, Object, Object, U16,
+        Weak, Object, Object, Object, Object, Object, Object, Object, Object, Object, U16, Any,
+        Any, Any, Any, Any, Any, Any, Any, Any, Any, Any, Str, Bytes, Any, Str, Bytes,
     ];
     assert_eq!(kinds, wanted);
+    let values = info
+        .own_fields()
+        .iter()
+        .filter_map(|field| field.value_kind());
+    let wanted = [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Bool, I64];
+    assert_eq!(values.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn optional_values_are_options_in_rust() {
+    let every = made::<Every>("derive.Every", &[]).unwrap();
+    assert_eq!(every.maybe_u64.load(&every), Some(u64::MAX));
+    assert_eq!(every.maybe_u64.swap(&every, Some(5)), Some(u64::MAX));
+    assert_eq!(every.maybe_u64.swap(&every, None), Some(5));
+    assert_eq!(every.maybe_u64.load(&every), None);
+    every.maybe_u64.set(&every, 1u32).unwrap();
+    assert_eq!(
+        every.maybe_u64.get::<_, Option<u64>>(&every).unwrap(),
+        Some(1)
+    );
+    assert_eq!(every.maybe_i8.load(&every), Some(-8));
+    assert_eq!(every.maybe_f32.load(&every), Some(0.5));
+    every.maybe_f32.store(&every, Some(f32::INFINITY));
+    assert_eq!(every.maybe_f32.load(&every), Some(f32::INFINITY));
+    assert_eq!(every.maybe_flag.load(&every), Some(true));
+    // A long text is shared, and given back.
+    let text = every.maybe_text.load(&every).unwrap();
+    every
+        .maybe_text
+        .store(&every, Some("another long text".into()));
+    assert_eq!(&*text, "a text in an object");
+    let old = every.maybe_text.swap(&every, None);
+    assert_eq!(old.as_deref(), Some("another long text"));
+    assert_eq!(every.maybe_text.load(&every), None);
+    // Frozen ones are read in place.
+    assert_eq!(
+        (every.optional.get(), every.optional.is_some()),
+        (Some(7), true)
+    );
+    assert_eq!(every.optional_text.as_deref(), Some("text"));
+    assert_eq!(every.optional_text.as_ref(), Some(&Str::from("text")));
+    assert_eq!(every.optional_blob.get(), None);
+    assert_eq!(
+        Optional::<Str>::from("a").clone(),
+        Some(Str::from("a")).into()
+    );
+    assert_ne!(Optional::<i64>::NONE, 0.into());
+    let shown = (Optional::from(1u8), Optional::<bool>::default());
+    assert_eq!(format!("{shown:?}"), "(Some(1), None)");
+}
+
+/// Its last field is of its own type, which the compiler asks for while it asks what that field is.
+#[derive(Object)]
+#[object(key = "derive.Chain", constructor)]
+#[repr(C)]
+struct Chain {
+    header: ObjectHeader,
+    #[object(default)]
+    next: MutField<Option<ObjectArc<Chain>>>,
+}
+
+#[derive(Object, Debug)]
+#[object(key = "derive.Leaf", constructor)]
+#[repr(C)]
+struct Leaf {
+    header: ObjectHeader,
+    name: Optional<Str>,
+    #[object(default)]
+    parent: MutField<WeakObjectArc<Leaf>>,
+}
+
+#[test]
+fn constructors_take_optional_values() {
+    let chain = made::<Chain>("derive.Chain", &[]).unwrap();
+    let next = made::<Chain>("derive.Chain", &[chain.into()]).unwrap();
+    assert!(next.next.load(&next).is_some());
+    let make = |name: Any| made::<Leaf>("derive.Leaf", &[name]);
+    assert_eq!(make(Any::NONE).unwrap().name, Optional::NONE);
+    let leaf = make("a long name, in an object".into()).unwrap();
+    assert_eq!(leaf.name.as_deref(), Some("a long name, in an object"));
+    leaf.parent.store(&leaf, ObjectArc::downgrade(&leaf));
+    let error = make(5.into()).unwrap_err();
+    let text = "derive.Leaf() argument 1 ('name'): expected str or None, got int";
+    assert_eq!(error.message(), text);
 }
 
 mod inner {

@@ -87,7 +87,7 @@ TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb
 
 static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
     static const tb_FieldInfo outside[] = {
-        {TB_SLICE("far"), TB_SLICE(""), 4000, TB_KIND_I64, {0, 0, 0}, 0, 0}};
+        {TB_SLICE("far"), TB_SLICE(""), 4000, TB_KIND_I64, 0, {0, 0}, 0, 0}};
     static const tb_Export twice[] = {{"lies.first", give, NULL, NULL},
                                       {"lies.second", give, NULL, NULL},
                                       {"lies.first", give, NULL, NULL}};

@@ -60,7 +60,7 @@ impl Task {
         Self {
             header: ObjectHeader::new(),
             id,
-            priority: MutField::new(0),
+            priority: MutField::from_field(0),
             name,
             parent,
         }

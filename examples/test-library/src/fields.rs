@@ -63,6 +63,22 @@ macro_rules! every_kind {
             function: $wrap<Option<Function>>,
             /// A Point that others keep, or None.
             weak: $wrap<WeakObjectArc<Point>>,
+            /// 1 byte, signed, or None.
+            maybe_i8: $wrap<Optional<i8>>,
+            /// 8 bytes, signed, or None.
+            maybe_i64: $wrap<Optional<i64>>,
+            /// 8 bytes, unsigned, or None.
+            maybe_u64: $wrap<Optional<u64>>,
+            /// Single precision, or None.
+            maybe_f32: $wrap<Optional<f32>>,
+            /// Double precision, or None.
+            maybe_f64: $wrap<Optional<f64>>,
+            /// True, False or None.
+            maybe_flag: $wrap<Optional<bool>>,
+            /// A string, or None.
+            maybe_text: $wrap<Optional<Str>>,
+            /// Bytes, or None.
+            maybe_blob: $wrap<Optional<Bytes>>,
             #[object(skip)]
             tally: Tally,
         }
@@ -102,6 +118,14 @@ macro_rules! every_kind {
                     array: $new([1, 2, 3].into_iter().collect()),
                     function: $new(None),
                     weak: $new(weak),
+                    maybe_i8: $new(Optional::from(-8)),
+                    maybe_i64: $new(Optional::NONE),
+                    maybe_u64: $new(Optional::from(64)),
+                    maybe_f32: $new(Optional::NONE),
+                    maybe_f64: $new(Optional::from(0.25)),
+                    maybe_flag: $new(Optional::NONE),
+                    maybe_text: $new(Optional::from("maybe a text")),
+                    maybe_blob: $new(Optional::NONE),
                     tally: Tally::new(),
                 })
             }
@@ -138,6 +162,10 @@ fn race(this: &ObjectArc<Fields>, rounds: u32) -> Result<bool, Error> {
         this.f64
             .set(this, f64::from_bits((byte * 0x0101_0101_0101_0101) as u64))?;
         this.text.set(this, LETTERS[(round % 4) as usize])?;
+        this.maybe_i64
+            .store(this, (round % 3 > 0).then_some(byte).into());
+        this.maybe_text
+            .set(this, (round % 3 > 0).then_some(LETTERS[2]))?;
         this.point.set(this, (round % 5 > 0).then(point))?;
         this.required.set(this, point())?;
         if round % 2 == 0 {
@@ -160,6 +188,8 @@ fn race(this: &ObjectArc<Fields>, rounds: u32) -> Result<bool, Error> {
             && repeated(this.u16.get(this)?, 2)
             && repeated(float.to_bits() as i64, 8)
             && LETTERS.contains(&&*text)
+            && (this.maybe_i64.load(this).get()).is_none_or(|value| repeated(value, 1))
+            && (this.maybe_text.load(this).as_deref()).is_none_or(|text| LETTERS.contains(&text))
             && this
                 .point
                 .get::<_, Option<ObjectArc<Point>>>(this)?
@@ -232,6 +262,18 @@ struct Defaults {
     dict: MutField<Option<Dict>>,
     #[object(default)]
     function: MutField<Option<Function>>,
+    #[object(default = Some(-8))]
+    maybe_i32: MutField<Option<i32>>,
+    #[object(default)]
+    maybe_u64: MutField<Option<u64>>,
+    #[object(default = Some(0.5))]
+    maybe_f32: MutField<Option<f32>>,
+    #[object(default = Some(true))]
+    maybe_flag: MutField<Option<bool>>,
+    #[object(default = Some("maybe".into()))]
+    maybe_text: MutField<Option<Str>>,
+    #[object(default)]
+    maybe_blob: MutField<Option<Bytes>>,
     /// Called otherwise in Rust.
     #[object(rename = "renamed", default = 7)]
     named: i64,

@@ -27,6 +27,7 @@ impl World {
                 name,
                 doc: "",
                 kind: kind(field),
+                value_kind: None,
                 flags: field.flags,
                 type_index: self.number(field.of),
             })

@@ -15,7 +15,7 @@ use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
 use crate::py::descriptor;
 use crate::py::hang;
-use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED};
+use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED, mask};
 use crate::py::raise::Raised;
 use crate::py::reflect::{add_field, add_members, leak_field, plain};
 use crate::py::slots::{make_plain_class, wrapper_dealloc};
@@ -41,6 +41,19 @@ pub(crate) struct FieldArg {
     resolver: Option<Py<PyAny>>,
 }
 
+/// What an Any holds, as other languages see it, if that is one thing or None: `int | None`.
+fn value_kind(field: &FieldArg) -> Option<FieldKind> {
+    if field.kind != "any" || !field.objects.is_empty() {
+        return None;
+    }
+    match field.mask ^ mask::NONE {
+        mask::INT => Some(FieldKind::I64),
+        mask::FLOAT => Some(FieldKind::F64),
+        mask::BOOL => Some(FieldKind::Bool),
+        _ => None,
+    }
+}
+
 fn kind_of(name: &str) -> PyResult<FieldKind> {
     Ok(match name {
         "int" => FieldKind::I64,
@@ -63,8 +76,11 @@ fn kind_of(name: &str) -> PyResult<FieldKind> {
 #[pyfunction]
 pub(crate) fn type_reaches_python(index: i32) -> bool {
     type_info(index).is_some_and(|info| {
-        info.all_fields()
-            .any(|field| matches!(field.kind(), Some(FieldKind::Object | FieldKind::Any)))
+        info.all_fields().any(|field| match field.kind() {
+            Some(FieldKind::Object) => true,
+            Some(FieldKind::Any) => field.value_kind().is_none(),
+            _ => false,
+        })
     })
 }
 
@@ -117,6 +133,7 @@ pub(crate) fn register_type(
             name: &field.name,
             doc: &field.doc,
             kind: kind_of(&field.kind)?,
+            value_kind: value_kind(field),
             flags: field.flags,
             type_index: field.type_index.max(object_core::type_index::OBJECT),
         });

@@ -24,7 +24,10 @@ fn kind_text(field: &FieldInfo, kind: FieldKind) -> String {
         FieldKind::Bool => "bool".to_owned(),
         FieldKind::Str => "str".to_owned(),
         FieldKind::Bytes => "bytes".to_owned(),
-        FieldKind::Any => "any value".to_owned(),
+        FieldKind::Any => match field.value_kind() {
+            Some(value) => kind_text(field, value),
+            None => "any value".to_owned(),
+        },
         FieldKind::Object | FieldKind::Weak => TypeName(field.type_index).to_string(),
         _ => "int".to_owned(),
     }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use object_core::abi::{FieldKind, field_flags};
 use object_core::refs::inc_ref;
-use object_core::{Any, ObjectHeader, is_instance, slots, type_index as index, write_field};
+use object_core::{
+    Any, ObjectHeader, convert_for, is_instance, slots, type_index as index, write_field,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -78,7 +80,10 @@ pub(crate) unsafe fn store(
                 swap_any(object, field, new, context)
             }
             FieldKind::Any => {
-                let new = convert_any(field, value, context)?;
+                let new = match field.info.value_kind() {
+                    Some(kind) => convert_optional(field, kind, value, context)?,
+                    None => convert_any(field, value, context)?,
+                };
                 swap_any(object, field, new, context)
             }
             FieldKind::Object | FieldKind::Weak => store_object(object, field, value, context),
@@ -234,6 +239,29 @@ unsafe fn convert_text(
         } else {
             Err(mismatch(field, value, context))
         }
+    }
+}
+
+/// A number or bool as a field of that kind takes it, or None.
+unsafe fn convert_optional(
+    field: &Field,
+    kind: FieldKind,
+    value: *mut ffi::PyObject,
+    context: Context,
+) -> Result<Any, Raised> {
+    // SAFETY: the caller's: attached, a live value.
+    unsafe {
+        if value == ffi::Py_None() {
+            return Ok(Any::NONE);
+        }
+        let wide = match kind {
+            FieldKind::Bool if value == ffi::Py_True() => Any::from(true),
+            FieldKind::Bool if value == ffi::Py_False() => Any::from(false),
+            FieldKind::Bool => return Err(mismatch(field, value, context)),
+            FieldKind::F32 | FieldKind::F64 => Any::from(convert_float(field, value, context)?),
+            _ => Any::from(convert_int(field, value, context)?),
+        };
+        convert_for(&field.info, wide.view()).map_err(|error| name_error(&error, field, context))
     }
 }
 

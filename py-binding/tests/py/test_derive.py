@@ -47,6 +47,12 @@ TABLE: list[tuple[str, Any, Callable[[], Any], bool, Any, type[Exception]]] = [
     ("map", {"a": 1}, lambda: tieback.Map({1: 2}), False, 3, TypeError),
     ("dict", None, lambda: tieback.Dict({1: 2}), True, 3, TypeError),
     ("function", None, lambda: FUNCTION, True, 3, TypeError),
+    ("maybe_i32", -8, lambda: 2**31 - 1, True, 2**31, OverflowError),
+    ("maybe_u64", None, lambda: 2**63 - 1, True, -1, OverflowError),
+    ("maybe_f32", 0.5, lambda: 1.5, True, "1", TypeError),
+    ("maybe_flag", True, lambda: False, True, 1, TypeError),
+    ("maybe_text", "maybe", lambda: "new " * 9, True, b"new", TypeError),
+    ("maybe_blob", None, lambda: b"x" * 100, True, "x", TypeError),
 ]
 KINDS = [row[0] for row in TABLE]
 
@@ -108,8 +114,8 @@ def test_names_documentation_and_frozen_fields() -> None:
     assert type(made).renamed.__doc__ == "Called otherwise in Rust."
     with pytest.raises(AttributeError, match="cannot assign to field 'renamed'"):
         made.renamed = 8
-    with pytest.raises(TypeError, match=r"takes 0 to 24 arguments, got 25"):
-        Defaults(*range(25))
+    with pytest.raises(TypeError, match=r"takes 0 to 30 arguments, got 31"):
+        Defaults(*range(31))
     f32 = struct.unpack("f", struct.pack("f", 0.1))[0]
     made.f32 = 0.1
     assert made.f32 == f32

@@ -319,6 +319,12 @@ INTS = {
 }
 KINDS = [*INTS, "f32", "f64", "flag", "text", "blob", "any", "object", "point", "required", "array"]
 KINDS += ["function", "weak"]
+# Kinds that can be None are as the kind itself, and take None.
+MAYBE = {
+    "maybe_i8": "i8", "maybe_i64": "i64", "maybe_u64": "u64", "maybe_f32": "f32",
+    "maybe_f64": "f64", "maybe_flag": "flag", "maybe_text": "text", "maybe_blob": "blob",
+}  # fmt: skip
+KINDS += MAYBE
 
 
 def fields(point: Any = None) -> Any:
@@ -334,7 +340,8 @@ def first_values(point: Any) -> dict[str, Any]:
         "i8": -8, "i16": -16, "i32": -32, "i64": -5, "u8": 8, "u16": 16, "u32": 32, "u64": 64,
         "f32": 0.5, "f64": 0.25, "flag": True, "text": "a text", "blob": b"blob", "any": 5,
         "object": None, "point": point, "array": tieback.Array([1, 2, 3]), "function": None,
-        "weak": point,
+        "weak": point, "maybe_i8": -8, "maybe_i64": None, "maybe_u64": 64, "maybe_f32": None,
+        "maybe_f64": 0.25, "maybe_flag": None, "maybe_text": "maybe a text", "maybe_blob": None,
     }  # fmt: skip
 
 
@@ -439,6 +446,9 @@ FITS: list[tuple[str, str, Callable[[], Any], Any]] = [
     ("function", "class", lambda: Colour, None),
     *((kind, "none", lambda: None, "None") for kind in ("any", "object", "point", "function", "weak")),
 ]  # fmt: skip
+FITS += [(maybe, name, make, value) for maybe, kind in MAYBE.items()
+         for of, name, make, value in FITS if of == kind]  # fmt: skip
+FITS += [(maybe, "none", lambda: None, "None") for maybe in MAYBE]
 
 
 @pytest.mark.parametrize(
@@ -498,6 +508,9 @@ TAKES: dict[str, tuple[str, set[str]]] = {
     "function": ("tieback.Function or None", {"none", "callable"}),
     "weak": ("test_library.Point or None", {"none"}),
 }
+for maybe, kind in MAYBE.items():
+    wanted, takes = TAKES[kind]
+    TAKES[maybe] = (f"{wanted} or None", takes | {"none"})
 WRONG_CELLS = [
     (kind, what, wanted)
     for kind, (wanted, takes) in TAKES.items()
@@ -526,7 +539,9 @@ OVERFLOWS = [
     *((kind, 10**30) for kind in INTS),
     *((kind, 10**400) for kind in ("f32", "f64")),
     *(("any", value) for value in (2**63, -(2**63) - 1)),
-]
+    ("maybe_i8", 128), ("maybe_i64", 2**63), ("maybe_u64", -1), ("maybe_f32", 1e300),
+    ("maybe_f64", 10**400), ("maybe_i8", -(10**30)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -540,7 +555,7 @@ def test_set_overflow(kind: str, value: int) -> None:
     assert getattr(owner, kind) == before
 
 
-@pytest.mark.parametrize("kind", [*INTS, "f32", "f64"])
+@pytest.mark.parametrize("kind", [*INTS, "f32", "f64", "maybe_i8", "maybe_i64", "maybe_f64"])
 def test_set_raises_what_the_value_raises(kind: str) -> None:
     owner = fields()
     with pytest.raises(KeyError, match="no index"):

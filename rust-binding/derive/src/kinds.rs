@@ -85,8 +85,9 @@ pub(crate) fn instead(ty: &Type) -> Option<String> {
         name if name.starts_with("Atomic") => {
             "write `MutField<T>` with the plain type: it is read and written as an atomic"
         }
-        "MutField" => return instead(argument(ty)?),
+        "MutField" => return instead_of_changing(argument(ty)?),
         "Option" => return instead_of_option(argument(ty)?),
+        "Optional" => return instead_of_optional(argument(ty)?),
         _ => return None,
     };
     say(&what, answer)
@@ -105,8 +106,48 @@ fn instead_of_option(inner: &Type) -> Option<String> {
         ),
         "WeakObjectArc" => say(&what, "write `WeakObjectArc<T>`: it can be null"),
         "Any" => say(&what, "write `Any`: it can be None"),
-        "Str" | "Bytes" | "bool" | "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64"
-        | "f32" | "f64" => say(&what, "write `Any`: only handles have room for None"),
+        value if has_no_room(value) => {
+            let answer = format!(
+                "write `Optional<{value}>`, whose layout every language knows, or \
+                 `MutField<Option<{value}>>` if it changes"
+            );
+            say(&what, &answer)
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is no handle, so that its `Option` is laid as Rust likes.
+fn has_no_room(name: &str) -> bool {
+    let numbers = [
+        "bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64",
+    ];
+    name == "Str" || name == "Bytes" || numbers.contains(&name)
+}
+
+/// In a `MutField`: an `Option` of such a value is stored as an `Optional`.
+fn instead_of_changing(inner: &Type) -> Option<String> {
+    let of = last_name(inner).filter(|name| name == "Option");
+    let value = of.and_then(|_| last_name(argument(inner)?));
+    match value {
+        Some(value) if has_no_room(&value) => None,
+        _ => instead(inner),
+    }
+}
+
+fn instead_of_optional(inner: &Type) -> Option<String> {
+    if let Some(answer) = instead(inner) {
+        return Some(answer);
+    }
+    let name = last_name(inner)?;
+    let what = format!("`Optional<{name}>`");
+    match name.as_str() {
+        "ObjectArc" | "Array" | "List" | "Map" | "Dict" | "Function" | "Error" => {
+            let answer = format!("write `Option<{name}>`: a handle has room for None");
+            say(&what, &answer)
+        }
+        "Any" => say(&what, "write `Any`: it can be None"),
+        "WeakObjectArc" => say(&what, "write `WeakObjectArc<T>`: it can be null"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Expr, ExprLit, Lit, Result};
 
-use crate::kinds::{argument, is_mut_field};
+use crate::kinds::{argument, is_mut_field, last_name};
 use crate::model::{FieldDefault, Member, Model, is_counted, read};
 
 /// The derive.
@@ -207,7 +207,8 @@ fn default_value(member: &Member, default: &FieldDefault) -> TokenStream {
             ..
         })
     );
-    let value = if is_text {
+    let is_optional = last_name(ty).is_some_and(|name| name == "Optional");
+    let value = if is_text || is_optional {
         quote!(::core::convert::Into::into(#value))
     } else {
         quote!(#value)

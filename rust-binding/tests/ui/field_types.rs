@@ -28,6 +28,10 @@ struct Fields {
     q: char,
     r: Option<WeakObjectArc<ObjectHeader>>,
     s: Box<dyn Fn() + Send + Sync>,
+    t: Optional<Array>,
+    u: Optional<String>,
+    v: MutField<Option<Vec<u8>>>,
+    w: Optional<WeakObjectArc<ObjectHeader>>,
 }
 
 fn main() {}

@@ -9,6 +9,7 @@ struct Own;
 struct Holder {
     header: ObjectHeader,
     own: Own,
+    maybe: Optional<Own>,
 }
 
 fn main() {}
