@@ -191,3 +191,49 @@ fn a_struct_too_large_to_describe_is_refused() {
     assert_eq!(Vast::type_index(), Err(RegisterError::BadDescription));
     assert!(type_index_of("descriptions.Vast").is_none());
 }
+
+/// What an Any holds is a number or a bool, and it may be None.
+#[test]
+fn a_value_kind_says_what_an_optional_any_holds() {
+    let of = |kind, value_kind, flags| FieldSpec {
+        value_kind,
+        flags,
+        ..spec("value", kind, 0)
+    };
+    let register = |key: &str, spec| register_reflected(key, "", index::OBJECT, &[spec]);
+    let optional = field_flags::OPTIONAL;
+    for kind in FieldKind::ALL {
+        let key = format!("descriptions.value_{}", kind as u8);
+        let number = register(&key, of(FieldKind::Any, Some(kind), optional));
+        if kind.owns_references() {
+            assert_eq!(number, Err(RegisterError::BadDescription), "{kind:?}");
+            continue;
+        }
+        let field = type_info(number.unwrap()).unwrap().field("value").unwrap();
+        assert_eq!(
+            (field.kind(), field.value_kind()),
+            (Some(FieldKind::Any), Some(kind))
+        );
+        // Another one is another layout.
+        let other = register(&key, of(FieldKind::Any, None, optional));
+        assert_eq!(other, Err(RegisterError::Conflict), "{kind:?}");
+    }
+    for (kind, flags) in [
+        (FieldKind::Any, 0),
+        (FieldKind::Any, field_flags::FROZEN),
+        (FieldKind::I64, optional),
+        (FieldKind::Str, optional),
+        (FieldKind::Object, optional),
+    ] {
+        let refused = register(
+            "descriptions.no_value",
+            of(kind, Some(FieldKind::I64), flags),
+        );
+        assert_eq!(
+            refused,
+            Err(RegisterError::BadDescription),
+            "{kind:?} {flags}"
+        );
+    }
+    assert_eq!(type_index_of("descriptions.no_value"), None);
+}

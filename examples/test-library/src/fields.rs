@@ -293,5 +293,12 @@ pub(crate) fn export(exports: &mut Exports) {
                 start(move || assert!(race(&fields, rounds).unwrap_or(false), "a torn field"));
             },
         )
-        .function("test_library.frozen_fields", FrozenFields::make);
+        .function("test_library.frozen_fields", FrozenFields::make)
+        .function(
+            "test_library.set_field",
+            |object: ObjectRef, name: Str, value: Any| object.set_field(&name, value),
+        )
+        .function("test_library.field", |object: ObjectRef, name: Str| {
+            object.field::<Any>(&name)
+        });
 }

@@ -11,6 +11,7 @@ import pytest
 import libraries
 import tieback
 from tie_support import class_of
+from tieback.dataclasses import py_class
 
 lib = libraries.load("test_library")
 Defaults = class_of("test_library.Defaults")
@@ -104,7 +105,9 @@ def test_the_constructor_takes_the_fields_in_order(row: Any) -> None:
     kept = getattr(made, kind)
     assert kept is value if isinstance(value, tieback.Object) else kept == value
     if wrong is not None:
-        with pytest.raises(refusal, match=rf"test_library.Defaults\(\) argument {at + 1} \('{kind}'\)"):
+        with pytest.raises(
+            refusal, match=rf"test_library.Defaults\(\) argument {at + 1} \('{kind}'\)"
+        ):
             Defaults(*before, wrong)
 
 
@@ -154,3 +157,59 @@ def test_live_counts() -> None:
         Defaults("no int")
     del made
     assert lib.live() == before
+
+
+# The same field from a class of Python's -------------------------------------------------------------
+
+
+@py_class("test_derive.Maybe")
+class Maybe(tieback.Object):
+    whole: int | None
+    broken: float | None
+    flag: bool | None
+    text: str | None
+    blob: bytes | None
+    either: int | str | None
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "expected"),
+    [
+        ("whole", 5, "5", "int or None, got str"),
+        ("whole", True, 1.5, "int or None, got float"),
+        ("broken", 1.5, "1.5", "float or None, got str"),
+        ("broken", 2, b"2", "float or None, got bytes"),
+        ("flag", False, 1, "bool or None, got int"),
+        ("text", "new", 5, "str or None, got int"),
+        ("blob", b"new", "new", "bytes or None, got str"),
+    ],
+)
+def test_rust_keeps_the_annotations_of_python(name: str, good: Any, bad: Any, expected: str):
+    maybe = Maybe(None, None, None, None, None, None)
+    assert lib.field(maybe, name) is None
+    lib.set_field(maybe, name, good)
+    assert getattr(maybe, name) == good == lib.field(maybe, name)
+    with pytest.raises(TypeError, match=expected):
+        lib.set_field(maybe, name, bad)
+    with pytest.raises(TypeError, match=f"field '{name}'"):
+        setattr(maybe, name, bad)
+    assert getattr(maybe, name) == good
+    lib.set_field(maybe, name, None)
+    assert getattr(maybe, name) is None
+    # What is one of several kinds is anything to Rust.
+    lib.set_field(maybe, "either", b"neither")
+    assert maybe.either == b"neither"
+
+
+def test_what_counts_as_an_int_does_so_where_none_does_too():
+    class Nine:
+        def __index__(self) -> int:
+            return 9
+
+    maybe = Maybe(Nine(), Nine(), None, None, None, None)
+    assert (maybe.whole, maybe.broken) == (9, 9.0) and type(maybe.broken) is float
+    with pytest.raises(TypeError, match="field 'whole'.*expected int | None, got str"):
+        Maybe("9", None, None, None, None, None)
+    with pytest.raises(OverflowError, match="field 'whole'"):
+        maybe.whole = 2**63
+    assert maybe.whole == 9

@@ -780,7 +780,9 @@ def test_register_object_unknown_key(key: str) -> None:
         tieback.register_object(key)(MyPoint)
 
 
-@pytest.mark.parametrize("bad", [object, int, 5, None, lambda: 1], ids=["object", "int", "5", "None", "a function"])
+@pytest.mark.parametrize(
+    "bad", [object, int, 5, None, lambda: 1], ids=["object", "int", "5", "None", "a function"]
+)
 def test_register_object_wrong_class(bad: Any) -> None:
     with pytest.raises(TypeError, match="expects a subclass of tieback.Object"):
         tieback.register_object(POINT)(bad)

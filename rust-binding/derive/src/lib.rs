@@ -52,7 +52,8 @@ use proc_macro::TokenStream;
 /// The struct is `#[repr(C)]`, not generic, has named fields, and begins with an `ObjectHeader` or, with
 /// `parent = P`, with a `P`. All other fields are seen by frontends under their names, unless `skip`
 /// says otherwise. Their documentation goes with them, up to its first `# Heading`. Which kind of field it is follows from its type; a plain type is frozen, a `MutField` can be
-/// set by frontends too.
+/// set by frontends too. A handle that may be missing is an `Option`; a number, a bool, `Str` or `Bytes` is an
+/// `Optional<T>`, or a `MutField<Option<T>>`: an `Option<i64>` has no layout that another language could read.
 ///
 /// # On the struct: `#[object(..)]`
 ///
