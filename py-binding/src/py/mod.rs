@@ -32,6 +32,7 @@ mod into;
 mod callback;
 mod call;
 mod context;
+mod misfit;
 mod store;
 mod fields;
 mod fill;

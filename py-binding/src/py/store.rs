@@ -1,4 +1,4 @@
-//! Values on their way into fields: what fits, what is converted, and what messages say.
+//! Values on their way into fields: what fits, and what is converted.
 
 use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
@@ -9,17 +9,17 @@ use object_core::{
     Any, ObjectHeader, convert_for, is_instance, slots, type_index as index, write_field,
 };
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use crate::py::carrier;
 use crate::py::classes::has_teardown;
-use crate::py::context::{Context, text};
+use crate::py::context::Context;
 use crate::py::hang;
 use crate::py::into::{
     array_of, bytes_of, dict_of, index_of, int_of, list_of, map_of, small_int_of, str_of, to_value,
 };
+use crate::py::misfit::{mismatch, name_error, named};
 use crate::py::plan::{Field, UNRESOLVED, mask};
-use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
+use crate::py::raise::Raised;
 use crate::py::wrapper::glance_if;
 
 /// Where a field lies.
@@ -437,71 +437,4 @@ unsafe fn expected(field: &Field) -> Result<i32, Raised> {
         field.expected.store(number, Ordering::Relaxed);
         Ok(number)
     }
-}
-
-/// Where the error is: `Inner.__init__() field 'x'` or `field 'x' of 'Inner'`.
-fn whose(field: &Field, context: Context) -> String {
-    // SAFETY: attached; name and class are alive.
-    unsafe {
-        let (name, class) = (text(field.name), class_name(context.class));
-        if context.in_init {
-            format!("{class}.__init__() field '{name}'")
-        } else {
-            format!("field '{name}' of '{class}'")
-        }
-    }
-}
-
-#[cold]
-unsafe fn mismatch(field: &Field, value: *mut ffi::PyObject, context: Context) -> Raised {
-    // SAFETY: attached; the value is alive.
-    unsafe {
-        let got = if value == ffi::Py_None() {
-            "None"
-        } else {
-            type_name(value)
-        };
-        let optional = if field.optional && !field.text.contains("None") {
-            " or None"
-        } else {
-            ""
-        };
-        let (at, expected) = (whose(field, context), &field.text);
-        raise!(Exc::Type, "{at}: expected {expected}{optional}, got {got}")
-    }
-}
-
-/// The exception of a failed conversion, with the field's name in it. An exception of another class
-/// than the conversions raise is the value's own: it goes on as it is, with a note.
-#[cold]
-unsafe fn named(raised: Raised, field: &Field, context: Context) -> Raised {
-    // SAFETY: attached, an exception is set.
-    unsafe {
-        let at = whose(field, context);
-        let raised = name_place(raised, format_args!("{at}"));
-        let py = Python::assume_attached();
-        if let Some(error) = PyErr::take(py) {
-            if !error.value(py).to_string().starts_with(&at) {
-                // User code's own exception keeps its text; a note says where it was raised.
-                drop(
-                    error
-                        .value(py)
-                        .call_method1("add_note", (format!("in {at}"),)),
-                );
-            }
-            error.restore(py);
-        }
-        raised
-    }
-}
-
-#[cold]
-unsafe fn name_error(error: &object_core::Error, field: &Field, context: Context) -> Raised {
-    let exc = if error.kind() == "OverflowError" {
-        Exc::Overflow
-    } else {
-        Exc::Type
-    };
-    // SAFETY: attached.
-    unsafe { raise!(exc, "{}: {}", whose(field, context), error.message()) }
 }
