@@ -24,9 +24,12 @@ use crate::types::is_instance;
 ///
 /// Points to a live object that begins with a `T`, derived from the block's own pointer, and owns
 /// one strong reference.
-// `?Sized` although every Object is Sized: the compiler would ask that of a struct whose last field holds one of
-// its own type while it asks whether that field is.
 #[repr(transparent)]
+#[expect(
+    clippy::needless_maybe_sized,
+    reason = "the compiler would ask that of a struct whose last field holds one of its own type while it \
+              asks whether that field is"
+)]
 pub struct ObjectArc<T: Object + ?Sized> {
     object: NonNull<T>,
     _owns: PhantomData<T>,

@@ -89,6 +89,7 @@ field_types!(
 );
 
 // SAFETY: a transparent pointer that owns a strong reference.
+#[expect(clippy::needless_maybe_sized, reason = "as at the struct")]
 unsafe impl<T: Object + ?Sized> FieldType for ObjectArc<T> {
     const KIND: FieldKind = FieldKind::Object;
 
@@ -102,6 +103,7 @@ unsafe impl<T: Object + ?Sized> FieldType for ObjectArc<T> {
 }
 
 // SAFETY: as above; `None` is null by the null-pointer optimisation of a transparent NonNull.
+#[expect(clippy::needless_maybe_sized, reason = "as at the struct")]
 unsafe impl<T: Object + ?Sized> FieldType for Option<ObjectArc<T>> {
     const KIND: FieldKind = FieldKind::Object;
     const FLAGS: u32 = field_flags::FROZEN | field_flags::OPTIONAL;
@@ -116,6 +118,7 @@ unsafe impl<T: Object + ?Sized> FieldType for Option<ObjectArc<T>> {
 }
 
 // SAFETY: a transparent pointer, null or owning a weak reference.
+#[expect(clippy::needless_maybe_sized, reason = "as at the struct")]
 unsafe impl<T: Object + ?Sized> FieldType for WeakObjectArc<T> {
     const KIND: FieldKind = FieldKind::Weak;
 

@@ -16,9 +16,12 @@ use crate::refs::{dec_weak, inc_weak, upgrade};
 /// # Invariants
 ///
 /// Null ("no object"), or points to an object whose space is there, and owns one weak reference.
-// `?Sized` although every Object is Sized: the compiler would ask that of a struct whose last field holds one of
-// its own type while it asks whether that field is.
 #[repr(transparent)]
+#[expect(
+    clippy::needless_maybe_sized,
+    reason = "the compiler would ask that of a struct whose last field holds one of its own type while it \
+              asks whether that field is"
+)]
 pub struct WeakObjectArc<T: Object + ?Sized> {
     object: Option<NonNull<T>>,
     _names: PhantomData<T>,

@@ -220,6 +220,7 @@ fn values_for_fields_and_foreign_outcomes() {
         name: "text",
         doc: "",
         kind: FieldKind::Str,
+        value_kind: None,
         flags: 0,
         type_index: index::OBJECT,
     };
