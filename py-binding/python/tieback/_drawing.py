@@ -58,8 +58,13 @@ def lines_of(node: Node) -> tuple[str, str, str]:
         counts += f", weak {node.weak}"
     if node.owned:
         counts += ", owns its wrapper"
-    short = node.label.rpartition(".")[2]
-    return cut(short, TEXT_MOST), cut(node.type_key, TEXT_MOST), counts
+    # The key's last part; what follows is the object's own name.
+    key, space, name = node.label.partition(" ")
+    return (
+        cut(key.rpartition(".")[2] + space + name, TEXT_MOST),
+        cut(node.type_key, TEXT_MOST),
+        counts,
+    )
 
 
 def merged(edges: list[Edge]) -> dict[tuple[int, int, bool, bool], list[str]]:
@@ -131,7 +136,9 @@ class Picture:
         self.edges_of_layers: list[tuple[float, float]] = []
         left = 30.0
         for at, layer in enumerate(self.layout.layers):
-            left += 0 if at == 0 else 58 + room[at] * SMALL
+            # Many lines side by side need a slope.
+            steep = min(len(layer), 60) * 2.0
+            left += 0 if at == 0 else 58 + steep + room[at] * SMALL
             right = left
             for index in layer:
                 if index < len(graph.nodes):

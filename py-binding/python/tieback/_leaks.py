@@ -59,7 +59,7 @@ class _Survey:
                 for kind, _, to in self.look.edges(address, sys.maxsize)[0]:
                     if kind != "weak":
                         self.reach(to, reached, natives)
-                wrapper, carried = self.look.facts(address)[5:]
+                wrapper, carried = self.look.facts(address)[5:7]
                 queue.extend(link.target for link in state_links(wrapper))
                 queue.extend(carried or ())
                 continue
@@ -85,7 +85,7 @@ class _Survey:
         reached = self.from_globals()
         table: dict[str, list[int]] = {}
         for address in self.found - self.standing:
-            key, strong, _, tie, _, wrapper, _ = self.look.facts(address)
+            key, strong, _, tie, _, wrapper, *_ = self.look.facts(address)
             if tie == "untied":
                 continue
             row = table.setdefault(key, [0, 0, 0, 0])

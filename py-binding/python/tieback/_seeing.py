@@ -24,7 +24,8 @@ class Node:
     "untied" (it can have none that lasts), or "python" for an object that is no native one.
     ``owned``: the object owns its wrapper, which so lives on without Python. ``address`` is the
     native object's, or the Python object's ``id``. ``depth`` is how far from the first object it
-    is, ``left_out`` how much it holds that was not followed.
+    is, ``left_out`` how much it holds that was not followed. ``label`` is for people: the class, or
+    the type where there is no wrapper, and the first of its fields that is a string.
     """
 
     index: int
@@ -141,9 +142,10 @@ class _Walk:
         if kind == "python":
             self.nodes.append(_python_node(index, target, depth))
         else:
-            type_key, strong, weak, tie, owned, wrapper, _ = self.look.facts(address)
+            type_key, strong, weak, tie, owned, wrapper, _, name = self.look.facts(address)
             shown = None if wrapper is None else type_name(type(wrapper))
             label = type_key if wrapper is None else class_name(type(wrapper))
+            label += f" {short(name)}" if name is not None else ""
             self.nodes.append(
                 Node(index, type_key, shown, tie, strong, weak, owned, address, depth, label)
             )
@@ -170,7 +172,7 @@ class _Walk:
                 label = native_label(name_kind, name)
                 yield label, ("native", to), None, True, name_kind == "weak"
             self.leave(index, left)
-            wrapper, carried = self.look.facts(address)[5:]
+            wrapper, carried = self.look.facts(address)[5:7]
             if carried is not None and not is_plain(carried[0]):
                 self.kept.append(carried[0])
                 yield "holds", self.key_of(carried[0]), carried[0], True, False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieback import _core
-from tieback._reach import dict_of, links, state_links, type_name
+from tieback._reach import dict_of, links, short, state_links, type_name
 from tieback._seeing import is_wrapper, native_label
 
 __all__ = ["Reason", "Step", "why_alive"]
@@ -125,14 +125,15 @@ class _Search:
         queue = deque(self.standing)
         known = set(self.standing)
         for value in gc.get_objects():
-            if is_wrapper(value):
-                address = self.look.add(value)
+            if value is self.kept:
+                continue
+            # What is referred to as well: not every wrapper is the collector's.
+            for found in (value, *gc.get_referents(value)):
+                address = self.look.add(found) if is_wrapper(found) else None
                 if address is not None and address not in known:
                     known.add(address)
                     queue.append(address)
-            if value is not self.kept:
-                for referent in gc.get_referents(value):
-                    self.note_untracked(referent)
+                self.note_untracked(found)
         while queue and len(known) < _MOST_NATIVES:
             holder = queue.popleft()
             edges, _ = self.look.edges(holder, _MOST_NATIVES)
@@ -195,10 +196,11 @@ class _Search:
     def describe(self, key: _Key) -> str:
         kind, number = key
         if kind == "native":
-            type_key, strong, weak, state, owned, wrapper, _ = self.look.facts(number)
+            type_key, strong, weak, state, _, wrapper, _, text = self.look.facts(number)
             name = type_key if wrapper is None else type_name(type(wrapper))
             more = f", weak {weak}" if weak else ""
-            return f"{name} ({state}, strong {strong}{more})"
+            called = "" if text is None else f" {short(text)}"
+            return f"{name}{called} ({state}, strong {strong}{more})"
         value = self.kept[number]
         if type(value) is types.FunctionType:
             return f"function {value.__qualname__}"
@@ -213,7 +215,7 @@ class _Search:
     def native_root(self, address: int) -> _Root | None:
         if address in self.standing:
             return _Root("native", "a global function, or a method of a type")
-        _, strong, _, _, _, wrapper, _ = self.look.facts(address)
+        _, strong, _, _, _, wrapper, *_ = self.look.facts(address)
         more = strong - (wrapper is not None) - len(self.holders.get(address, ()))
         if more <= 0:
             return None

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use object_core::abi::{FieldKind, TypeInfo, field_flags};
+use object_core::abi::{FieldInfo, FieldKind, TypeInfo, field_flags};
 use object_core::{
     Any, Array, Dict, Error, Function, List, Map, NewError, ObjectArc, ObjectHeader, ObjectRef,
     Str, TypeName, read_field, type_index, type_info,
@@ -141,16 +141,37 @@ fn edges_of(object: &ObjectRef, most: usize) -> Result<Edges, NewError> {
                         Some(FieldKind::Weak) => "weak",
                         _ => continue,
                     };
-                    // Under the lock, also where readers need none: the object may be still in the making.
-                    let mut locked = *field;
-                    locked.flags &= !field_flags::FROZEN;
                     let label = || Str::try_new(field.name()).map_or(Any::NONE, Any::from);
-                    edges.add(kind, label, read_field(address, &locked));
+                    edges.add(kind, label, read_field(address, &locked(field)));
                 }
             }
         }
     }
     Ok(edges)
+}
+
+/// The value of its first field that is a string: what people know it by. None if it has none, or an
+/// empty one.
+fn name_of(object: &ObjectRef) -> Option<Any> {
+    let info = type_info(ObjectArc::header(object).type_index())?;
+    let field = info
+        .all_fields()
+        .find(|field| field.kind() == Some(FieldKind::Str))?;
+    // SAFETY: alive by our reference; the field is of its type.
+    let value = unsafe { read_field(ObjectArc::as_ptr(object), &locked(field)) };
+    value
+        .view()
+        .as_str()
+        .is_some_and(|text| !text.is_empty())
+        .then_some(value)
+}
+
+/// The field as one that is read under the lock, also where readers need none: the object may be still in
+/// the making.
+fn locked(field: &FieldInfo) -> FieldInfo {
+    let mut locked = *field;
+    locked.flags &= !field_flags::FROZEN;
+    locked
 }
 
 fn no_memory(error: NewError) -> PyErr {
@@ -214,9 +235,9 @@ impl Look {
         Some(self.keep(native))
     }
 
-    /// Of an object by its address: `(type key, strong, weak, tie state, owned, wrapper, carried)`. Counts
-    /// are without the look's own; `wrapper` is the live wrapper or None; `carried` is None, or a tuple of
-    /// the Python object in it.
+    /// Of an object by its address: `(type key, strong, weak, tie state, owned, wrapper, carried, name)`.
+    /// Counts are without the look's own; `wrapper` is the live wrapper or None; `carried` is None, or a
+    /// tuple of the Python object in it; `name` is its first string, or None.
     fn facts<'py>(&self, py: Python<'py>, address: usize) -> PyResult<Bound<'py, PyTuple>> {
         hang::ready();
         let object = self.at(address)?;
@@ -245,7 +266,10 @@ impl Look {
         // Ours alone would make the object own it, too.
         let owned = strong > 1 && wrapper.as_ref().is_some_and(is_owned);
         let held = held.map(|held| PyTuple::new(py, [held])).transpose()?;
-        (key, strong, weak, tie, owned, wrapper, held).into_pyobject(py)
+        // SAFETY: attached; a string or nothing. A new reference or an exception.
+        let shown = |value| unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) };
+        let name = name_of(&object).map(shown).transpose()?;
+        (key, strong, weak, tie, owned, wrapper, held, name).into_pyobject(py)
     }
 
     /// What an object holds: `(edges, left out)`, each edge `(kind, label, address)`. Kinds: "field", "weak",
