@@ -20,7 +20,7 @@ import tieback
 from tieback.testing import tie_state
 
 COLOURS = {
-    "active": ("#2f9e44", "a wrapper shows it"),
+    "active": ("#2f9e44", "a wrapper shows it, held by Python or by the node"),
     "inactive": ("#f2b705", "its wrapper died and is kept, to be revived"),
     "detached": ("#adb5bd", "Python has no wrapper of it"),
 }
@@ -163,10 +163,10 @@ def main() -> None:
     listeners = change(lib, scene)
     gc.collect()
 
-    # Python has seen all of them and holds one: the others' wrappers are kept, to be revived.
+    # Python has seen all of them and holds one. The others can be parts of cycles, so that their wrappers live
+    # as long as they do; without a GIL they are kept, to be revived.
     nodes, states = look(lib, scene)
-    assert [nodes[at][0] for at in nodes if states[at] == "active"] == ["scene"]
-    assert list(states.values()).count("inactive") == len(nodes) - 1
+    assert {states[at] for at in nodes if nodes[at][0] != "scene"} in ({"active"}, {"inactive"})
 
     # It fetches some again, and lets Rust hang two that Python has never seen.
     held = [node for node in scene.walk() if node.name.startswith("tree")]
@@ -174,7 +174,7 @@ def main() -> None:
     assert lib.grow(held[0], 1, 2) == 2
     nodes, states = look(lib, scene)
     count = {state: list(states.values()).count(state) for state in COLOURS}
-    assert count["detached"] == 2 and count["active"] == 1 + len(held), count
+    assert count["detached"] == 2 and count["active"] >= 1 + len(held), count
     picture = draw(nodes, states)
     assert all(picture.count(f'<g class="{state}">') == n for state, n in count.items())
     Path(args.svg).write_text(picture, encoding="utf-8")

@@ -13,7 +13,7 @@ use py_binding::tie::lock::{Free, Gil, Lock, assert_none_held, peek};
 use py_binding::tie::step::Storage;
 use py_binding::tie::word::{State, Wrapper};
 use py_binding::tie::{
-    Adopted, Host, Object, adopt, dealloc, hit, introduce, kept_storage, release, wrap,
+    Adopted, Host, Object, adopt, dealloc, entrust, hit, introduce, kept_storage, release, wrap,
 };
 
 #[repr(align(16))]
@@ -35,6 +35,10 @@ struct Face {
     at_large: Cell<usize>,
     handle: Cell<Option<Object>>,
     stateless: Cell<bool>,
+    /// Its object can be part of a cycle, so that it takes the wrapper instead of keeping its storage.
+    followed: Cell<bool>,
+    /// The object has one of the references.
+    owned: Cell<bool>,
     /// Other threads may try to take references.
     armed: Cell<bool>,
     freed: Cell<bool>,
@@ -69,7 +73,7 @@ struct Model<L> {
     /// Storage whose `tp_dealloc` is under way: its count is 0 and nobody owns it but that.
     dying: RefCell<Vec<Wrapper>>,
     /// Which of the doors were gone through, so that a test can say that it was all there.
-    seen: RefCell<[usize; 10]>,
+    seen: RefCell<[usize; 11]>,
 }
 
 const REVIVED: usize = 0;
@@ -82,6 +86,7 @@ const FAILED: usize = 6;
 const DEFERRED: usize = 7;
 const FASTER: usize = 8;
 const WAITED: usize = 9;
+const TAKEN: usize = 10;
 
 fn body(object: Object) -> &'static Body {
     // SAFETY: every object of the model is a leaked Body.
@@ -226,12 +231,37 @@ unsafe impl<L: Lock> Host for Model<L> {
         body.strong.get() > 1 || body.weak.get() > 0
     }
 
+    unsafe fn take(&self, wrapper: Wrapper, object: Object) -> bool {
+        let face = there(wrapper);
+        assert_eq!(face.count.get(), 0, "a live wrapper was taken");
+        assert!(face.stateless.get() && !face.owned.get());
+        let take = live(object).strong.get() > 1;
+        if take {
+            face.count.set(1);
+            face.owned.set(true);
+            self.note(TAKEN);
+        }
+        take
+    }
+
+    unsafe fn emptied(&self, wrapper: Wrapper, _: Object) {
+        assert_none_held();
+        self.give_up(wrapper);
+    }
+
     unsafe fn dec_object(&self, object: Object) {
         assert_none_held();
         let body = live(object);
         body.strong.set(body.strong.get() - 1);
-        if body.strong.get() == 0 {
-            self.delete(object);
+        match body.strong.get() {
+            0 => self.delete(object),
+            // What the counts tell the frontend.
+            1 if body.tied => {
+                if let State::Active(one) = peek(&body.word).state() {
+                    self.give_up(one);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -250,6 +280,14 @@ impl<L: Lock> Model<L> {
         }
     }
 
+    /// The object gives its reference up, if it has one.
+    fn give_up(&self, wrapper: Wrapper) {
+        if there(wrapper).owned.replace(false) {
+            give(wrapper);
+            self.drop_face(wrapper);
+        }
+    }
+
     fn note(&self, what: usize) {
         self.seen.borrow_mut()[what] += 1;
     }
@@ -260,6 +298,8 @@ impl<L: Lock> Model<L> {
             at_large: Cell::new(0),
             handle: Cell::new(None),
             stateless: Cell::new(!self.rng.one_in(4)),
+            followed: Cell::new(self.rng.one_in(2)),
+            owned: Cell::new(false),
             armed: Cell::new(false),
             freed: Cell::new(false),
         }));
@@ -486,6 +526,10 @@ impl<L: Lock> Model<L> {
         }
         self.dying.borrow_mut().retain(|&one| one != wrapper);
         // SAFETY: its count is 0.
+        if face.followed.get() && unsafe { entrust(self, wrapper) } {
+            return;
+        }
+        // SAFETY: its count is 0.
         if unsafe { dealloc(self, wrapper) } == Storage::Keep {
             self.note(KEPT);
         }
@@ -636,7 +680,7 @@ fn random_programs_keep_the_invariants_where_words_are_shared() {
 
 fn random_programs<L: Lock>() {
     let programs = if cfg!(miri) { 10 } else { 3000 };
-    let mut seen = [0; 10];
+    let mut seen = [0; 11];
     for seed in 1..=programs {
         let model = Model::<L>::new(seed);
         for _ in 0..80 {
@@ -685,6 +729,20 @@ fn revived<L: Lock>() {
     };
     let first = show();
     face(first).stateless.set(true);
+    face(first).followed.set(true); // taken, and given up with the last native reference
+    model.drop_face(first);
+    assert_eq!(peek(&body(object).word).state(), State::Active(first));
+    assert_eq!((show(), face(first).count.get()), (first, 2));
+    model.drop_face(first);
+    model.give_up(first);
+    assert_eq!(
+        peek(&body(object).word).state(),
+        State::Active(first),
+        "taken again"
+    );
+    assert_eq!(show(), first);
+    face(first).followed.set(false);
+    model.give_up(first);
     for _ in 0..100 {
         model.drop_face(first);
         assert_eq!(peek(&body(object).word).state(), State::Inactive(first));

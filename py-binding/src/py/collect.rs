@@ -3,30 +3,31 @@
 //!
 //! # What a wrapper visits
 //!
-//! Where a wrapper and its object live and die together (its class keeps state, or nobody else holds the
-//! object), what the object holds natively counts as the wrapper's: Python objects in carriers and in
-//! functions made of callables, directly or through natives that only this one holds; and wrappers whose
-//! objects own them.
+//! A wrapper and its object count as one: what the object holds natively is the wrapper's. Python objects in
+//! carriers and in functions made of callables, and wrappers of objects; directly, or through natives without a
+//! wrapper.
 //!
-//! A wrapper that its object owns has one Python reference that no Python object accounts for. It stands for
-//! whoever holds the object natively. If all of them are found here (strong 3: the wrapper and two that a
-//! walk comes by), the reference is visited from the last of them. If there are others, native code that
-//! nobody sees, it is not visited, and so the collector takes the wrapper for held: which it is.
+//! Whoever holds the object natively holds the wrapper, by one reference for all of them. If the object owns its
+//! wrapper that is a Python reference, which no Python object accounts for. If it does not (yet), the subtracting pass
+//! adds one to the collector's own count. If all who hold the object are found here (strong 3: the
+//! wrapper and two that a walk comes by), the reference is visited from the last of them. If there are others,
+//! native code that nobody sees, it is not visited, and so the collector takes the wrapper for held: which it
+//! is. In the same way natives without a wrapper are walked through when the last who holds them is found.
 //!
 //! # Two passes, one picture
 //!
 //! The collector first subtracts what its candidates refer to from their counts, then marks what can be
 //! reached from those that have some left. Native threads go on meanwhile. So the first pass looks, once
 //! for each wrapper, and notes what it found; the second goes by what was noted, and through all of it. The passes are told
-//! apart by the function that the collector hands over, which [`learn`] has come to know by what it does.
+//! apart by the function that the collector hands over, which [`passes`] has come to know by what it does.
 //! Where it has not (a collector of another kind), no native edge is shown to it, and nothing is collected
 //! wrongly.
 //!
 //! No reference count is touched (hazard 4), and locks are tried, not waited for.
 
 use core::ffi::{c_int, c_void};
-use core::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashMap;
@@ -36,24 +37,11 @@ use pyo3::ffi;
 
 use crate::py::carrier::carried;
 use crate::py::host::tied_word;
-use crate::py::raise::Raised;
+use crate::py::passes::{self, Pass};
 use crate::py::refs::is_collected;
 use crate::py::wrapper::{state, storage};
 use crate::tie::State;
 use crate::tie::lock::peek;
-
-/// The collector's function that takes from a candidate's count what the visited one refers to.
-static SUBTRACT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-/// The one that marks what can be reached.
-static REACH: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-
-/// What one wrapper's object held when counts were last subtracted.
-#[derive(Default)]
-struct Record {
-    found: Vec<usize>,
-    /// How many that hold its object natively were found in the pass of the second number.
-    holders: (u32, u64),
-}
 
 /// The last that the collector did with a wrapper was to subtract.
 ///
@@ -68,46 +56,106 @@ pub(crate) fn pass_is_over() {
     SUBTRACTING.store(false, Ordering::Relaxed);
 }
 
-/// Of the collection under way. Guarded by the interpreter, and by a lock so that Rust knows.
+/// What was found of a wrapper, or of a native object without one, in this pass.
+#[derive(Default, Clone, Copy)]
+struct Record {
+    /// Where the pass's list has what its object holds.
+    from: u32,
+    to: u32,
+    /// How many that hold its object natively were found.
+    holders: u32,
+    /// The pass has come by the wrapper, and added a reference for who holds its object natively.
+    added: bool,
+}
+
+/// What is found is a Python object; or with this bit, a native one that has a record.
+const NATIVE: usize = 1;
+
+/// The pass under way, or the last one. Guarded by the interpreter, and by a lock so that Rust knows.
 #[derive(Default)]
 struct Collection {
     pass: u64,
+    /// By the addresses of wrappers and natives; made by the first.
     records: Option<HashMap<usize, Record>>,
+    found: Vec<usize>,
+    /// Not all could be noted: from here on nobody is the last to hold anything.
+    short: bool,
 }
 
 static COLLECTION: Mutex<Collection> = Mutex::new(Collection {
     pass: 0,
     records: None,
+    found: Vec::new(),
+    short: false,
 });
 
 impl Collection {
-    /// A wrapper's record, if there is memory for it.
-    fn record(&mut self, wrapper: *mut ffi::PyObject) -> Option<&mut Record> {
+    /// A new pass: what the last one noted goes, and what memory it took.
+    fn begin(&mut self) {
+        self.pass += 1;
+        self.found = Vec::new();
+        self.records = None;
+        self.short = false;
+    }
+
+    /// The record of a wrapper or a native, if there is memory for it.
+    fn record(&mut self, of: usize) -> Option<&mut Record> {
         let records = self.records.get_or_insert_with(HashMap::new);
-        records.try_reserve(1).ok()?;
-        // SAFETY: a wrapper, alive; noted until it dies, so that no other at its address is taken for it.
-        unsafe { storage(wrapper) }.mark(state::RECORDED, true);
-        Some(records.entry(wrapper.addr()).or_default())
+        if records.try_reserve(1).is_err() {
+            self.short = true;
+            return None;
+        }
+        Some(records.entry(of).or_default())
     }
 
-    /// One more was found that holds the object of `wrapper` natively; whether all `strong - 1` are.
-    fn is_last_holder(&mut self, wrapper: *mut ffi::PyObject, strong: u32) -> bool {
-        let pass = self.pass;
-        let Some(record) = self.record(wrapper) else {
-            return false;
-        };
-        let (before, then) = record.holders;
-        let now = if then == pass { before + 1 } else { 1 };
-        record.holders = (now, pass);
-        now == strong - 1
-    }
-
-    /// How many that hold the object of `wrapper` natively were found.
-    fn holders(&self, wrapper: *mut ffi::PyObject) -> u32 {
+    fn known(&self, of: usize) -> Record {
         let records = self.records.as_ref();
         records
-            .and_then(|records| records.get(&wrapper.addr()))
-            .map_or(0, |record| record.holders.0)
+            .and_then(|records| records.get(&of).copied())
+            .unwrap_or_default()
+    }
+
+    /// One more was found that holds it natively; whether that makes `all` of them.
+    fn is_last_holder(&mut self, of: usize, all: u32) -> bool {
+        let found = self.record(of).map(|record| {
+            record.holders += 1;
+            record.holders
+        });
+        found == Some(all) && !self.short
+    }
+
+    /// Notes what a wrapper or a native holds; false if there is no memory for that.
+    fn note(&mut self, of: usize, found: &[usize]) -> bool {
+        if found.is_empty() {
+            return true;
+        }
+        let (from, to) = (self.found.len(), self.found.len() + found.len());
+        let (Ok(from), Ok(to), Ok(())) = (
+            u32::try_from(from),
+            u32::try_from(to),
+            self.found.try_reserve(found.len()),
+        ) else {
+            self.short = true;
+            return false;
+        };
+        let Some(record) = self.record(of) else {
+            return false;
+        };
+        (record.from, record.to) = (from, to);
+        self.found.extend_from_slice(found);
+        true
+    }
+
+    /// What was noted, natives walked through.
+    fn noted(&self, of: usize, depth: u32, into: &mut Vec<usize>) {
+        let record = self.known(of);
+        for &found in &self.found[record.from as usize..record.to as usize] {
+            if found & NATIVE == 0 {
+                into.push(found);
+            } else if depth > 0 {
+                self.noted(found, depth - 1, into);
+            }
+        }
     }
 
     /// What `wrapper` visits in a subtracting pass.
@@ -116,98 +164,155 @@ impl Collection {
         let there = unsafe { storage(wrapper) };
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
         if begins || !there.note_pass(self.pass) {
-            self.pass += 1;
+            self.begin();
             there.note_pass(self.pass);
         }
-        let known = there.is(state::RECORDED);
-        let mut visited = Vec::new();
-        let mut found = Vec::new();
-        // SAFETY: as above; attached.
-        unsafe {
-            edges(wrapper, &mut |object, strong| {
-                found.push(object.expose_provenance());
-                if strong.is_none_or(|strong| self.is_last_holder(object, strong)) {
-                    visited.push(object.expose_provenance());
-                }
-            });
-        }
-        if found.is_empty() && !known {
-            return visited;
-        }
-        match self.record(wrapper) {
-            Some(record) => {
-                record.found = found;
-                visited
-            }
-            // What could not be noted is not visited, and not shown from an earlier pass either.
-            None => {
-                let record = self.records.as_mut();
-                if let Some(record) = record.and_then(|all| all.get_mut(&wrapper.addr())) {
-                    record.found.clear();
-                }
-                Vec::new()
-            }
-        }
-    }
-}
-
-/// Calls `found` with each Python object that `wrapper`'s object holds natively, as the head of this file
-/// has it; of wrappers that are owned by their objects also with the strong references there are to those.
-///
-/// # Safety
-///
-/// Attached; a live wrapper.
-unsafe fn edges(
-    wrapper: *mut ffi::PyObject,
-    found: &mut dyn FnMut(*mut ffi::PyObject, Option<u32>),
-) {
-    // SAFETY: attached; what a wrapper's handle names is alive by its reference.
-    unsafe {
-        let there = storage(wrapper);
         let Some(object) = NonNull::new(there.address()) else {
-            return;
+            return Vec::new();
         };
-        let counts = object.as_ref().counts();
-        let one = counts.is_shared() && there.is(state::SHARES);
-        if object.as_ref().flags() & LEAF != 0 || !(one || counts.is_unique()) {
-            return;
+        // SAFETY: attached; what a wrapper's handle names is alive by its reference.
+        let (counts, flags) = unsafe { (object.as_ref().counts(), object.as_ref().flags()) };
+        let (natives, address) = (counts.strong() - 1, wrapper.expose_provenance());
+        // A weak reference becomes strong on any thread, unless only a wrapper that shares its object's life
+        // holds that.
+        let held = natives > 0 || (counts.weak() > 0 && !there.is(state::SHARES));
+        let closed = natives > 0 && counts.weak() == 0 && self.known(address).holders == natives;
+        if held && !closed && !there.is(state::OWNED) {
+            // SAFETY: the collector subtracts, and looks at what this wrapper refers to: it counts there.
+            unsafe { passes::add(wrapper) };
+            if let Some(record) = self.record(address) {
+                record.added = true;
+            }
         }
-        within(object, DEPTH, found);
+        if flags & LEAF != 0 {
+            return Vec::new();
+        }
+        let mut walk = Walk {
+            collection: Some(self),
+            found: Vec::new(),
+            visited: Vec::new(),
+        };
+        // SAFETY: as above.
+        unsafe { walk.within(object, DEPTH) };
+        let Walk { found, visited, .. } = walk;
+        // What could not be noted is not visited.
+        if self.note(address, &found) {
+            visited
+        } else {
+            Vec::new()
+        }
     }
 }
 
 /// Through how many natives, one in the other, a walk goes: each takes some of the stack.
 const DEPTH: u32 = 100;
 
-/// As [`edges`], of a wrapper's object or a native one that it holds.
-///
-/// # Safety
-///
-/// As [`edges`]; the object stays in its place: whatever leads to it does not change, or is locked.
-unsafe fn within(
-    object: NonNull<ObjectHeader>,
-    depth: u32,
-    found: &mut dyn FnMut(*mut ffi::PyObject, Option<u32>),
-) {
-    // SAFETY: the caller's contract. A child is walked through while its place is locked: a native thread
-    // that would replace and drop it waits.
-    unsafe {
-        if let Some(held) = carried(object.as_ref()) {
-            found(held, None);
-            return;
+/// A walk through what an object holds natively.
+struct Walk<'a> {
+    /// Of a subtracting pass.
+    collection: Option<&'a mut Collection>,
+    /// What was found: the second pass goes through all of it.
+    found: Vec<usize>,
+    /// What the first one visits.
+    visited: Vec<usize>,
+}
+
+impl Walk<'_> {
+    /// Goes through an object.
+    ///
+    /// # Safety
+    ///
+    /// Attached. The object stays in its place: a wrapper has it, or whatever leads to it does not change, or is
+    /// locked.
+    unsafe fn within(&mut self, object: NonNull<ObjectHeader>, depth: u32) {
+        // SAFETY: the caller's contract. A child is walked through while its place is locked: a native thread
+        // that would replace and drop it waits.
+        unsafe {
+            if let Some(held) = carried(object.as_ref()) {
+                self.found.push(held.expose_provenance());
+                self.visited.push(held.expose_provenance());
+                return;
+            }
+            visit_children(object, |child| self.child(child, depth));
         }
-        visit_children(object, |child| {
+    }
+
+    /// Goes by an object that another one holds.
+    ///
+    /// # Safety
+    ///
+    /// As [`within`](Self::within).
+    unsafe fn child(&mut self, child: NonNull<ObjectHeader>, depth: u32) {
+        // SAFETY: the caller's contract; an Active wrapper is alive, as we are attached.
+        unsafe {
             let header = child.as_ref();
             let counts = header.counts();
             if let Some(State::Active(shown)) = tied_word(child).map(|word| peek(word).state()) {
                 let shown = shown.as_ptr().cast::<ffi::PyObject>();
-                if storage(shown).is(state::OWNED) && counts.is_shared() && counts.weak() == 0 {
-                    found(shown, Some(counts.strong()));
-                }
-            } else if depth > 0 && header.flags() & LEAF == 0 && counts.is_unique() {
-                within(child, depth - 1, found);
+                self.wrapper(shown, child);
+            } else if depth == 0 || header.flags() & LEAF != 0 {
+            } else if counts.is_unique() {
+                self.within(child, depth - 1);
+            } else if counts.weak() == 0 {
+                self.native(child, counts.strong(), depth - 1);
             }
-        });
+        }
+    }
+
+    /// A child that has a wrapper.
+    ///
+    /// # Safety
+    ///
+    /// As [`within`](Self::within).
+    unsafe fn wrapper(&mut self, wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
+        // SAFETY: alive by its wrapper's reference.
+        let (counts, class) = unsafe { (object.as_ref().counts(), ffi::Py_TYPE(wrapper)) };
+        // SAFETY: a live wrapper's.
+        if !unsafe { is_collected(class) } {
+            return;
+        }
+        let address = wrapper.expose_provenance();
+        self.found.push(address);
+        let Some(collection) = &mut self.collection else {
+            return;
+        };
+        if counts.weak() == 0 && collection.is_last_holder(address, counts.strong() - 1) {
+            // SAFETY: as above.
+            let owned = unsafe { storage(wrapper) }.is(state::OWNED);
+            if owned || collection.known(address).added {
+                self.visited.push(address);
+            }
+        }
+    }
+
+    /// A child that has none, and is held more than once: it is gone through when the last who holds it is found.
+    ///
+    /// # Safety
+    ///
+    /// As [`within`](Self::within).
+    unsafe fn native(&mut self, object: NonNull<ObjectHeader>, strong: u32, depth: u32) {
+        let address = object.as_ptr().expose_provenance() | NATIVE;
+        let Some(collection) = &mut self.collection else {
+            return;
+        };
+        self.found.push(address);
+        if !collection.is_last_holder(address, strong) {
+            return;
+        }
+        let (found, visited) = (
+            core::mem::take(&mut self.found),
+            core::mem::take(&mut self.visited),
+        );
+        // SAFETY: the caller's contract.
+        unsafe { self.within(object, depth) };
+        let found = core::mem::replace(&mut self.found, found);
+        let visited = core::mem::replace(&mut self.visited, visited);
+        let Some(collection) = &mut self.collection else {
+            return;
+        };
+        if collection.note(address, &found) {
+            self.visited.extend(visited);
+        }
     }
 }
 
@@ -223,25 +328,27 @@ pub(crate) unsafe extern "C" fn traverse(
         if stop != 0 {
             return stop;
         }
-        let how = visit as *mut c_void;
-        let found = if how == SUBTRACT.load(Ordering::Relaxed) {
-            collection().subtract(wrapper)
-        } else if how == REACH.load(Ordering::Relaxed) {
-            pass_is_over();
-            let collection = collection();
-            let records = collection.records.as_ref();
-            records
-                .and_then(|records| records.get(&wrapper.addr()))
-                .map_or_else(Vec::new, |record| record.found.clone())
-        } else if SUBTRACT.load(Ordering::Relaxed).is_null() {
-            Vec::new()
-        } else {
+        let found = match passes::of(visit) {
+            Pass::Subtract => collection().subtract(wrapper),
+            Pass::Reach => {
+                pass_is_over();
+                let mut found = Vec::new();
+                collection().noted(wrapper.addr(), DEPTH, &mut found);
+                found
+            }
+            Pass::Unknown => Vec::new(),
             // Somebody asks what it refers to (gc.get_referents).
-            let mut found = Vec::new();
-            edges(wrapper, &mut |object, _| {
-                found.push(object.expose_provenance())
-            });
-            found
+            Pass::Other => {
+                let mut walk = Walk {
+                    collection: None,
+                    found: Vec::new(),
+                    visited: Vec::new(),
+                };
+                if let Some(object) = NonNull::new(storage(wrapper).address()) {
+                    walk.within(object, DEPTH);
+                }
+                walk.found
+            }
         };
         for object in found {
             let stop = visit(core::ptr::with_exposed_provenance_mut(object), context);
@@ -265,12 +372,9 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
         let there = storage(wrapper);
         if let Some(object) = NonNull::new(there.address()) {
             let counts = object.as_ref().counts();
-            let dead = if counts.is_shared() && there.is(state::SHARES) {
-                // Looked at again: somebody may have come by it since.
-                counts.strong() <= 1 + collection().holders(wrapper)
-            } else {
-                counts.is_unique()
-            };
+            // Looked at again: somebody may have come by it since.
+            let dead = counts.strong() <= 1 + holders(wrapper)
+                && (counts.weak() == 0 || there.is(state::SHARES));
             if dead && object.as_ref().flags() & LEAF == 0 {
                 clear_children(object);
             }
@@ -279,137 +383,9 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
     0
 }
 
-/// How many that hold the object of `wrapper` natively were found.
+/// How many that hold the object of `wrapper` natively were found in the last pass.
 pub(crate) fn holders(wrapper: *mut ffi::PyObject) -> u32 {
-    collection().holders(wrapper)
-}
-
-/// The wrapper dies: what was noted of it goes.
-pub(crate) fn forget(wrapper: *mut ffi::PyObject) {
-    if let Some(records) = collection().records.as_mut() {
-        records.remove(&wrapper.addr());
-    }
-}
-
-/// An object whose traversal shows what the collector's functions do.
-#[repr(C)]
-struct Probe {
-    base: ffi::PyObject,
-    other: *mut ffi::PyObject,
-}
-
-/// Where a collector on a build with a GIL counts while it is at work: in the word in front of the object,
-/// above two bits of flags.
-unsafe fn counted(object: *mut ffi::PyObject) -> usize {
-    // SAFETY: the caller's: a collected object.
-    unsafe { *object.cast::<usize>().sub(1) >> 2 }
-}
-
-unsafe extern "C" fn probe_traverse(
-    object: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    context: *mut c_void,
-) -> c_int {
-    // SAFETY: the slot's contract; a Probe.
-    unsafe {
-        let other = (*object.cast::<Probe>()).other;
-        if other.is_null() {
-            return 0;
-        }
-        let how = visit as *mut c_void;
-        let before = counted(other);
-        let stop = visit(other, context);
-        let after = counted(other);
-        if before == after + 1 && SUBTRACT.load(Ordering::Relaxed).is_null() {
-            SUBTRACT.store(how, Ordering::Relaxed);
-        } else if !SUBTRACT.load(Ordering::Relaxed).is_null()
-            && how != SUBTRACT.load(Ordering::Relaxed)
-            && REACH.load(Ordering::Relaxed).is_null()
-        {
-            REACH.store(how, Ordering::Relaxed);
-        }
-        stop
-    }
-}
-
-unsafe extern "C" fn probe_clear(object: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the slot's contract; a Probe.
-    unsafe {
-        let other = core::mem::replace(&mut (*object.cast::<Probe>()).other, null_mut());
-        ffi::Py_XDECREF(other);
-    }
-    0
-}
-
-unsafe extern "C" fn probe_dealloc(object: *mut ffi::PyObject) {
-    // SAFETY: the slot's contract; a Probe.
-    unsafe {
-        let class = ffi::Py_TYPE(object);
-        ffi::PyObject_GC_UnTrack(object.cast());
-        probe_clear(object);
-        ffi::PyObject_GC_Del(object.cast());
-        ffi::Py_DECREF(class.cast());
-    }
-}
-
-/// Gets to know the collector's two functions: two objects, one of which refers to the other, live through
-/// one collection of the youngest. Once, at import.
-///
-/// # Errors
-///
-/// The interpreter's.
-///
-/// # Safety
-///
-/// Attached.
-pub(crate) unsafe fn learn() -> Result<(), Raised> {
-    let entry = |slot, pfunc| ffi::PyType_Slot { slot, pfunc };
-    let mut slots = [
-        entry(ffi::Py_tp_dealloc, probe_dealloc as *mut c_void),
-        entry(ffi::Py_tp_traverse, probe_traverse as *mut c_void),
-        entry(ffi::Py_tp_clear, probe_clear as *mut c_void),
-        entry(0, null_mut()),
-    ];
-    let mut spec = ffi::PyType_Spec {
-        name: c"tieback._Probe".as_ptr(),
-        basicsize: size_of::<Probe>() as c_int,
-        itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC) as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: attached; objects of ours.
-    unsafe {
-        let class = ffi::PyType_FromSpec(&raw mut spec).cast::<ffi::PyTypeObject>();
-        if class.is_null() {
-            return Err(Raised);
-        }
-        let (first, other) = (
-            ffi::PyType_GenericAlloc(class, 0),
-            ffi::PyType_GenericAlloc(class, 0),
-        );
-        let mut done = null_mut();
-        if !first.is_null() && !other.is_null() {
-            ffi::Py_INCREF(other);
-            (*first.cast::<Probe>()).other = other;
-            let gc = ffi::PyImport_ImportModule(c"gc".as_ptr());
-            if !gc.is_null() {
-                done = ffi::PyObject_CallMethod(gc, c"collect".as_ptr(), c"i".as_ptr(), 0);
-                ffi::Py_DECREF(gc);
-            }
-        }
-        ffi::Py_XDECREF(first);
-        ffi::Py_XDECREF(other);
-        ffi::Py_DECREF(class.cast());
-        if done.is_null() {
-            return Err(Raised);
-        }
-        ffi::Py_DECREF(done);
-        // Half of it is no use.
-        if REACH.load(Ordering::Relaxed).is_null() {
-            SUBTRACT.store(null_mut(), Ordering::Relaxed);
-        }
-        Ok(())
-    }
+    collection().known(wrapper.addr()).holders
 }
 
 /// Whether wrappers of a class made here are followed by the collector, where they can reach Python objects.

@@ -116,5 +116,5 @@ pub(crate) fn sum(what: Count) -> isize {
 
 /// Wrappers there are whose class keeps state of its own. (Both with the interpreter held, and seldom.)
 pub(crate) static STATEFUL: AtomicIsize = AtomicIsize::new(0);
-/// Of them, owned by their objects, which others hold.
+/// Wrappers owned by their objects, which others hold.
 pub(crate) static OWNED: AtomicIsize = AtomicIsize::new(0);

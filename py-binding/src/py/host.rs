@@ -66,8 +66,13 @@ unsafe impl Host for Cpython {
 
     #[inline]
     unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool {
+        // One that shares its object's life had state until its class lost that (`del Class.__del__`): it is
+        // not kept.
         // SAFETY: storage keeps its class.
-        unsafe { wrapper::is_stateless(ffi::Py_TYPE(python(wrapper))) }
+        unsafe {
+            !wrapper::storage(python(wrapper)).is(wrapper::state::SHARES)
+                && wrapper::is_stateless(ffi::Py_TYPE(python(wrapper)))
+        }
     }
 
     unsafe fn fresh(&self, object: Object) -> Result<Wrapper, Raised> {
@@ -189,6 +194,11 @@ unsafe impl Host for Cpython {
     unsafe fn ended(&self, object: Object) {
         // SAFETY: the trait's contract.
         unsafe { share::died(object.cast()) };
+    }
+
+    unsafe fn take(&self, wrapper: Wrapper, object: Object) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { share::take(python(wrapper), object.cast()) }
     }
 
     #[inline]

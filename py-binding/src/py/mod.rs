@@ -23,6 +23,7 @@ mod host;
 mod trim;
 mod moved;
 mod carrier;
+mod passes;
 mod collect;
 mod errors;
 mod out;

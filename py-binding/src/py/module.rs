@@ -16,7 +16,7 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, look, map, map_methods, moved, pyclass, reflect,
+    error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass, reflect,
     refs, registry, share, slots, testing,
 };
 
@@ -130,7 +130,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         moved::make_class().map_err(|error| raised(py, error))?;
         descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
         if collect::COLLECTS {
-            collect::learn().map_err(|error| raised(py, error))?;
+            passes::learn().map_err(|error| raised(py, error))?;
             share::set_holders(collect::holders);
         }
         for (name, class) in [

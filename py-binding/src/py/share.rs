@@ -1,5 +1,10 @@
-//! Wrappers with state of their own live as long as their objects: settling who owns what (design
-//! section 6).
+//! Wrappers that live as long as their objects: settling who owns what (design section 6).
+//!
+//! | wrapper | it shares its object's life |
+//! |---|---|
+//! | of a class with state of its own | from the first ([`prepare`], [`begin`]) |
+//! | without, of an object that can reach Python objects | from when Python lets go of it while others hold the object ([`take`]), so that the collector sees it, until they do not |
+//! | without, of a leaf | never: its storage is kept |
 //!
 //! Everything here runs attached, on builds with a GIL: the interpreter is the lock of a wrapper's
 //! [`OWNED`](state::OWNED) and of the references that go with it. What threads that are not attached
@@ -7,12 +12,13 @@
 
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
 
 use alloc_header::word_of;
 use object_core::ObjectHeader;
 use object_core::count::Taken;
-use object_core::header::flags::FRONTEND_SHIFT;
+use object_core::header::flags::{FRONTEND_SHIFT, LEAF};
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
@@ -20,10 +26,10 @@ use crate::py::counts;
 use crate::py::hang;
 use crate::py::raise::{Raised, no_memory};
 use crate::py::refs;
-use crate::py::storage::{is_stateless, state, storage};
-use crate::tie::State;
+use crate::py::storage::{as_wrapper, is_stateless, state, storage};
 use crate::tie::lock::peek;
 use crate::tie::settle::{Queued, SettleQueue, Settling, on_settle};
+use crate::tie::{Host, State, entrust};
 
 /// Object flag: it is on the queue, which owns a weak reference to it.
 const QUEUED: u32 = 1 << (FRONTEND_SHIFT + 2);
@@ -32,6 +38,23 @@ static QUEUE: SettleQueue = SettleQueue::new();
 
 /// Room for objects that are on the queue though they have no such wrapper any more.
 const SPARE: usize = 64;
+
+/// Wrappers with [`SHARES`](state::SHARES).
+static SHARING: AtomicIsize = AtomicIsize::new(0);
+
+/// Makes room on the queue for the object of one more wrapper; false if there is no memory for that.
+fn make_room() -> bool {
+    let sharing = SHARING.fetch_add(1, Ordering::Relaxed) + 1;
+    let room = QUEUE.reserve(sharing.unsigned_abs() * 2 + SPARE);
+    if !room {
+        give_room_back();
+    }
+    room
+}
+
+fn give_room_back() {
+    SHARING.fetch_sub(1, Ordering::Relaxed);
+}
 
 /// Before a wrapper is made: whether the class keeps state of its own, so that objects are to own their
 /// wrappers. If so there is room on the queue for one more, and the class has the finalizer below.
@@ -49,11 +72,10 @@ pub(crate) unsafe fn prepare(class: *mut ffi::PyTypeObject) -> Result<bool, Rais
         if !refs::SHARED_LIFE || is_stateless(class) {
             return Ok(false);
         }
-        let stateful = counts::STATEFUL.fetch_add(1, Ordering::Relaxed) + 1;
-        if !QUEUE.reserve(stateful.unsigned_abs() * 2 + SPARE) {
-            unprepare();
+        if !make_room() {
             return Err(no_memory());
         }
+        counts::STATEFUL.fetch_add(1, Ordering::Relaxed);
         let ours: ffi::destructor = finalize;
         match (*class).tp_finalize {
             Some(there) if core::ptr::fn_addr_eq(there, ours) => {}
@@ -72,29 +94,26 @@ pub(crate) unsafe fn prepare(class: *mut ffi::PyTypeObject) -> Result<bool, Rais
 /// Such a wrapper was freed, or could not be made.
 pub(crate) fn unprepare() {
     counts::STATEFUL.fetch_sub(1, Ordering::Relaxed);
+    give_room_back();
 }
 
 /// How many that hold a wrapper's object natively the collector has found; asked in finalizers.
 pub(crate) type Holders = fn(*mut ffi::PyObject) -> u32;
-static HOLDERS: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static HOLDERS: OnceLock<Holders> = OnceLock::new();
 
 /// Says who knows; once, at import.
 pub(crate) fn set_holders(holders: Holders) {
-    HOLDERS.store(holders as *mut c_void, Ordering::Release);
+    // A second import says the same.
+    HOLDERS.get_or_init(|| holders);
 }
 
 /// Whether somebody holds the object whom the collector has not found when it took the wrapper, which the
 /// object owns, for dead.
 unsafe fn is_held_after_all(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) -> bool {
-    let holders = HOLDERS.load(Ordering::Acquire);
-    if holders.is_null() {
-        return false;
-    }
-    // SAFETY: set by `set_holders`, which takes a Holders; the object is alive by the caller's contract.
-    unsafe {
-        let holders = core::mem::transmute::<*mut c_void, Holders>(holders);
-        object.as_ref().counts().strong() > 1 + holders(wrapper)
-    }
+    HOLDERS.get().is_some_and(|holders| {
+        // SAFETY: the object is alive by the caller's contract.
+        unsafe { object.as_ref() }.counts().strong() > 1 + holders(wrapper)
+    })
 }
 
 /// What CPython puts into a class with a `__del__`; null until there was one. The same for all.
@@ -152,6 +171,51 @@ pub(crate) unsafe fn begin(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHe
     }
 }
 
+/// `tp_dealloc` of a wrapper whose class is collected: if it has no state of its own, its object can reach
+/// Python objects and others hold that, the object takes the wrapper. True: it lives, tracked as before.
+///
+/// # Safety
+///
+/// Attached; the wrapper's Python count reached 0, and nothing of it was taken apart.
+#[inline]
+pub(crate) unsafe fn outlives<H: Host>(host: &H, wrapper: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract; a handle's object is alive.
+    refs::SHARED_LIFE
+        && unsafe {
+            NonNull::new(storage(wrapper).address()).is_some_and(|object| {
+                let object = object.as_ref();
+                object.counts().strong() > 1 && object.flags() & LEAF == 0
+            }) && entrust(host, as_wrapper(wrapper))
+        }
+}
+
+/// The object takes a wrapper without state of its own that was about to die, if others hold it.
+///
+/// # Safety
+///
+/// Attached; the wrapper's count is 0, its object's word says that it is Active.
+pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) -> bool {
+    // SAFETY: the caller's contract; the object is alive by the wrapper's reference.
+    unsafe {
+        let (there, counts) = (storage(wrapper), object.as_ref().counts());
+        if !make_room() {
+            return false;
+        }
+        // Who gives a reference back from here on tells us, and who did before is not counted any more: no
+        // last one slips through.
+        if counts.set_shared() < 2 {
+            counts.clear_shared();
+            give_room_back();
+            return false;
+        }
+        let state = state::SHARES | state::OWNED;
+        there.state.store(state, Ordering::Release);
+        counts::OWNED.fetch_add(1, Ordering::Relaxed);
+        refs::revive(wrapper);
+        true
+    }
+}
+
 /// The wrapper is emptied by a move: the object does not own it any more.
 ///
 /// # Safety
@@ -165,7 +229,7 @@ pub(crate) unsafe fn end(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHead
         if there.is(state::SHARES) {
             object.as_ref().counts().clear_shared();
             if there.is(state::OWNED) {
-                give_up(wrapper);
+                give_up(wrapper, object);
             }
         }
     }
@@ -214,7 +278,7 @@ pub(crate) unsafe fn settle_now(object: NonNull<ObjectHeader>) {
                     counts::OWNED.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Settling::Give => give_up(wrapper),
+            Settling::Give => give_up(wrapper, object),
             Settling::Nothing => {}
         }
     }
@@ -225,12 +289,18 @@ pub(crate) unsafe fn settle_now(object: NonNull<ObjectHeader>) {
 /// # Safety
 ///
 /// Attached; there is such a reference.
-unsafe fn give_up(wrapper: *mut ffi::PyObject) {
+unsafe fn give_up(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
     // SAFETY: the caller's contract; the reference is given back last.
     unsafe {
         let there = storage(wrapper);
         there.mark(state::OWNED, false);
         counts::OWNED.fetch_sub(1, Ordering::Relaxed);
+        if !there.is(state::STATEFUL) {
+            // Its next end is told by `tp_dealloc`: until then counting is arithmetic again.
+            object.as_ref().counts().clear_shared();
+            there.mark(state::SHARES, false);
+            give_room_back();
+        }
         if there.mark(state::RESCUED, false) {
             // It was kept out of its finalizer, and is to be finalized when it goes.
             refs::forget_finalized(wrapper);

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
-use crate::py::collect::{COLLECTS, clear, forget, pass_is_over, show_native_edges, traverse};
+use crate::py::collect::{COLLECTS, clear, pass_is_over, show_native_edges, traverse};
 use crate::py::construct::{class_vectorcall, new};
 use crate::py::counts::{self, Count};
 use crate::py::hang;
@@ -18,7 +18,8 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
-use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, state, storage};
+use crate::py::share::outlives;
+use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
 use crate::tie::step::Storage;
 use crate::tie::{dealloc, release};
 
@@ -29,7 +30,11 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
     unsafe {
         let class = ffi::Py_TYPE(object);
         let collected = is_collected(class);
-        // Hazard 3: untrack before anything else.
+        if collected && outlives(&Cpython, object) {
+            drain();
+            return;
+        }
+        // Hazard 3: untrack before anything that can wait.
         if collected {
             ffi::PyObject_GC_UnTrack(object.cast());
             pass_is_over();
@@ -52,10 +57,6 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
             if collected {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
-        }
-        if collected && storage(object).is(state::RECORDED) {
-            storage(object).mark(state::RECORDED, false);
-            forget(object);
         }
         if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
             counts::add(Count::Kept, 1);

@@ -30,7 +30,8 @@ pub(crate) struct WrapperObject {
 
 /// Bits of [`WrapperObject::state`].
 pub(crate) mod state {
-    /// Of a class with state of its own: its object is to own it while others hold the object.
+    /// Its object is to own it while others hold the object; there is room for that on the queue. So it is for
+    /// wrappers with [`STATEFUL`] all their life, and for others while they are [`OWNED`].
     pub(crate) const SHARES: u32 = 1;
     /// The object is still being made: frozen fields can be set.
     pub(crate) const BUILDING: u32 = 2;
@@ -44,8 +45,8 @@ pub(crate) mod state {
     pub(crate) const RESCUED: u32 = 32;
     /// `__del__` has run.
     pub(crate) const FINALIZED: u32 = 64;
-    /// The collector's passes have noted something of it.
-    pub(crate) const RECORDED: u32 = 128;
+    /// Its class had state of its own when it was made.
+    pub(crate) const STATEFUL: u32 = 128;
     /// The lowest of twelve bits: in which of the collector's passes it was last looked at.
     pub(crate) const PASS: u32 = 1 << 8;
     /// Its storage is among those that a trim looks through, for as long as there is storage.

@@ -65,7 +65,7 @@ unsafe fn allocate_large(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
         if !object.is_null() {
             counts::add(Count::Wrappers, 1);
             if shares {
-                storage(object).mark(state::SHARES, true);
+                storage(object).mark(state::SHARES | state::STATEFUL, true);
             }
         }
         if shares && object.is_null() {

@@ -163,6 +163,16 @@ pub unsafe trait Host {
     /// The caller owns that reference; attached.
     unsafe fn ended(&self, _object: Object) {}
 
+    /// The wrapper's count is 0: if others hold the object, makes it live on, with one Python reference,
+    /// which is the object's. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is the caller's, its word is held and names it, its class is stateless; attached.
+    unsafe fn take(&self, _wrapper: Wrapper, _object: Object) -> bool {
+        false
+    }
+
     /// Gives a strong reference back. May run anything.
     ///
     /// # Safety

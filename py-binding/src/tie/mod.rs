@@ -45,6 +45,8 @@
 //! - [`introduce`]: the same, where nobody else can have the object yet.
 //! - [`dealloc`]: a wrapper's Python count reached 0. Settles the word *before* it gives its
 //!   reference back, and touches neither wrapper nor object after.
+//! - [`entrust`]: before that, where the collector has to see the wrapper: the object takes it, if others
+//!   hold the object.
 //! - [`release`]: a move hands the native reference over and empties the wrapper.
 //! - [`kept_storage`]: the object's block is about to go: what wrapper storage goes with it.
 //! - [`trim`]: kept storage is wanted back from an object that lives. It is found by the storage, which
@@ -118,7 +120,7 @@ mod trim;
 
 pub use host::{Host, Object};
 pub use rebind::{Adopted, adopt, introduce, release};
-pub use teardown::{dealloc, kept_storage};
+pub use teardown::{dealloc, entrust, kept_storage};
 pub use trim::trim;
 pub use word::{State, Word, Wrapper};
 pub use wrap::{hit, wrap};

@@ -9,13 +9,15 @@
 //! 4 one native decrement  after it, neither W nor the object is touched
 //! ```
 //!
+//! Unless the object is to own it ([`entrust`]): then nothing of this happens, and the wrapper lives.
+//!
 //! If step 4 was the last reference, the object's `delete_space` runs inside it and finds what step
 //! 2 left. There is no second party and no handshake.
 
 use crate::tie::host::Host;
 use crate::tie::lock::Held;
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
-use crate::tie::word::{Word, Wrapper};
+use crate::tie::word::{State, Word, Wrapper};
 
 /// A wrapper's Python count reached 0: answers what became of its storage. It is untracked from the
 /// collector and nobody can reach it through Python.
@@ -71,6 +73,32 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     // I1. SAFETY: ours to give; the last thing this function does.
     unsafe { host.dec_object(object) };
     storage
+}
+
+/// A wrapper's Python count reached 0, but its object may be part of a cycle with it, so that the
+/// collector has to see it: if others hold the object it takes the wrapper, which lives on at count 1
+/// with its reference and its word as they are. True if that was done; else [`dealloc`] comes next.
+///
+/// # Safety
+///
+/// As [`dealloc`].
+#[must_use]
+pub unsafe fn entrust<H: Host>(host: &H, wrapper: Wrapper) -> bool {
+    // SAFETY: the storage is the caller's; the object is alive by its reference (I3), and is for as long as
+    // the wrapper keeps that.
+    unsafe {
+        let Some(object) = host.handle(wrapper) else {
+            return false;
+        };
+        let Some(word) = host.word(object) else {
+            return false;
+        };
+        let held = Held::<H::Lock>::hold(word);
+        // One that was taken over while it died does not show the object any more.
+        held.state() == State::Active(wrapper)
+            && host.is_stateless(wrapper)
+            && host.take(wrapper, object)
+    }
 }
 
 /// The object's block is about to be freed: the wrapper storage that goes with it (I2).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -113,6 +114,12 @@ STATEFUL = {"py_class with weak references"}
 
 # Whether wrappers with state live as long as their objects (design, section 6): not yet without a GIL.
 SHARED_LIFE: bool = _core.shared_life
+
+
+def at_rest(x: Any) -> str:
+    """The state of a stateless object's tie when Python lets go of it and others hold it: a wrapper that the
+    collector follows lives, one of an object that holds nothing is kept."""
+    return "active" if SHARED_LIFE and gc.is_tracked(x) and not isinstance(x, Leaf) else "inactive"
 
 
 def crowd(count: int = 200) -> list[Any]:
