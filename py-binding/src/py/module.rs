@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass, reflect,
-    refs, registry, share, slots, testing,
+    error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass,
+    reflect, refs, registry, share, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
