@@ -6,7 +6,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use hashbrown::HashMap;
-use object_core::abi::TypeInfo;
+use object_core::abi::{FieldInfo, FieldKind, TypeInfo};
 use object_core::{TypeName, type_index, type_info};
 use pyo3::ffi;
 
@@ -22,6 +22,8 @@ pub(crate) struct ClassRecord {
     pub(crate) class: *mut ffi::PyTypeObject,
     /// The type holds no references in its fields.
     pub(crate) leaf: bool,
+    /// What its objects hold can lead back to them, as far as is seen: they can be part of a cycle.
+    pub(crate) cyclic: bool,
     /// For classes whose wrappers have a word more: what stands in it.
     pub(crate) vectorcall: Option<ffi::vectorcallfunc>,
     /// How a py_class constructs; null for other classes, and until it is known.
@@ -283,6 +285,17 @@ pub(crate) unsafe fn register_first(
     unsafe { enter(type_index, class, None, true) }
 }
 
+/// Whether objects of the type can be part of a cycle: they hold objects, in themselves or in a field.
+fn can_be_cyclic(info: &'static TypeInfo) -> bool {
+    let holds =
+        |field: &FieldInfo| matches!(field.kind(), Some(FieldKind::Object | FieldKind::Any));
+    match info.type_index {
+        type_index::ARRAY | type_index::LIST | type_index::MAP | type_index::DICT => true,
+        type_index::FUNCTION | type_index::ERROR => true,
+        _ => info.all_fields().any(holds),
+    }
+}
+
 /// # Safety
 ///
 /// As [`register`].
@@ -301,6 +314,7 @@ unsafe fn enter(
         info,
         class,
         leaf: !object_core::holds_references(info),
+        cyclic: can_be_cyclic(info),
         vectorcall,
         plan: AtomicPtr::new(null_mut()),
     }));

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
 use alloc_header::word_of;
 use object_core::ObjectHeader;
 use object_core::count::Taken;
-use object_core::header::flags::{FRONTEND_SHIFT, LEAF};
+use object_core::header::flags::FRONTEND_SHIFT;
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
@@ -171,21 +171,20 @@ pub(crate) unsafe fn begin(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHe
     }
 }
 
-/// `tp_dealloc` of a wrapper whose class is collected: if it has no state of its own, its object can reach
-/// Python objects and others hold that, the object takes the wrapper. True: it lives, tracked as before.
+/// `tp_dealloc` of a wrapper whose object can be part of a cycle: if it has no state of its own and others
+/// hold the object, the object takes the wrapper. True: it lives, tracked as before.
 ///
 /// # Safety
 ///
 /// Attached; the wrapper's Python count reached 0, and nothing of it was taken apart.
 #[inline]
-pub(crate) unsafe fn outlives<H: Host>(host: &H, wrapper: *mut ffi::PyObject) -> bool {
+pub(crate) unsafe fn entrusted<H: Host>(host: &H, wrapper: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract; a handle's object is alive.
     refs::SHARED_LIFE
         && unsafe {
-            NonNull::new(storage(wrapper).address()).is_some_and(|object| {
-                let object = object.as_ref();
-                object.counts().strong() > 1 && object.flags() & LEAF == 0
-            }) && entrust(host, as_wrapper(wrapper))
+            NonNull::new(storage(wrapper).address())
+                .is_some_and(|object| object.as_ref().counts().strong() > 1)
+                && entrust(host, as_wrapper(wrapper))
         }
 }
 
@@ -208,7 +207,9 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
             give_room_back();
             return false;
         }
-        let state = state::SHARES | state::OWNED;
+        // All but where its storage is listed is of the life that ends.
+        let listed = there.state.load(Ordering::Relaxed) & state::LISTED;
+        let state = listed | state::SHARES | state::OWNED;
         there.state.store(state, Ordering::Release);
         counts::OWNED.fetch_add(1, Ordering::Relaxed);
         refs::revive(wrapper);

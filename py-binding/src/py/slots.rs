@@ -18,10 +18,20 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
-use crate::py::share::outlives;
+use crate::py::share::entrusted;
 use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
 use crate::tie::step::Storage;
 use crate::tie::{dealloc, release};
+
+/// Whether the object of a wrapper can be part of a cycle that the collector is to see.
+unsafe fn can_be_cyclic(wrapper: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's: a wrapper whose storage is there; a handle's object is alive.
+    NonNull::new(unsafe { storage(wrapper) }.address()).is_some_and(|object| {
+        // SAFETY: as above.
+        let number = unsafe { object.as_ref() }.type_index();
+        classes::by_index(number).is_some_and(|record| record.cyclic)
+    })
+}
 
 /// `tp_dealloc` of every registered class.
 pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
@@ -30,7 +40,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
     unsafe {
         let class = ffi::Py_TYPE(object);
         let collected = is_collected(class);
-        if collected && outlives(&Cpython, object) {
+        if collected && can_be_cyclic(object) && entrusted(&Cpython, object) {
             drain();
             return;
         }

@@ -119,7 +119,8 @@ SHARED_LIFE: bool = _core.shared_life
 def at_rest(x: Any) -> str:
     """The state of a stateless object's tie when Python lets go of it and others hold it: a wrapper that the
     collector follows lives, one of an object that holds nothing is kept."""
-    return "active" if SHARED_LIFE and gc.is_tracked(x) and not isinstance(x, Leaf) else "inactive"
+    leaf = isinstance(x, (Leaf, Point, Point3, Numbers, Wide, Aligned))
+    return "active" if SHARED_LIFE and gc.is_tracked(x) and not leaf else "inactive"
 
 
 def crowd(count: int = 200) -> list[Any]:
