@@ -9,13 +9,14 @@ use pyo3::ffi;
 use crate::py::call::function_vectorcall;
 use crate::py::carrier;
 use crate::py::classes::{self, CallableWrapper, is_wrapper};
+use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::into::array_of;
 use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_range, place_of};
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
-use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot};
 use crate::py::wrapper::{Glance, as_wrapper, glance, glance_if};
 use crate::tie::{Adopted, adopt};
 

@@ -14,6 +14,7 @@ use pyo3::types::PyList;
 
 use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes;
+use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
 use crate::py::into::{list_of, to_value, values_of};
 use crate::py::items::{
@@ -21,7 +22,7 @@ use crate::py::items::{
 };
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
-use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot};
 
 /// A list by its wrapper, with a reference of its own.
 ///

@@ -8,12 +8,13 @@ use pyo3::ffi;
 
 use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes::{self, is_wrapper};
+use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
 use crate::py::into::{flat_of_dict, to_key, to_value};
 use crate::py::items::{length, none, own};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise, type_name};
-use crate::py::slots::{class_from_spec, collected, slot, wrapper_dealloc};
+use crate::py::slots::{class_from_spec, collected, slot};
 use crate::py::wrapper::glance;
 
 /// The number of a wrapper's type.

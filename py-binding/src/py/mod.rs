@@ -25,6 +25,7 @@ mod moved;
 mod carrier;
 mod passes;
 mod collect;
+mod dealloc;
 mod errors;
 mod out;
 mod scalars;

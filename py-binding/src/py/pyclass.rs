@@ -13,12 +13,13 @@ use pyo3::{PyTypeInfo, ffi};
 
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
+use crate::py::dealloc::wrapper_dealloc;
 use crate::py::descriptor;
 use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED, mask};
 use crate::py::raise::Raised;
 use crate::py::reflect::{add_field, add_members, leak_field, plain};
-use crate::py::slots::{make_plain_class, wrapper_dealloc};
+use crate::py::slots::make_plain_class;
 use crate::py::wrapper::is_stateless;
 
 fn raised(py: Python<'_>, _: Raised) -> PyErr {

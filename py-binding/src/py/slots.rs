@@ -6,74 +6,19 @@ use core::ptr::{NonNull, null_mut};
 use object_core::TypeName;
 use pyo3::ffi;
 
-use crate::py::attached::drain;
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
-use crate::py::collect::{COLLECTS, clear, pass_is_over, show_native_edges, traverse};
+use crate::py::collect::{COLLECTS, clear, show_native_edges, traverse};
 use crate::py::construct::{class_vectorcall, new};
-use crate::py::counts::{self, Count};
+use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
-use crate::py::share::entrusted;
 use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
-use crate::tie::step::Storage;
-use crate::tie::{dealloc, release};
-
-/// Whether the object of a wrapper can be part of a cycle that the collector is to see.
-unsafe fn can_be_cyclic(wrapper: *mut ffi::PyObject) -> bool {
-    // SAFETY: the caller's: a wrapper whose storage is there; a handle's object is alive.
-    NonNull::new(unsafe { storage(wrapper) }.address()).is_some_and(|object| {
-        // SAFETY: as above.
-        let number = unsafe { object.as_ref() }.type_index();
-        classes::by_index(number).is_some_and(|record| record.cyclic)
-    })
-}
-
-/// `tp_dealloc` of every registered class.
-pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
-    hang::enter();
-    // SAFETY: the slot's contract: attached, the Python count reached 0.
-    unsafe {
-        let class = ffi::Py_TYPE(object);
-        let collected = is_collected(class);
-        if collected && can_be_cyclic(object) && entrusted(&Cpython, object) {
-            drain();
-            return;
-        }
-        // Hazard 3: untrack before anything that can wait.
-        if collected {
-            ffi::PyObject_GC_UnTrack(object.cast());
-            pass_is_over();
-        }
-        // A class that got a `__del__` after it was registered. (Subclasses come here through the
-        // interpreter's own teardown, which has run it.)
-        if (*class).tp_finalize.is_some()
-            && (*class)
-                .tp_dealloc
-                .is_some_and(|own| core::ptr::fn_addr_eq(own, wrapper_dealloc as ffi::destructor))
-        {
-            // Tracked while it runs: a resurrected object stays so.
-            if collected {
-                ffi::PyObject_GC_Track(object.cast());
-            }
-            hang::ready();
-            if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
-                return; // resurrected
-            }
-            if collected {
-                ffi::PyObject_GC_UnTrack(object.cast());
-            }
-        }
-        if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
-            counts::add(Count::Kept, 1);
-        }
-        drain();
-    }
-}
+use crate::tie::release;
 
 unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
     // SAFETY: the slot's contract.

@@ -1,0 +1,69 @@
+//! `tp_dealloc`: the end of a wrapper, or that its object takes it.
+
+use core::ptr::NonNull;
+
+use pyo3::ffi;
+
+use crate::py::attached::drain;
+use crate::py::classes;
+use crate::py::collect::pass_is_over;
+use crate::py::counts::{self, Count};
+use crate::py::hang;
+use crate::py::host::Cpython;
+use crate::py::refs::is_collected;
+use crate::py::share::entrusted;
+use crate::py::wrapper::{as_wrapper, storage};
+use crate::tie::dealloc;
+use crate::tie::step::Storage;
+
+/// Whether the object of a wrapper can be part of a cycle that the collector is to see.
+unsafe fn can_be_cyclic(wrapper: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's: a wrapper whose storage is there; a handle's object is alive.
+    NonNull::new(unsafe { storage(wrapper) }.address()).is_some_and(|object| {
+        // SAFETY: as above.
+        let number = unsafe { object.as_ref() }.type_index();
+        classes::by_index(number).is_some_and(|record| record.cyclic)
+    })
+}
+
+/// `tp_dealloc` of every registered class.
+pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
+    hang::enter();
+    // SAFETY: the slot's contract: attached, the Python count reached 0.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        let collected = is_collected(class);
+        if collected && can_be_cyclic(object) && entrusted(&Cpython, object) {
+            drain();
+            return;
+        }
+        // Hazard 3: untrack before anything that can wait.
+        if collected {
+            ffi::PyObject_GC_UnTrack(object.cast());
+            pass_is_over();
+        }
+        // A class that got a `__del__` after it was registered. (Subclasses come here through the
+        // interpreter's own teardown, which has run it.)
+        if (*class).tp_finalize.is_some()
+            && (*class)
+                .tp_dealloc
+                .is_some_and(|own| core::ptr::fn_addr_eq(own, wrapper_dealloc as ffi::destructor))
+        {
+            // Tracked while it runs: a resurrected object stays so.
+            if collected {
+                ffi::PyObject_GC_Track(object.cast());
+            }
+            hang::ready();
+            if ffi::PyObject_CallFinalizerFromDealloc(object) != 0 {
+                return; // resurrected
+            }
+            if collected {
+                ffi::PyObject_GC_UnTrack(object.cast());
+            }
+        }
+        if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
+            counts::add(Count::Kept, 1);
+        }
+        drain();
+    }
+}
