@@ -135,12 +135,14 @@ unsafe impl Host for Cpython {
     #[inline]
     unsafe fn revive(&self, wrapper: Wrapper) {
         let object = python(wrapper);
-        // SAFETY: the trait's contract. What was kept is listed. Classes that are collected track their instances while they
+        // SAFETY: the trait's contract. Classes that are collected track their instances while they
         // live; kept storage is untracked.
         unsafe {
-            wrapper::storage(object)
-                .state
-                .store(state::LISTED, Ordering::Relaxed);
+            let state = &wrapper::storage(object).state;
+            state.store(
+                state.load(Ordering::Relaxed) & state::LISTED,
+                Ordering::Relaxed,
+            );
             refs::revive(object);
             counts::add(Count::Kept, -1);
             if refs::is_collected(ffi::Py_TYPE(object)) {

@@ -44,7 +44,7 @@ struct Region {
     bits: [u64; WORDS],
 }
 
-type Regions = HashMap<usize, Box<Region>, BuildHasherDefault<Spread>>;
+type Regions = HashMap<usize, Region, BuildHasherDefault<Spread>>;
 
 static LISTED: [SpinMutex<Regions, Yield>; SHARDS] =
     [const { SpinMutex::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS];
@@ -82,23 +82,25 @@ fn place(address: usize) -> (usize, &'static SpinMutex<Regions, Yield>, usize, u
     )
 }
 
-/// Lists storage that is about to be kept for the first time.
+/// Lists storage that is about to be kept for the first time. Where there is no memory for that it is not
+/// listed: kept all the same, until its object dies; no trim finds it.
 ///
 /// # Safety
 ///
 /// The storage is the caller's alone.
 #[cold]
 pub(crate) unsafe fn list(wrapper: *mut ffi::PyObject) {
-    // SAFETY: the caller's contract.
-    unsafe { storage(wrapper) }.mark(state::LISTED, true);
     let (region, shard, word, bit) = place(wrapper.addr());
     let mut regions = shard.lock();
+    if regions.try_reserve(1).is_err() {
+        return;
+    }
+    // SAFETY: the caller's contract.
+    unsafe { storage(wrapper) }.mark(state::LISTED, true);
     // INVARIANT: it is there, and says that it is listed.
-    let region = regions.entry(region).or_insert_with(|| {
-        Box::new(Region {
-            set: 0,
-            bits: [0; WORDS],
-        })
+    let region = regions.entry(region).or_insert(Region {
+        set: 0,
+        bits: [0; WORDS],
     });
     region.set += u32::from(region.bits[word] & bit == 0);
     region.bits[word] |= bit;
