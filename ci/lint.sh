@@ -14,6 +14,7 @@ cargo clippy --quiet --locked -p object-core --no-default-features -- -D warning
 cargo clippy --quiet --locked -p object-core --no-default-features --features infallible,default-backing --all-targets -- -D warnings
 cargo clippy --quiet --locked -p object-core --no-default-features --features default-backing --all-targets -- -D warnings
 cargo clippy --quiet --locked -p object-core --features allocator-api2,serde --all-targets -- -D warnings
+cargo clippy --quiet --locked -p rust-binding --features serde --all-targets -- -D warnings
 cargo clippy --quiet --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 cargo clippy --quiet --locked -p py-binding --no-default-features --all-targets -- -D warnings
 # What only a free-threaded 3.14 compiles, described in a file, since there may be none here.

@@ -14,6 +14,7 @@ say "every constructor without memory, over every backing"
 cargo test --quiet --locked -p object-core --features allocator-api2 --test fault_sweep
 say "values in and out of serde's formats"
 cargo test --quiet --locked -p object-core --features serde --test formats --test fault_formats
+cargo test --quiet --locked -p rust-binding --features serde --test formats
 say "the tie without an interpreter"
 cargo test --quiet --locked -p py-binding --no-default-features
 say "the fuzzers' corpus and random programs"

@@ -207,6 +207,8 @@ impl From<Array> for Any {
     }
 }
 
+crate::values::out_of_any!(Array);
+
 impl TryFrom<AnyView<'_>> for Array {
     type Error = CastError;
 

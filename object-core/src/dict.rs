@@ -339,6 +339,8 @@ impl From<Dict> for Any {
     }
 }
 
+crate::values::out_of_any!(Dict);
+
 impl TryFrom<AnyView<'_>> for Dict {
     type Error = CastError;
 

@@ -318,6 +318,8 @@ impl From<Error> for Any {
     }
 }
 
+crate::values::out_of_any!(Error);
+
 impl TryFrom<AnyView<'_>> for Error {
     type Error = CastError;
 

@@ -102,18 +102,28 @@ unsafe impl<T: Object + ?Sized> FieldType for ObjectArc<T> {
     }
 }
 
-// SAFETY: as above; `None` is null by the null-pointer optimisation of a transparent NonNull.
+// SAFETY: as above, and not null.
 #[expect(clippy::needless_maybe_sized, reason = "as at the struct")]
-unsafe impl<T: Object + ?Sized> FieldType for Option<ObjectArc<T>> {
+unsafe impl<T: Object + ?Sized> HandleField for ObjectArc<T> {}
+
+/// A handle, whose `Option` is a field too.
+///
+/// # Safety
+///
+/// It is transparent over an [`ObjectArc`].
+pub unsafe trait HandleField: FieldType {}
+
+// SAFETY: `None` is null by the null-pointer optimisation of a transparent NonNull, of kind Object.
+unsafe impl<H: HandleField> FieldType for Option<H> {
     const KIND: FieldKind = FieldKind::Object;
     const FLAGS: u32 = field_flags::FROZEN | field_flags::OPTIONAL;
 
     fn object_type() -> Result<i32, RegisterError> {
-        T::type_index()
+        H::object_type()
     }
 
     fn is_object_of(rust_type: TypeId) -> bool {
-        rust_type == TypeId::of::<T>()
+        H::is_object_of(rust_type)
     }
 }
 
@@ -141,26 +151,12 @@ macro_rules! handle_fields {
                 Ok(index::$number)
             }
         }
+
+        // SAFETY: as above.
+        unsafe impl HandleField for $handle {}
     )*};
 }
 handle_fields!(
-    Array => ARRAY, List => LIST, Map => MAP, Dict => DICT, Function => FUNCTION, Error => ERROR,
-);
-
-macro_rules! optional_handle_fields {
-    ($($handle:ty => $number:ident),* $(,)?) => {$(
-        // SAFETY: transparent over an ObjectArc; `None` is null as for that.
-        unsafe impl FieldType for Option<$handle> {
-            const KIND: FieldKind = FieldKind::Object;
-            const FLAGS: u32 = field_flags::FROZEN | field_flags::OPTIONAL;
-
-            fn object_type() -> Result<i32, RegisterError> {
-                Ok(index::$number)
-            }
-        }
-    )*};
-}
-optional_handle_fields!(
     Array => ARRAY, List => LIST, Map => MAP, Dict => DICT, Function => FUNCTION, Error => ERROR,
 );
 

@@ -52,6 +52,18 @@ impl Serialize for Map {
     }
 }
 
+impl Serialize for List {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Any::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl Serialize for Dict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Any::from(self.clone()).serialize(serializer)
+    }
+}
+
 /// A value inside so many containers.
 struct At<'a> {
     value: AnyView<'a>,
@@ -151,6 +163,21 @@ impl<'de> Deserialize<'de> for Array {
 impl<'de> Deserialize<'de> for Map {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, "a map")
+    }
+}
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let array = Array::deserialize(deserializer)?;
+        Self::try_from_values(array.iter().cloned()).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Dict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = Map::deserialize(deserializer)?;
+        let pairs = map.iter().map(|(key, value)| (key.clone(), value.clone()));
+        Self::try_from_pairs(pairs).map_err(D::Error::custom)
     }
 }
 

@@ -447,6 +447,8 @@ impl From<Function> for Any {
     }
 }
 
+crate::values::out_of_any!(Function);
+
 impl TryFrom<AnyView<'_>> for Function {
     type Error = crate::error_kinds::CastError;
 

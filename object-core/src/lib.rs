@@ -191,7 +191,7 @@ mod surface {
     pub use crate::drops::DropScope;
     pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, Place, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
-    pub use crate::field::{FieldOf, FieldType, convert_for, read_field, write_field};
+    pub use crate::field::{FieldOf, FieldType, HandleField, convert_for, read_field, write_field};
     pub use crate::function::{Function, FunctionObj, catch, packed_outcome, return_packed};
     pub use crate::header::ObjectHeader;
     pub use crate::items::{ItemsHead, ItemsLen, WithItems};

@@ -387,6 +387,8 @@ impl From<List> for Any {
     }
 }
 
+crate::values::out_of_any!(List);
+
 impl TryFrom<AnyView<'_>> for List {
     type Error = CastError;
 

@@ -187,6 +187,8 @@ impl From<Map> for Any {
     }
 }
 
+crate::values::out_of_any!(Map);
+
 impl TryFrom<AnyView<'_>> for Map {
     type Error = CastError;
 

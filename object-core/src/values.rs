@@ -196,3 +196,39 @@ impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
         }
     }
 }
+
+/// A value that is given up for what it holds: [`Any::get`].
+macro_rules! out_of_any {
+    ($($value:ty),* $(,)?) => {$(
+        impl TryFrom<$crate::any::Any> for $value {
+            type Error = $crate::error_kinds::CastError;
+
+            fn try_from(value: $crate::any::Any) -> Result<Self, Self::Error> {
+                value.get()
+            }
+        }
+    )*};
+}
+pub(crate) use out_of_any;
+
+out_of_any!(
+    (), bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, Bytes,
+    Option<bool>, Option<i8>, Option<i16>, Option<i32>, Option<i64>, Option<u8>, Option<u16>, Option<u32>,
+    Option<u64>, Option<usize>, Option<isize>, Option<f32>, Option<f64>, Option<Str>, Option<Bytes>,
+);
+
+impl<T: Object> TryFrom<Any> for ObjectArc<T> {
+    type Error = CastError;
+
+    fn try_from(value: Any) -> Result<Self, CastError> {
+        value.get()
+    }
+}
+
+impl<T: Object> TryFrom<Any> for Option<ObjectArc<T>> {
+    type Error = CastError;
+
+    fn try_from(value: Any) -> Result<Self, CastError> {
+        value.get()
+    }
+}

@@ -112,6 +112,7 @@ mod callee;
 
 mod into_any;
 
+#[allow(unsafe_code)]
 pub mod containers;
 
 mod typed;

@@ -629,7 +629,7 @@ fn optional_values_are_options_in_rust() {
 }
 
 /// Its last field is of its own type, which the compiler asks for while it asks what that field is.
-#[derive(Object)]
+#[derive(Object, Debug)]
 #[object(key = "derive.Chain", constructor)]
 #[repr(C)]
 struct Chain {
@@ -737,4 +737,69 @@ fn free_functions_are_exported_by_their_path() {
     let error = shout.call::<Str>((1,)).unwrap_err();
     let text = "TypeError: derive_functions.shout() argument 1: expected str, got int";
     assert_eq!(error.to_string(), text);
+}
+
+/// Containers as this crate has them.
+#[derive(Object, Debug)]
+#[object(key = "derive.Shelf", constructor)]
+#[repr(C)]
+struct Shelf {
+    header: ObjectHeader,
+    untyped: MutField<rust_binding::List>,
+    numbers: MutField<rust_binding::List<i64>>,
+    fixed: rust_binding::containers::Array,
+    #[object(default)]
+    by_name: MutField<Option<rust_binding::Dict<Str, ObjectArc<Shelf>>>>,
+    #[object(default)]
+    map: Option<rust_binding::Map>,
+}
+
+#[test]
+fn typed_containers_are_fields() {
+    use rust_binding::{Dict as TypedDict, List};
+
+    let list = || Any::from(List::<i64>::from_iter([1, 2]));
+    let fixed = || Any::from(Array::from_iter([1i64]));
+    let shelf = made::<Shelf>("derive.Shelf", &[list(), list(), fixed()]).unwrap();
+    assert_eq!(shelf.numbers.load(&shelf).to_vec().unwrap(), [1, 2]);
+    assert_eq!((shelf.fixed.len(), shelf.map.is_none()), (1, true));
+    let by_name = TypedDict::try_new().unwrap();
+    by_name.insert("self", shelf.clone()).unwrap();
+    shelf.by_name.store(&shelf, Some(by_name));
+    let found = shelf.by_name.load(&shelf).unwrap().get("self").unwrap();
+    assert_eq!(found.as_ref(), Some(&shelf));
+    assert!(shelf.by_name.swap(&shelf, None).is_some());
+    // Another frontend puts something else in: each look says so.
+    shelf
+        .numbers
+        .set(&shelf, List::<Str>::from_iter(["a"]))
+        .unwrap();
+    let error = shelf.numbers.load(&shelf).get(0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "TypeError: element 0: expected int, got str"
+    );
+    let error = made::<Shelf>("derive.Shelf", &[fixed(), list(), fixed()]).unwrap_err();
+    let text = "derive.Shelf() argument 1 ('untyped'): expected tieback.List, got tieback.Array";
+    assert_eq!(error.message(), text);
+}
+
+#[test]
+fn an_any_is_given_up_for_what_it_holds() {
+    assert_eq!(i64::try_from(Any::from(5)), Ok(5));
+    assert_eq!(Option::<Str>::try_from(Any::NONE), Ok(None));
+    let error = Str::try_from(Any::from(5)).unwrap_err();
+    assert_eq!(error.to_string(), "expected str, got int");
+    let chain = made::<Chain>("derive.Chain", &[]).unwrap();
+    let any = Any::from(chain.clone());
+    assert_eq!(ObjectArc::<Chain>::try_from(any).unwrap(), chain);
+    assert!(ObjectArc::<Leaf>::try_from(Any::from(chain)).is_err());
+    assert_eq!(
+        Array::try_from(Any::from(Array::from_iter([1i64])))
+            .unwrap()
+            .len(),
+        1
+    );
+    let list = rust_binding::List::<i64>::from_iter([1]);
+    assert!(rust_binding::List::<Str>::try_from(Any::from(list)).is_err());
 }

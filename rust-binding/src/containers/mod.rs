@@ -4,6 +4,9 @@
 //! does not change the promise is checked once, when a value becomes one; of what every frontend may
 //! change, at each look, so that those answer a `Result` that names the element.
 //!
+//! With the feature `serde` they go into formats and come back; a sequence inside of another container comes
+//! back as an Array, since formats know no lists.
+//!
 //! ```
 //! use rust_binding::containers::{Array, Dict, List};
 //! use rust_binding::{Any, Error, IntoAny, Str};
@@ -38,7 +41,8 @@ pub use dict::Dict;
 pub use list::List;
 pub use map::Map;
 
-use object_core::{Any, CastError, Error, Place};
+use object_core::abi::FieldKind;
+use object_core::{Any, CastError, Error, Place, RegisterError};
 
 use crate::callee::FromAny;
 
@@ -54,6 +58,27 @@ pub(crate) fn must<T>(result: Result<T, Error>) -> T {
         Err(error) => panic!("{error}"),
     }
 }
+
+/// Containers that make no promise about what a frontend put into them, as fields of an object.
+macro_rules! field {
+    ($($name:ident<$($given:ty),+> [$($param:ident),*] as $raw:ident),* $(,)?) => {$(
+        // SAFETY: transparent over object-core's handle, which is such a field; it promises nothing of
+        // what is in it, or looks each time.
+        unsafe impl<$($param),*> object_core::FieldType for $name<$($given),+> {
+            const KIND: FieldKind = <object_core::$raw as object_core::FieldType>::KIND;
+
+            fn object_type() -> Result<i32, RegisterError> {
+                <object_core::$raw as object_core::FieldType>::object_type()
+            }
+        }
+
+        // SAFETY: as above.
+        unsafe impl<$($param),*> object_core::HandleField for $name<$($given),+> {}
+    )*};
+}
+field!(
+    List<T> [T] as List, Dict<K, V> [K, V] as Dict, Array<Any> [] as Array, Map<Any, Any> [] as Map,
+);
 
 /// What a typed container has whichever it is: its casts, its printed form, its way out.
 macro_rules! container {
@@ -105,6 +130,30 @@ macro_rules! container {
             fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
                 let untyped = object_core::$raw::try_from(view)?;
                 Self::check(&untyped)?;
+                Ok(Self(untyped, PhantomData))
+            }
+        }
+
+        impl<$($param: FromAny),+> TryFrom<Any> for $name<$($param),+> {
+            type Error = CastError;
+
+            fn try_from(value: Any) -> Result<Self, CastError> {
+                Self::try_from(value.view())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<$($param),+> serde::Serialize for $name<$($param),+> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de, $($param: FromAny),+> serde::Deserialize<'de> for $name<$($param),+> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let untyped = object_core::$raw::deserialize(deserializer)?;
+                Self::check(&untyped).map_err(serde::de::Error::custom)?;
                 Ok(Self(untyped, PhantomData))
             }
         }
