@@ -11,6 +11,8 @@ use crate::error_kinds::{CastError, PlaceError};
 use crate::header::ObjectHeader;
 use crate::object::{Extends, Object};
 use crate::place::place;
+#[cfg(feature = "infallible")]
+use crate::place::{Space, refused};
 use crate::refs::{dec_ref, inc_ref};
 use crate::types::is_instance;
 
@@ -65,9 +67,10 @@ impl<T: Object> ObjectArc<T> {
     #[inline]
     #[must_use]
     pub fn new(value: T) -> Self {
-        match Self::try_new(value) {
-            Ok(object) => object,
-            Err(error) => panic!("{error}"),
+        match Space::take() {
+            // INVARIANT: the new object's one reference.
+            Ok(space) => Self { object: space.place(value), _owns: PhantomData },
+            Err(cause) => refused(cause),
         }
     }
 

@@ -16,7 +16,9 @@ use crate::arc::ObjectArc;
 use crate::error_kinds::{AllocError, NewError, PlaceError, RegisterError};
 use crate::header::{DELETE_BODY, DELETE_SPACE, flags};
 use crate::object::{Extends, Object};
-use crate::place::{allocate, commit, free, guarded};
+#[cfg(feature = "infallible")]
+use crate::place::refused;
+use crate::place::{allocate, commit, fill, free, guarded};
 use crate::unique::UniqueObject;
 
 /// The body of an object with items behind it.
@@ -124,7 +126,7 @@ struct Room<H: ItemsHead> {
 }
 
 impl<H: ItemsHead> Room<H> {
-    #[inline]
+    #[inline(always)]
     fn take(len: usize) -> Result<Self, NewError> {
         let type_index = H::type_index()?;
         let (size, align) = body_layout::<H>(len)?;
@@ -133,6 +135,20 @@ impl<H: ItemsHead> Room<H> {
         let items = unsafe { body.byte_add(items_offset::<H>()) }.cast();
         // INVARIANT: the block just taken.
         Ok(Self { type_index, body, items, len })
+    }
+
+    /// Makes an object of it and of copies of `items`, as many as it has room for.
+    #[inline(always)]
+    fn copy(self, head: H, items: &[H::Item]) -> ObjectArc<H>
+    where
+        H::Item: Copy,
+    {
+        assert_eq!(self.len, items.len(), "room for as many");
+        // SAFETY: there is room for them by the type invariant, and they may be copied bit by bit.
+        unsafe {
+            self.items.copy_from_nonoverlapping(NonNull::from(items).cast(), self.len);
+            self.complete(head)
+        }
     }
 
     /// Makes an object of it.
@@ -147,7 +163,7 @@ impl<H: ItemsHead> Room<H> {
         // SAFETY: by the type invariant the body is ours alone until it is returned, and `len` items lie
         // behind it, of which the deleter knows.
         unsafe {
-            self.body.write(head);
+            fill(self.body, head);
             (*self.body.as_ptr()).set_items(self.items, self.len);
             commit(self.body.cast(), self.type_index, extra, delete_with_items::<H>);
             ObjectArc::from_raw(self.body)
@@ -237,12 +253,29 @@ impl<H: ItemsHead> ObjectArc<H> {
             assert!(H::HAS_ITEMS, "an ItemsHead must say HAS_ITEMS");
         }
         match Room::take(items.len()) {
-            // SAFETY: a fresh block with room for as many items, which may be copied bit by bit.
-            Ok(room) => unsafe {
-                room.items.copy_from_nonoverlapping(NonNull::from(items).cast(), items.len());
-                Ok(room.complete(head))
-            },
+            Ok(room) => Ok(room.copy(head, items)),
             Err(cause) => Err(PlaceError { value: head, cause }),
+        }
+    }
+
+    /// Makes an object of `head` and a copy of `items`.
+    ///
+    /// # Panics
+    ///
+    /// No memory, or the type was refused.
+    #[cfg(feature = "infallible")]
+    #[inline]
+    #[must_use]
+    pub fn copy_items(head: H, items: &[H::Item]) -> Self
+    where
+        H::Item: Copy,
+    {
+        const {
+            assert!(H::HAS_ITEMS, "an ItemsHead must say HAS_ITEMS");
+        }
+        match Room::take(items.len()) {
+            Ok(room) => room.copy(head, items),
+            Err(cause) => refused(cause),
         }
     }
 

@@ -8,7 +8,7 @@
 //! The proof bit is written last, by [`commit`], and by nobody else.
 
 use core::ffi::c_void;
-use core::mem::needs_drop;
+use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
 use crate::abi::{ByteSlice};
@@ -31,7 +31,7 @@ pub(crate) fn allocate(
 ///
 /// # Safety
 ///
-/// `body` came from [`allocate`], is complete but for its header, and `deleter` fits it.
+/// `body` came from [`allocate`], is complete but for its header ([`fill`]), and `deleter` fits it.
 #[inline]
 pub(crate) unsafe fn commit(
     body: NonNull<ObjectHeader>,
@@ -43,27 +43,80 @@ pub(crate) unsafe fn commit(
     unsafe { body.write(ObjectHeader::placed(type_index, extra_flags, deleter)) };
 }
 
+/// Moves a value into a body, all but its header, which [`commit`] writes.
+///
+/// Not as one value: that header was written a moment ago in pieces of 8 bytes, and a copy in larger ones
+/// would wait until those have reached the cache.
+///
+/// # Safety
+///
+/// `body` is uninitialised, and as large and aligned as `T` asks.
+#[inline(always)]
+pub(crate) unsafe fn fill<T: Object>(body: NonNull<T>, value: T) {
+    type Word = MaybeUninit<u64>;
+    const HEADER: usize = size_of::<ObjectHeader>() / size_of::<Word>();
+    const {
+        assert!(align_of::<T>() >= align_of::<Word>() && size_of::<T>() >= size_of::<ObjectHeader>());
+    }
+    let value = ManuallyDrop::new(value);
+    let words = size_of::<T>() / size_of::<Word>() - HEADER;
+    let from = (&raw const value).cast::<Word>();
+    // SAFETY: both are as large; objects begin with their header, and what follows it is copied whole,
+    // padding too. The value is forgotten.
+    unsafe { body.cast::<Word>().add(HEADER).as_ptr().copy_from_nonoverlapping(from.add(HEADER), words) };
+}
+
 /// Makes an object of `value`.
 #[inline]
 pub(crate) fn place<T: Object>(value: T) -> Result<NonNull<T>, PlaceError<T>> {
-    const {
-        assert!(!T::HAS_ITEMS, "a type with in-place items is made by `try_with_items`");
+    match Space::take() {
+        Ok(space) => Ok(space.place(value)),
+        Err(cause) => Err(PlaceError { value, cause }),
     }
-    let type_index = match T::type_index() {
-        Ok(number) => number,
-        Err(error) => return Err(PlaceError { value, cause: NewError::Register(error) }),
-    };
-    let body = match allocate(size_of::<T>(), align_of::<T>(), type_index) {
-        Ok(body) => body.cast::<T>(),
-        Err(error) => return Err(PlaceError { value, cause: NewError::Alloc(error) }),
-    };
-    let leaf = if needs_drop::<T>() { 0 } else { flags::LEAF };
-    // SAFETY: the body is uninitialised and as large and aligned as T asks; the deleter is T's.
-    unsafe {
-        body.write(value);
-        commit(body.cast(), type_index, leaf, delete_value::<T>);
+}
+
+/// Apart and without the value, which unwinding drops: so what makes objects is small enough to be compiled
+/// where it is called, and the value need not be anywhere but in its object.
+#[cfg(feature = "infallible")]
+#[cold]
+#[inline(never)]
+pub(crate) fn refused(cause: NewError) -> ! {
+    panic!("{cause}");
+}
+
+/// A block for one `T`, ours alone, that nobody frees.
+///
+/// # Invariants
+///
+/// A headed block of that size and alignment, uninitialised.
+pub(crate) struct Space<T> {
+    type_index: i32,
+    body: NonNull<T>,
+}
+
+impl<T: Object> Space<T> {
+    #[inline(always)]
+    pub(crate) fn take() -> Result<Self, NewError> {
+        const {
+            assert!(!T::HAS_ITEMS, "a type with in-place items is made by `try_with_items`");
+        }
+        let type_index = T::type_index()?;
+        let body = allocate(size_of::<T>(), align_of::<T>(), type_index)?.cast::<T>();
+        // INVARIANT: the block just taken.
+        Ok(Self { type_index, body })
     }
-    Ok(body)
+
+    /// Makes an object of it.
+    #[inline(always)]
+    pub(crate) fn place(self, value: T) -> NonNull<T> {
+        let leaf = if needs_drop::<T>() { 0 } else { flags::LEAF };
+        // SAFETY: by the type invariant; the deleter is T's.
+        unsafe {
+            fill(self.body, value);
+            commit(self.body.cast(), self.type_index, leaf, delete_value::<T>);
+        }
+        self.body
+    }
 }
 
 /// The deleter of a plain value.

@@ -270,3 +270,21 @@ fn arrays_of_foreign_code_may_keep_their_values_elsewhere() {
     let object = ObjectArc::try_unique(object).unwrap_err();
     assert_eq!(format!("{:?}", Array::from_object(object)), "[4, 5]");
 }
+
+#[test]
+fn items_are_copied_at_once() {
+    let before = baseline();
+    let head = || WithItems::new(ObjectHeader::new());
+    for len in [0, 1, 7] {
+        let from: Vec<u16> = (0..len).collect();
+        let copied: Items<u16> = ObjectArc::copy_items(head(), &from);
+        assert_eq!(ObjectArc::items(&copied), &from[..]);
+        assert_eq!(ObjectArc::header(&copied).counts().strong(), 1);
+        assert_eq!(live(), before + 1 + isize::from(len > 0));
+        let copy = || drop::<Items<u16>>(ObjectArc::copy_items(head(), &from));
+        let (text, failed) = failing(1, || panics(copy));
+        assert!(failed && text.contains("bytes"), "{text}");
+        assert_eq!(ObjectArc::items(&copied), &from[..]);
+    }
+    assert_eq!(live(), before);
+}

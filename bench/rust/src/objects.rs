@@ -84,7 +84,7 @@ pub fn numbers(from: &[u64]) -> ObjectArc<Numbers> {
         header: ObjectHeader::new(),
         len: ItemsLen::new(),
     };
-    ObjectArc::try_copy_items(head, from).unwrap_or_else(|_| panic!("no memory"))
+    ObjectArc::copy_items(head, from)
 }
 
 /// An object of 32 bytes.
