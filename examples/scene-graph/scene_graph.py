@@ -3,8 +3,8 @@
     python scene_graph.py [--library FOLDER] [--svg scene.svg]
 
 The library (scene-graph, plain Rust) has the nodes. This program hangs some itself and lets Rust hang
-others, moves them from both sides with callbacks, drops most wrappers, and draws the tree: the colour of a
-node is the state of the tie between the object and its Python wrapper.
+others, moves them from both sides with callbacks, drops most wrappers, and draws what is reached from the
+root: the colour of a node is the state of the tie between the object and its Python wrapper.
 """
 
 from __future__ import annotations
@@ -14,16 +14,11 @@ import gc
 import os
 import sys
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import tieback
-from tieback.testing import tie_state
+from tieback import seeing
 
-COLOURS = {
-    "active": ("#2f9e44", "a wrapper shows it, held by Python or by the node"),
-    "inactive": ("#f2b705", "its wrapper died and is kept, to be revived"),
-    "detached": ("#adb5bd", "Python has no wrapper of it"),
-}
+STATES = ("active", "inactive", "detached")
 
 
 def find_library(folder: str | None) -> Path:
@@ -63,7 +58,6 @@ class Scene:
         self.Node = Node
         self.grow = tieback.get_global_func("scene_graph.grow")
         self.shake = tieback.get_global_func("scene_graph.shake")
-        self.rows = tieback.get_global_func("scene_graph.rows")
 
 
 def build(lib: Scene):
@@ -117,38 +111,10 @@ def change(lib: Scene, scene) -> int:
     return len(listeners)
 
 
-def look(lib: Scene, scene) -> tuple[dict, dict[int, str]]:
-    """Every node by its address, and the state of its tie; wraps none of them."""
-    nodes = {row[0]: tuple(row)[1:] for row in lib.rows(scene)}
-    return nodes, {address: tie_state(address) for address in nodes}
-
-
-def draw(nodes: dict, states: dict[int, str]) -> str:
-    """The picture, as SVG."""
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 420" font-family="sans-serif">',
-        '<rect width="1200" height="420" fill="white"/>',
-    ]
-    for _, x, y, parent in nodes.values():
-        if parent is not None:
-            _, px, py, _ = nodes[parent]
-            line = f'<line x1="{px:.1f}" y1="{py:.1f}" x2="{x:.1f}" y2="{y:.1f}" stroke="#868e96"/>'
-            parts.append(line)
-    for address, (name, x, y, _) in nodes.items():
-        state = states[address]
-        colour, _ = COLOURS[state]
-        parts.append(
-            f'<g class="{state}"><circle cx="{x:.1f}" cy="{y:.1f}" r="13" fill="{colour}"/>'
-            f'<text x="{x:.1f}" y="{y + 27:.1f}" font-size="8.5" text-anchor="middle">'
-            f"{escape(name)}</text></g>"
-        )
-    for row, (state, (colour, meaning)) in enumerate(COLOURS.items()):
-        y = 350 + 22 * row
-        parts.append(
-            f'<circle cx="30" cy="{y}" r="7" fill="{colour}"/>'
-            f'<text x="46" y="{y + 4}" font-size="12">{state}: {meaning}</text>'
-        )
-    return "\n".join([*parts, "</svg>", ""])
+def look(scene) -> tuple[seeing.Graph, list[seeing.Node]]:
+    """All that is reached from the scene, and of that its nodes; no wrapper is made by looking."""
+    graph = tieback.graph(scene)
+    return graph, [node for node in graph.nodes if node.type_key == "scene_graph.Node"]
 
 
 def main() -> None:
@@ -165,18 +131,21 @@ def main() -> None:
 
     # Python has seen all of them and holds one. The others can be parts of cycles, so that their wrappers live
     # as long as they do; without a GIL they are kept, to be revived.
-    nodes, states = look(lib, scene)
-    assert {states[at] for at in nodes if nodes[at][0] != "scene"} in ({"active"}, {"inactive"})
+    _, nodes = look(scene)
+    assert {node.state for node in nodes[1:]} in ({"active"}, {"inactive"})
+    assert all(node.owned for node in nodes[1:] if node.state == "active")
 
     # It fetches some again, and lets Rust hang two that Python has never seen.
     held = [node for node in scene.walk() if node.name.startswith("tree")]
     ids = {node.name: id(node) for node in held}
     assert lib.grow(held[0], 1, 2) == 2
-    nodes, states = look(lib, scene)
-    count = {state: list(states.values()).count(state) for state in COLOURS}
+    graph, nodes = look(scene)
+    count = {state: [node.state for node in nodes].count(state) for state in STATES}
     assert count["detached"] == 2 and count["active"] >= 1 + len(held), count
-    picture = draw(nodes, states)
-    assert all(picture.count(f'<g class="{state}">') == n for state, n in count.items())
+    # Each but the root is held by its parent's array and knows its parent, weakly.
+    assert len([edge for edge in graph.edges if edge.weak]) == len(nodes) - 1
+    picture = graph.to_svg()
+    assert all(picture.count(f'<g class="{state}">') >= n for state, n in count.items())
     Path(args.svg).write_text(picture, encoding="utf-8")
 
     # Dropped and fetched: the same wrapper at the same address, though others came in between.

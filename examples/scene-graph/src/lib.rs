@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `scene_graph.Node(name, x=0, y=0)` | a node; its place is relative to its parent |
 //! | `scene_graph.grow(node, depth, width)` | hangs a tree of new nodes under a node, in Rust |
-//! | `scene_graph.rows(node)` | every node's address, name, place and parent's address |
 //! | `scene_graph.shake(node, by)` | moves every node of a tree, in Rust, which calls `on_change` |
 //!
 //! Children are owned, the parent is a weak reference: so a tree has no cycles, and dies with its root.
@@ -14,13 +13,10 @@ mod node;
 mod scene;
 
 pub use crate::node::Node;
-pub use crate::scene::{grow, rows, shake};
+pub use crate::scene::{grow, shake};
 
 rust_binding::export_library!(|exports| {
     exports.object_type::<Node>();
-    exports
-        .free_function::<grow>()
-        .free_function::<rows>()
-        .free_function::<shake>();
+    exports.free_function::<grow>().free_function::<shake>();
     Ok(())
 });

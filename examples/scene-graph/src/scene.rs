@@ -48,34 +48,3 @@ pub fn shake(node: ObjectArc<Node>, by: f64) -> Result<(), Error> {
     }
     Ok(())
 }
-
-/// Every node of a tree, as Rust sees it: `[address, name, x, y, the parent's address or None]` for each.
-/// Python gets numbers and text, and no wrapper of any node.
-///
-/// # Errors
-///
-/// `MemoryError`.
-#[function(name = "scene_graph.rows")]
-pub fn rows(node: ObjectArc<Node>) -> Result<Vec<Array>, Error> {
-    let address = |node: &ObjectArc<Node>| ObjectArc::as_ptr(node).as_ptr().addr() as i64;
-    let mut rows = Vec::new();
-    let mut rest = vec![(node, None::<i64>)];
-    while let Some((node, parent)) = rest.pop() {
-        let place = Node::place(&node);
-        let row: [Any; 5] = [
-            address(&node).into(),
-            node.name.load(&node).into(),
-            place[0].into(),
-            place[1].into(),
-            parent.into(),
-        ];
-        rows.push(Array::try_from_values(row)?);
-        let above = address(&node);
-        rest.extend(
-            Node::children(&node)
-                .into_iter()
-                .map(|child| (child, Some(above))),
-        );
-    }
-    Ok(rows)
-}

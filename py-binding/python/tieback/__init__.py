@@ -24,7 +24,7 @@ from tieback._registry import (
 from tieback._seeing import graph
 from tieback._weak import Weak
 from tieback._why import why_alive
-from tieback import _leaks, dataclasses, testing
+from tieback import _leaks, dataclasses, seeing, testing
 
 __all__ = [
     "Array",
@@ -47,6 +47,7 @@ __all__ = [
     "register_global_func",
     "register_object",
     "remove_global_func",
+    "seeing",
     "stats",
     "testing",
     "trim",
