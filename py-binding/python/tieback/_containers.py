@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections.abc
 import operator
 import reprlib
+import sys
 import types
 from typing import Any, Callable, ClassVar, Iterable, Iterator
 
@@ -58,6 +59,22 @@ def _same(a: object, b: object) -> bool:
     return a is b or a == b
 
 
+def _found(item: object, value: object) -> bool:
+    """Whether an item is the value that is looked for. A NaN in a ``list`` is found by its identity; a
+    native one has none, and is found by any NaN, as it is among keys."""
+    if item is value or item == value:
+        return True
+    return type(item) is float and isinstance(value, float) and item != item and value != value
+
+
+def _index(index: Any) -> int:
+    """An index as ``list`` takes it: OverflowError beyond 64 bits."""
+    index = operator.index(index)
+    if not -sys.maxsize - 1 <= index <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to an index of 64 bits")
+    return _cut(index)
+
+
 @_methods(Array, List)
 class _Sequence:
     def __iter__(self: Any) -> Iterator[Any]:
@@ -90,18 +107,17 @@ class _Sequence:
         return _order(operator.ge, self, other)
 
     def __contains__(self: Any, value: object) -> bool:
-        return any(item is value or item == value for item in _each(self))
+        return any(_found(item, value) for item in _each(self))
 
     def count(self: Any, value: object) -> int:
         """How many items equal the value."""
-        return sum(1 for item in _each(self) if item is value or item == value)
+        return sum(1 for item in _each(self) if _found(item, value))
 
     def index(self: Any, value: object, start: int = 0, stop: int | None = None) -> int:
         """The first index of the value."""
         items = _values(self)
         for index in range(*slice(start, stop).indices(len(items))):
-            item = items[index]
-            if item is value or item == value:
+            if _found(items[index], value):
                 return index
         raise ValueError(f"{value!r} is not in the {type(self).__name__}")
 
@@ -156,8 +172,8 @@ class _List:
 
     def insert(self: Any, index: int, value: Any) -> None:
         """Puts a value in front of the one at ``index``."""
-        index = operator.index(index)
-        _core.list_splice(self, _cut(index), _cut(index), (value,))
+        index = _index(index)
+        _core.list_splice(self, index, index, (value,))
 
     def extend(self: Any, values: Iterable[Any]) -> None:
         """Puts values at the end, all in one step."""
@@ -181,7 +197,7 @@ class _List:
 
         def without(items: list[Any]) -> list[int]:
             for index, item in enumerate(items):
-                if item is value or item == value:
+                if _found(item, value):
                     return [*range(index), *range(index + 1, len(items))]
             raise ValueError(f"{value!r} is not in the List")
 
@@ -254,7 +270,7 @@ class ValuesView(_View, collections.abc.ValuesView):  # type: ignore[type-arg]
     _what = _VALUES
 
     def __contains__(self, value: object) -> bool:
-        return any(there is value or there == value for there in self)
+        return any(_found(there, value) for there in self)
 
 
 class ItemsView(_View, collections.abc.ItemsView):  # type: ignore[type-arg]

@@ -137,9 +137,51 @@ pub(crate) unsafe fn to_key(object: *mut ffi::PyObject) -> Result<Any, Raised> {
     // SAFETY: the caller's contract.
     unsafe {
         if is_wrapper(object) {
-            return to_value(object);
+            let value = to_value(object)?;
+            return Ok(keyed(&value, 0)?.unwrap_or(value));
         }
         Ok(own(pass_other(object, Form::Key)?))
+    }
+}
+
+/// An Array whose items are what a tuple's would be as a key: a copy or a pickle of a tuple among keys is an
+/// Array, and has functions for callables. `None`: it is that already, or no Array.
+///
+/// # Safety
+///
+/// Attached.
+unsafe fn keyed(value: &Any, depth: u32) -> Result<Option<Any>, Raised> {
+    /// As deep as Arrays are keys by content.
+    const DEEPEST: u32 = 16;
+    let raw = value.as_raw();
+    // SAFETY: the caller's contract; the value's object is alive.
+    unsafe {
+        match (raw.type_index, raw.as_object()) {
+            (index::FUNCTION, Some(function)) if depth > 0 => {
+                let function = function.as_ref();
+                match carrier::carried(function) {
+                    Some(callable) if function.flags() & EXPLICIT == 0 => {
+                        Ok(Some(carrier::carry(callable)?.into()))
+                    }
+                    _ => Ok(None),
+                }
+            }
+            (index::ARRAY, Some(_)) if depth < DEEPEST => {
+                let Ok(array) = value.get::<Array>() else {
+                    return Ok(None);
+                };
+                let mut items: Option<Vec<Any>> = None;
+                for (at, item) in array.iter().enumerate() {
+                    if let Some(item) = keyed(item, depth + 1)? {
+                        items.get_or_insert_with(|| array.iter().cloned().collect())[at] = item;
+                    }
+                }
+                items
+                    .map(|items| Ok(made(Array::try_from_values(items))?.into()))
+                    .transpose()
+            }
+            _ => Ok(None),
+        }
     }
 }
 

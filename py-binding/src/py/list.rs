@@ -16,7 +16,7 @@ use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes;
 use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
-use crate::py::into::{list_of, to_value, values_of};
+use crate::py::into::{index_of as int_index_of, list_of, to_value, values_of};
 use crate::py::items::{
     Slice, index_of, length, native, no_index, none, one_argument, out_of_range, own, place_of,
 };
@@ -317,7 +317,7 @@ unsafe extern "C" fn pop(
         (|| {
             let at = match ffi::PyTuple_Size(args) {
                 0 => -1,
-                1 => index_of(ffi::PyTuple_GetItem(args, 0))?,
+                1 => int_index_of(ffi::PyTuple_GetItem(args, 0))? as isize,
                 count => {
                     return Err(raise!(
                         Exc::Type,

@@ -238,11 +238,22 @@ def dict_steps(dice: random.Random) -> tuple[str, Callable[[Any], Any]]:
         "views": lambda it: ([*it.keys()], [*it.values()], [*it.items()], len(it.items())),
         "reversed": lambda it: ([*reversed(it)], [*reversed(it.values())], [*reversed(it.items())]),
         "sets": lambda it: (
-            [sorted(map(number, made)) for made in (
-                it.keys() & {1, "b"}, it.keys() | {9}, it.keys() - {1}, it.keys() ^ {1, 77},
-                {1, 2} & it.keys(),
-            )], it.keys() <= {1}, it.keys() == {1}, it.keys().isdisjoint([1, 77]),
-            (1, value) in it.items(), it.items() >= set(), value in it.values(),
+            [
+                sorted(map(number, made))
+                for made in (
+                    it.keys() & {1, "b"},
+                    it.keys() | {9},
+                    it.keys() - {1},
+                    it.keys() ^ {1, 77},
+                    {1, 2} & it.keys(),
+                )
+            ],
+            it.keys() <= {1},
+            it.keys() == {1},
+            it.keys().isdisjoint([1, 77]),
+            (1, value) in it.items(),
+            it.items() >= set(),
+            value in it.values(),
         ),  # fmt: skip
         "clear": lambda it: it.clear() if value == 0 else None,
         "copy": lambda it: [*it.copy().items()],
@@ -463,7 +474,10 @@ def test_cycles_print_and_copy() -> None:
     map["me"], map["list"] = map, it
     it.append(Array([map]))
     try:
-        assert repr(it) == "List([1, List([...]), Array([Dict({'a': 1, 'me': Dict({...}), 'list': List([...])})])])"
+        assert (
+            repr(it)
+            == "List([1, List([...]), Array([Dict({'a': 1, 'me': Dict({...}), 'list': List([...])})])])"
+        )
         for copied in (copy.deepcopy(it), copy.deepcopy(map)["list"]):
             assert copied is not it and copied[1] is copied
             assert copied[2][0]["list"] is copied and copied[2][0]["me"] is copied[2][0]
@@ -477,7 +491,9 @@ def test_cycles_print_and_copy() -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_keeps_sharing_and_cycles(protocol: int) -> None:
     shared = List([1, "two"])
-    whole = Dict({"a": shared, "map": Map({1: shared, "x": (1, 2)}), "all": [shared, {"k": shared}]})
+    whole = Dict(
+        {"a": shared, "map": Map({1: shared, "x": (1, 2)}), "all": [shared, {"k": shared}]}
+    )
     again = pickle.loads(pickle.dumps(whole, protocol))
     assert again == whole and type(again) is Dict
     assert again["a"] is again["map"][1] is again["all"][0] is again["all"][1]["k"]
@@ -560,7 +576,7 @@ def test_fields_of_containers() -> None:
             setattr(shop, name, value)
     with pytest.raises(OverflowError, match="field 'names' of 'Shop': item 0: "):
         shop.names = [2**63]
-    with pytest.raises(OverflowError, match='field \'stock\' of \'Shop\': value of the key "k": '):
+    with pytest.raises(OverflowError, match="field 'stock' of 'Shop': value of the key \"k\": "):
         shop.stock = {"k": 2**63}
 
 
@@ -668,3 +684,94 @@ def test_what_can_change_is_no_key(key: Any) -> None:
         with pytest.raises(TypeError, match="unhashable type: '(list|dict)' cannot be a key"):
             use()
     assert native == {"a": 1}
+
+
+def test_no_number_is_an_index_that_is_none_for_list() -> None:
+    class Nine:
+        def __index__(self) -> int:
+            return 9
+
+    for cls in (list, List):
+        it = cls([1, 2])
+        for large in (2**63, -(2**63) - 1, 10**30):
+            with pytest.raises(OverflowError):
+                it.insert(large, 3)
+            with pytest.raises(OverflowError):
+                it.pop(large)
+            with pytest.raises(IndexError):
+                it[large]
+        assert list(it) == [1, 2]
+        it.insert(2**63 - 1, 3)
+        it.insert(-(2**63), 0)
+        it.insert(Nine(), 4)
+        assert list(it) == [0, 1, 2, 3, 4]
+        for wrong in ("1", 1.0, None):
+            with pytest.raises(TypeError):
+                it.insert(wrong, 3)
+            with pytest.raises(TypeError):
+                it.pop(wrong)
+
+
+@pytest.mark.parametrize("hint", [10**18, 2**62, -1, 10**30, "x"], ids=str)
+def test_what_a_length_hint_claims_is_taken_as_list_takes_it(hint: Any) -> None:
+    class Lying:
+        def __init__(self) -> None:
+            self.left = 2
+
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> int:
+            if self.left == 0:
+                raise StopIteration
+            self.left -= 1
+            return 1
+
+        def __length_hint__(self) -> Any:
+            return hint
+
+    raised = []
+    for cls in (list, List):
+        it = cls([1])
+        for take in (it.extend, cls, lambda lying: it.__setitem__(slice(0, 0), lying)):
+            with pytest.raises((MemoryError, ValueError, OverflowError, TypeError)) as told:
+                take(Lying())
+            raised.append(told.type)
+        assert list(it) == [1]
+    assert raised[:3] == raised[3:]
+
+
+def test_a_nan_is_found() -> None:
+    nan = math.nan
+    for cls in (list, List, Array):
+        it = cls([1, nan, "nan"])
+        assert nan in it and it.count(nan) == 1 and it.index(nan) == 1
+        assert nan not in cls([1.0]) and "x" not in it
+    it = List([1, nan, 2])
+    it.remove(float("nan"))
+    assert list(it) == [1, 2]
+    with pytest.raises(ValueError, match="nan is not in the List"):
+        it.remove(nan)
+    assert nan in Map({1: nan}).values() and nan in Dict({1: nan}).values()
+
+
+class Called:
+    def __call__(self) -> int:
+        return 1
+
+
+def test_a_callable_in_a_tuple_is_found_in_copies_and_pickles() -> None:
+    called = Called()
+    made = {(len, 1): "f", ((called, (Called,)), "x"): "deep", (tieback.convert(len),): "explicit"}
+    for cls in (Dict, Map):
+        native = cls(made)
+        copied = copy.deepcopy(cls({(len, 1): "f", ((1, (Called,)), "x"): "deep"}))
+        again = pickle.loads(pickle.dumps(cls({(len, 1): "f", ((1, (Called,)), "x"): "deep"})))
+        for it in (copied, again):
+            assert it[(len, 1)] == it[Array([len, 1])] == "f" and (len, 2) not in it
+            assert it[((1, (Called,)), "x")] == "deep"
+        key = ((called, (Called,)), "x")
+        assert native[key] == native[Array(key)] == "deep"
+        shown = next(k for k in native if len(k) == 1)
+        assert native[shown] == "explicit" and shown[0] is not len
+        assert native.get((len,)) is None
