@@ -223,15 +223,31 @@ getter!(
     read_object(object, wrapper, about.field)
 );
 getter!(get_any, |wrapper, object, about| {
-    let field = about.field;
-    let value = read_field(object, &field.info);
-    let text = matches!(field.kind, FieldKind::Str | FieldKind::Bytes);
-    if text && !field.optional && value.is_none() {
-        missing(wrapper, field)
-    } else {
-        value_into_python(value)
-    }
+    read_value(object, wrapper, about.field)
 });
+
+/// A field of any kind but objects.
+///
+/// # Safety
+///
+/// Attached; a live wrapper, and its object, which has the field.
+#[inline]
+unsafe fn read_value(
+    object: NonNull<ObjectHeader>,
+    wrapper: *mut ffi::PyObject,
+    field: &Field,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let value = read_field(object, &field.info);
+        let text = matches!(field.kind, FieldKind::Str | FieldKind::Bytes);
+        if text && !field.optional && value.is_none() {
+            missing(wrapper, field)
+        } else {
+            value_into_python(value)
+        }
+    }
+}
 
 /// An object field, whatever is in it and whoever is writing it.
 ///
@@ -277,6 +293,30 @@ unsafe fn missing(wrapper: *mut ffi::PyObject, field: &Field) -> *mut ffi::PyObj
             type_name(wrapper)
         )
         .null()
+    }
+}
+
+/// The getter of every field for those who ask the interpreter's own `__get__` of a getset descriptor.
+pub(crate) unsafe extern "C" fn get(
+    wrapper: *mut ffi::PyObject,
+    closure: *mut c_void,
+) -> *mut ffi::PyObject {
+    hang::enter();
+    // SAFETY: the slot's contract: attached, a live wrapper of the class, the closure it was made with.
+    unsafe {
+        let field = &*closure.cast::<Field>();
+        let Ok(native) = glance(wrapper) else {
+            return null_mut();
+        };
+        let object = native.object();
+        if check(object, wrapper, field).is_err() {
+            return null_mut();
+        }
+        if field.kind == FieldKind::Object {
+            read_object(object, wrapper, field)
+        } else {
+            read_value(object, wrapper, field)
+        }
     }
 }
 

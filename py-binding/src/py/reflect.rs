@@ -94,7 +94,7 @@ pub(crate) unsafe fn add_field(
 ) -> Result<(), Raised> {
     let def: &'static mut ffi::PyGetSetDef = Box::leak(Box::new(ffi::PyGetSetDef {
         name: leak_text(field.info.name()).as_ptr(),
-        get: None, // the descriptor's type has it
+        get: Some(fields::get), // attribute look-up asks the descriptor's type, which is quicker
         set: Some(fields::set),
         doc: if doc.is_empty() {
             core::ptr::null()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import math
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import sysconfig
+import types
 from pathlib import Path
 from typing import Any, Callable
 
@@ -371,6 +374,31 @@ def test_get_keeps_identity_and_id(make: Callable[[Any], Any], kind: str) -> Non
     keep = [lib.point(i, i) for i in range(200)]
     assert id(getattr(owner, kind)) == first
     assert len(keep) == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_get_as_the_interpreter_does(kind: str) -> None:
+    """Who asks the interpreter's own type of descriptor gets what attribute look-up gives."""
+    point = lib.point(1, 2)
+    for make in (fields, frozen_fields):
+        owner = make(point)
+        descriptor = type(owner).__dict__[kind]
+        got = types.GetSetDescriptorType.__get__(descriptor, owner, type(owner))
+        assert got == getattr(owner, kind) and type(got) is type(getattr(owner, kind))
+        if kind in ("point", "required", "array", "weak"):
+            assert got is getattr(owner, kind)
+        with pytest.raises(TypeError, match="doesn't apply to"):
+            types.GetSetDescriptorType.__get__(descriptor, point)
+        # As the interpreter's own cannot be.
+        for use in (copy.copy, copy.deepcopy, pickle.dumps):
+            for one in (descriptor, types.FunctionType.__code__):
+                with pytest.raises(TypeError, match="cannot pickle"):
+                    use(one)
+        del got
+        moved = make(point)
+        moved._move()
+        with pytest.raises(ValueError, match="moved"):
+            types.GetSetDescriptorType.__get__(descriptor, moved)
 
 
 @pytest.mark.parametrize("kind", KINDS)
