@@ -33,6 +33,9 @@ const LETS_GO_UNSETTLED: u8 = 4;
 /// An upgrade from 1 does not ask for the wrapper.
 const UPGRADES_BLINDLY: u8 = 5;
 
+/// A move lets the wrapper go before the word has.
+const EMPTIES_LATE: u8 = 6;
+
 /// Which weakness a copy has.
 trait Weakness: Send + Sync + 'static {
     const FLAW: u8;
@@ -50,10 +53,13 @@ struct Wrapper {
     references: u32,
     owned: bool,
     alive: bool,
+    /// The word names it, and it owns a reference.
+    full: bool,
 }
 
 struct World<F: Weakness> {
     counts: Counts,
+    /// A note of the one weakness, beside the queue's own.
     waits: AtomicBool,
     queue: SettleQueue,
     interpreter: Mutex<Wrapper>,
@@ -72,6 +78,7 @@ impl<F: Weakness> World<F> {
                 references: references + u32::from(natives > 0),
                 owned: natives > 0,
                 alive: true,
+                full: true,
             }),
             deaths: AtomicU32::new(0),
             flaw: PhantomData,
@@ -138,12 +145,13 @@ impl<F: Weakness> World<F> {
     }
 
     fn leave(&self) {
-        let queued = self.queue.push(1, || self.waits.swap(true, Relaxed));
-        assert_ne!(queued, Queued::Full);
+        if F::FLAW != UNMARKS_LATE || !self.waits.swap(true, Relaxed) {
+            assert_ne!(self.queue.push(1), Queued::Full);
+        }
     }
 
     fn settle(&self, wrapper: &mut Wrapper) {
-        if wrapper.alive {
+        if wrapper.alive && wrapper.full {
             self.act(wrapper, on_settle(wrapper.owned, self.counts.strong()));
         }
     }
@@ -167,7 +175,9 @@ impl<F: Weakness> World<F> {
     /// A Python reference goes, and with the last one the wrapper and its reference.
     fn let_go(&self, wrapper: &mut Wrapper) {
         wrapper.references -= 1;
-        if wrapper.references == 0 {
+        if wrapper.references == 0 && !wrapper.full {
+            wrapper.alive = false;
+        } else if wrapper.references == 0 {
             assert_eq!(
                 self.counts.strong(),
                 1,
@@ -181,16 +191,27 @@ impl<F: Weakness> World<F> {
         }
     }
 
+    /// The wrapper's reference becomes the caller's: py-binding's `release` and `end`.
+    fn move_out(&self) {
+        let give_up = |wrapper: &mut Wrapper| {
+            // SAFETY: from here on nobody depends on being told.
+            unsafe { self.counts.clear_shared() };
+            if wrapper.owned {
+                self.act(wrapper, Settling::Give);
+            }
+        };
+        if F::FLAW == EMPTIES_LATE {
+            give_up(&mut self.interpreter.lock().unwrap());
+            self.interpreter.lock().unwrap().full = false;
+            return;
+        }
+        let mut wrapper = self.interpreter.lock().unwrap();
+        wrapper.full = false;
+        give_up(&mut wrapper);
+    }
+
     fn drain(&self, wrapper: &mut Wrapper) {
-        while self
-            .queue
-            .pop(|_| {
-                if F::FLAW != UNMARKS_LATE {
-                    self.waits.store(false, Relaxed);
-                }
-            })
-            .is_some()
-        {
+        while self.queue.pop().is_some() {
             self.settle(wrapper);
             if F::FLAW == UNMARKS_LATE {
                 self.waits.store(false, Relaxed);
@@ -340,6 +361,29 @@ fn an_upgrade_races_the_end<F: Weakness>() {
     world.end();
 }
 
+/// The object is moved out of its wrapper while an unattached thread drops the other reference, and somebody
+/// settles late.
+fn a_move_races_a_drop<F: Weakness>() {
+    let world = World::<F>::new(1, 1);
+    let native = thread::spawn({
+        let world = world.clone();
+        move || world.drop_reference(None)
+    });
+    let late = thread::spawn({
+        let world = world.clone();
+        move || world.settle(&mut world.interpreter.lock().unwrap())
+    });
+    world.move_out();
+    {
+        let mut wrapper = world.interpreter.lock().unwrap();
+        world.let_go(&mut wrapper);
+    }
+    world.drop_reference(None); // who was handed it
+    native.join().unwrap();
+    late.join().unwrap();
+    world.end();
+}
+
 /// One test, because a panic hook is the process's.
 #[test]
 fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
@@ -349,11 +393,13 @@ fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
         holds a_loan_is_kept::<Flaw<0>>;
         holds a_loan_comes_and_goes::<Flaw<0>>;
         holds an_upgrade_races_the_end::<Flaw<0>>;
+        holds a_move_races_a_drop::<Flaw<0>>;
 
         is_caught a_drop_races_a_take::<Flaw<BELIEVES>>;
         is_caught two_drops_race_a_drain::<Flaw<QUEUES_EARLY>>;
         is_caught a_loan_comes_and_goes::<Flaw<UNMARKS_LATE>>;
         is_caught a_loan_is_kept::<Flaw<LETS_GO_UNSETTLED>>;
         is_caught an_upgrade_races_the_end::<Flaw<UPGRADES_BLINDLY>>;
+        is_caught a_move_races_a_drop::<Flaw<EMPTIES_LATE>>;
     }
 }

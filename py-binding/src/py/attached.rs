@@ -362,7 +362,6 @@ pub(crate) unsafe fn reset_after_fork() {
     CLOSER.store(null_mut(), Ordering::Relaxed);
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
-    share::reset_after_fork();
     // SAFETY: the caller's contract.
     unsafe { kept::reset_after_fork() };
     // SAFETY: attached; no word is held by a thread that forks.

@@ -132,6 +132,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         if collect::COLLECTS {
             passes::learn().map_err(|error| raised(py, error))?;
             share::set_holders(collect::holders);
+            share::watch_forks();
         }
         for (name, class) in [
             ("Object", slots::make_base()),

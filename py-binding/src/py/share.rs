@@ -13,12 +13,11 @@
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicIsize, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, Ordering};
 
 use alloc_header::word_of;
 use object_core::ObjectHeader;
 use object_core::count::Taken;
-use object_core::header::flags::FRONTEND_SHIFT;
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
@@ -31,9 +30,7 @@ use crate::tie::lock::peek;
 use crate::tie::settle::{Queued, SettleQueue, Settling, on_settle};
 use crate::tie::{Host, State, entrust};
 
-/// Object flag: it is on the queue, which owns a weak reference to it.
-const QUEUED: u32 = 1 << (FRONTEND_SHIFT + 2);
-
+/// Owns a weak reference to each object on it.
 static QUEUE: SettleQueue = SettleQueue::new();
 
 /// Room for objects that are on the queue though they have no such wrapper any more.
@@ -348,16 +345,9 @@ pub(crate) unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
 ///
 /// The caller owns the weak reference; bit 63 was set.
 pub(crate) unsafe fn leave(object: NonNull<ObjectHeader>) -> bool {
-    // SAFETY: the space is there by the caller's reference; the flag is ours, and changes under the
-    // queue's lock only.
+    // SAFETY: the caller's reference goes, or is the queue's.
     unsafe {
-        let header = object.as_ref();
-        let queued = QUEUE.push(object.as_ptr().expose_provenance(), || {
-            let waits = header.flags() & QUEUED != 0;
-            header.set_flags(QUEUED);
-            waits
-        });
-        match queued {
+        match QUEUE.push(object.as_ptr().expose_provenance()) {
             Queued::First | Queued::Waits => true,
             Queued::Already => {
                 dec_weak(object);
@@ -385,19 +375,9 @@ pub(crate) fn is_settled() -> bool {
 ///
 /// Attached, and no word is held.
 pub(crate) unsafe fn settle_all() {
-    let header = |address: usize| {
-        NonNull::new(core::ptr::with_exposed_provenance_mut::<ObjectHeader>(
-            address,
-        ))
-    };
-    while let Some(object) = QUEUE.pop(|address| {
-        if let Some(object) = header(address) {
-            // SAFETY: the queue's weak reference keeps the space; the flag is the queue's.
-            unsafe { object.as_ref().clear_flags(QUEUED) };
-        }
-    }) {
-        if let Some(object) = header(object) {
-            // SAFETY: attached; the queue's weak reference is ours now.
+    while let Some(address) = QUEUE.pop() {
+        if let Some(object) = NonNull::new(core::ptr::with_exposed_provenance_mut(address)) {
+            // SAFETY: attached; the queue's weak reference is ours now, and keeps the space.
             unsafe {
                 settle_now(object);
                 dec_weak(object);
@@ -411,7 +391,29 @@ pub(crate) fn unsettled_len() -> usize {
     QUEUE.len()
 }
 
-/// In a forked child, before any other thread.
-pub(crate) fn reset_after_fork() {
-    QUEUE.reset();
+unsafe extern "C" {
+    fn pthread_atfork(
+        prepare: extern "C" fn(),
+        parent: extern "C" fn(),
+        child: extern "C" fn(),
+    ) -> core::ffi::c_int;
+}
+
+/// The thread that forks has the queue: C's library lets one fork at a time.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn before_fork() {
+    HELD.store(QUEUE.hold(), Ordering::Relaxed);
+}
+
+extern "C" fn after_fork() {
+    if HELD.swap(false, Ordering::Relaxed) {
+        QUEUE.let_go();
+    }
+}
+
+/// From here on forked children find the queue whole; once, at import.
+pub(crate) fn watch_forks() {
+    // SAFETY: functions of this library, which is never unloaded. Without memory forks go on as before.
+    unsafe { pthread_atfork(before_fork, after_fork, after_fork) };
 }

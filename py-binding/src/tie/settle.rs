@@ -18,6 +18,7 @@ use core::cell::UnsafeCell;
 
 use alloc_header::primitive::hint::spin_loop;
 use alloc_header::primitive::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use hashbrown::HashSet;
 
 /// What has to be done for a wrapper.
 #[must_use]
@@ -43,19 +44,37 @@ pub const fn on_settle(owned: bool, strong: u32) -> Settling {
 
 /// Objects by address, each at most once.
 ///
-/// A push holds the lock for a handful of instructions that neither allocate nor wait, so whoever waits
-/// here waits for a thread that is at work.
+/// A push holds the lock for a handful of instructions (now and then for as many as wait) that neither allocate
+/// nor wait nor take another lock, so whoever waits here waits for a thread that is at work. Who forks [holds](Self::hold) it meanwhile, so
+/// that a child finds the queue whole.
 ///
 /// # Invariants
 ///
-/// `objects` is touched by whoever has set `locked`, `len` is its length.
+/// `waiting` is touched by whoever has set `locked`, `len` is how many wait. There is room for as many as were
+/// asked for in both of its parts, which have the same objects in them.
 pub struct SettleQueue {
     locked: AtomicBool,
     len: AtomicUsize,
-    objects: UnsafeCell<Vec<usize>>,
+    waiting: UnsafeCell<Waiting>,
 }
 
-// SAFETY: the vector is touched under the lock only.
+/// Which objects wait, and in which order: the last one goes first.
+struct Waiting {
+    objects: Vec<usize>,
+    known: Option<HashSet<usize>>,
+    /// How many there is memory for.
+    room: usize,
+}
+
+impl Waiting {
+    const NONE: Self = Self {
+        objects: Vec::new(),
+        known: None,
+        room: 0,
+    };
+}
+
+// SAFETY: what waits is touched under the lock only.
 unsafe impl Sync for SettleQueue {}
 
 impl core::fmt::Debug for SettleQueue {
@@ -88,7 +107,7 @@ impl SettleQueue {
         Self {
             locked: AtomicBool::new(false),
             len: AtomicUsize::new(0),
-            objects: UnsafeCell::new(Vec::new()),
+            waiting: UnsafeCell::new(Waiting::NONE),
         }
     }
 
@@ -99,52 +118,71 @@ impl SettleQueue {
         Self {
             locked: AtomicBool::new(false),
             len: AtomicUsize::new(0),
-            objects: UnsafeCell::new(Vec::new()),
+            waiting: UnsafeCell::new(Waiting::NONE),
         }
     }
 
-    fn with<R>(&self, work: impl FnOnce(&mut Vec<usize>) -> R) -> R {
+    fn try_lock(&self) -> bool {
         // Acquire: what the last holder did happens before what we do. Relaxed: then we look again.
-        while self
-            .locked
+        self.locked
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+            .is_ok()
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Waiting) -> R) -> R {
+        while !self.try_lock() {
             #[cfg(not(loom))]
             std::thread::yield_now();
             spin_loop();
         }
-        // SAFETY: the lock is ours, so nobody else touches the vector.
-        let objects = unsafe { &mut *self.objects.get() };
-        let answer = work(objects);
-        // INVARIANT: its length. Relaxed: see `is_empty`.
-        self.len.store(objects.len(), Ordering::Relaxed);
-        // Release: pairs with the Acquire above.
-        self.locked.store(false, Ordering::Release);
+        // SAFETY: the lock is ours, so nobody else touches it.
+        let waiting = unsafe { &mut *self.waiting.get() };
+        let answer = work(waiting);
+        // INVARIANT: how many there are. Relaxed: see `is_empty`.
+        self.len.store(waiting.objects.len(), Ordering::Relaxed);
+        self.let_go();
         answer
     }
 
     /// Makes room for `capacity` objects in all; false if there is no memory for that.
     #[must_use]
     pub fn reserve(&self, capacity: usize) -> bool {
-        self.with(|objects| {
-            let more = capacity.saturating_sub(objects.len());
-            objects.capacity() >= capacity || objects.try_reserve(more).is_ok()
+        self.with(|waiting| {
+            if capacity <= waiting.room {
+                return true;
+            }
+            // Not for each one anew.
+            let room = capacity.max(2 * waiting.room);
+            let known = waiting.known.get_or_insert_with(HashSet::new);
+            // Twice that: what was taken out of a table still fills it, and is cleared away in its place as long
+            // as half is enough.
+            let enough = known.try_reserve(2 * room).is_ok()
+                && waiting
+                    .objects
+                    .try_reserve(room.saturating_sub(waiting.objects.len()))
+                    .is_ok();
+            if enough {
+                waiting.room = room;
+            }
+            enough
         })
     }
 
-    /// Puts an object there unless it waits already: `mark` says whether it does, and notes that it does
-    /// from here on. Called under the lock.
-    pub fn push(&self, object: usize, mark: impl FnOnce() -> bool) -> Queued {
-        self.with(|objects| {
-            if objects.len() == objects.capacity() {
+    /// Puts an object there unless it waits already.
+    pub fn push(&self, object: usize) -> Queued {
+        self.with(|waiting| {
+            let Some(known) = &mut waiting.known else {
                 return Queued::Full;
-            }
-            if mark() {
+            };
+            if known.contains(&object) {
                 return Queued::Already;
             }
-            objects.push(object);
-            if objects.len() == 1 {
+            if waiting.objects.len() == waiting.room {
+                return Queued::Full;
+            }
+            known.insert(object);
+            waiting.objects.push(object);
+            if waiting.objects.len() == 1 {
                 Queued::First
             } else {
                 Queued::Waits
@@ -152,10 +190,34 @@ impl SettleQueue {
         })
     }
 
-    /// Takes an object out; `unmark` notes, under the lock, that it waits no more: who crosses the level
-    /// from here on queues it again.
-    pub fn pop(&self, unmark: impl FnOnce(usize)) -> Option<usize> {
-        self.with(|objects| objects.pop().inspect(|&object| unmark(object)))
+    /// Takes an object out: who crosses the level from here on queues it again.
+    pub fn pop(&self) -> Option<usize> {
+        self.with(|waiting| {
+            let object = waiting.objects.pop()?;
+            if let Some(known) = &mut waiting.known {
+                known.remove(&object);
+            }
+            Some(object)
+        })
+    }
+
+    /// Before a fork: nobody is in the middle of a push or a pop, until [`let_go`](Self::let_go) on both sides.
+    /// False if somebody was for so long that it must be the thread that forks itself, in a signal handler.
+    #[must_use]
+    pub fn hold(&self) -> bool {
+        (0..1 << 20).any(|_| {
+            let held = self.try_lock();
+            if !held {
+                spin_loop();
+            }
+            held
+        })
+    }
+
+    /// Gives the lock back, of this thread's or of the one that forked.
+    pub fn let_go(&self) {
+        // Release: pairs with the Acquire of whoever locks next.
+        self.locked.store(false, Ordering::Release);
     }
 
     /// Whether nothing waits: one relaxed load.
@@ -170,12 +232,6 @@ impl SettleQueue {
     #[must_use]
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
-    }
-
-    /// In a forked child: nobody else is inside. A push or pop that the fork cut in two may have done either
-    /// half; what waited is the child's as well.
-    pub fn reset(&self) {
-        self.locked.store(false, Ordering::Release);
     }
 }
 

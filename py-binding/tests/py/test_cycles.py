@@ -366,23 +366,28 @@ class Graph:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.serial = 0
-        self.roots: dict[int, Node] = {}
+        self.roots: dict[int, Any] = {}
         self.held: dict[int, int] = {}
         self.edges: dict[int, dict[str, list[int]]] = {}
         self.alive: set[int] = set()
 
-    def new(self) -> Node:
+    def new(self) -> Any:
         self.serial += 1
-        graph = self
-
-        x = Counted(self.serial)
-        x.ends = graph.alive.discard
+        x: Any
+        if self.random.random() < 0.5:
+            x = Counted(self.serial)
+            x.ends = self.alive.discard
+        else:
+            x = Marked(self.serial)
+            x.mark = Mark(self.serial, self.alive.discard)
         self.alive.add(self.serial)
         self.edges[self.serial] = {}
         return x
 
-    def link(self, x: Node, field: str, targets: list[Node]) -> None:
+    def link(self, x: Any, field: str, targets: list[Any]) -> None:
         names = {"to": "to", "any": "any", "list": "any", "dict": "any", "array": "any"}
+        if isinstance(x, Marked):  # it has no attributes
+            names.update(closure="any", note="any")
         name = names.get(field, "note")
         for other in self.FIELDS:
             if names.get(other, "note") == name:
@@ -400,11 +405,13 @@ class Graph:
         elif field == "dict":
             x.any = tieback.Dict({str(n): one for n, one in enumerate(targets)})
         elif field == "closure":
-            x.note = lambda targets=targets: targets
+            setattr(x, name, lambda targets=targets: targets)
+        elif name == "any":
+            x.any = Opaque(list(targets))
         else:
             x.note = list(targets)
 
-    def pick(self) -> Node:
+    def pick(self) -> Any:
         if not self.roots:
             return self.new()
         x = self.roots[self.random.choice(list(self.roots))]
@@ -450,6 +457,21 @@ class Graph:
         assert self.reachable() == self.alive
         for number in [number for number in self.edges if number not in self.alive]:
             del self.edges[number]
+
+
+@dc.py_class("test_cycles.Marked")
+class Marked(Plain):
+    """Without state; what it holds says when it ends."""
+
+    mark: Any = None
+
+
+class Mark:
+    def __init__(self, number: int, ends: Callable[[int], None]) -> None:
+        self.number, self.ends = number, ends
+
+    def __del__(self) -> None:
+        self.ends(self.number)
 
 
 class Counted(Node):
