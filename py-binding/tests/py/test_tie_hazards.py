@@ -122,6 +122,24 @@ class TestHazard3:
             assert id(x) == where and gc.is_tracked(x)
         lib.release(number)
 
+    def test_kept_storage_of_a_class_statement(self):
+        """A registered class that Python made: tracked by Python, torn down by us alone."""
+        key = "test_library.Numbers"
+        Own = type("Own", (tieback.Object,), {"__slots__": ()})
+        try:
+            x = tieback.register_object(key)(Own)(3)
+            assert gc.is_tracked(x)
+            where, number = id(x), lib.hold(x)
+            for _ in range(5):
+                del x
+                assert where not in map(id, gc.get_objects())
+                x = lib.held(number)
+                assert id(x) == where and gc.is_tracked(x)
+            lib.release(number)
+            del x
+        finally:
+            tieback.register_object(key)(Numbers)
+
 
 class TestHazard4:
     """tp_traverse touches no reference count."""
