@@ -7,7 +7,6 @@ and stand whole in the tooltip.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from xml.sax.saxutils import escape
 
 from tieback._layout import Line, lay_out
 
@@ -38,6 +37,11 @@ SMALL = 5.6  # one of the smaller lines
 HEIGHT = 44.0
 LABEL_MOST = 22
 TEXT_MOST = 30
+
+
+def escape(text: str) -> str:
+    """As text of XML. (The library's own comes with the whole of ``urllib``.)"""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def cut(text: str, most: int) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Iterator
 
 from tieback import _core
-from tieback._drawing import draw_dot, draw_svg
 from tieback._reach import class_name, is_plain, links, short, state_links, type_name
 
 __all__ = ["Edge", "Graph", "Node", "graph"]
@@ -79,10 +78,14 @@ class Graph:
 
     def to_dot(self) -> str:
         """The graph in Graphviz's language."""
+        from tieback._drawing import draw_dot  # not before somebody draws
+
         return draw_dot(self)
 
     def to_svg(self) -> str:
         """The picture; colours tell the state of the tie."""
+        from tieback._drawing import draw_svg
+
         return draw_svg(self)
 
     def _repr_svg_(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, Box, Leaf, Opaque, lib, state_of
+from tie_support import SHARED_LIFE, Box, Leaf, Opaque, lib, ran_cleanly, state_of
 from tieback import dataclasses as dc
 from tieback._layout import lay_out
 from tieback.testing import use_count
@@ -344,6 +344,10 @@ class TestThePicture:
         assert "untied: it cannot keep a wrapper" not in texts
         assert all(len(t or "") <= 60 for t in texts)
         assert graph._repr_svg_() == graph.to_svg()
+
+    def test_importing_tieback_does_not_pay_for_it(self):
+        code = "import sys, tieback; print({'tieback._drawing', 'urllib.request', 'xml'} & {*sys.modules})"
+        assert ran_cleanly(code).strip() == "set()"
 
     def test_dot_is_well_formed(self):
         graph = self.make()
