@@ -23,7 +23,8 @@ class Look(NamedTuple):
 
 
 STATES = {
-    "active": Look("#2b8a3e", "#ebfbee", "active: a wrapper shows it"),
+    "active": Look("#2b8a3e", "#ebfbee", "active: a wrapper shows it, which Python holds"),
+    "owned": Look("#0b7285", "#e3fafc", "active: its wrapper is the object's own"),
     "inactive": Look("#e67700", "#fff9db", "inactive: its wrapper died and is kept, to be revived"),
     "detached": Look("#868e96", "#f1f3f5", "detached: Python has no wrapper of it"),
     "untied": Look("#862e9c", "#f8f0fc", "untied: it cannot keep a wrapper"),
@@ -42,6 +43,11 @@ TEXT_MOST = 30
 def escape(text: str) -> str:
     """As text of XML. (The library's own comes with the whole of ``urllib``.)"""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def look_of(node: Node) -> Look:
+    """How a node is drawn: by its state, and by whose its wrapper is."""
+    return STATES["owned" if node.owned else node.state]
 
 
 def cut(text: str, most: int) -> str:
@@ -95,7 +101,7 @@ def draw_dot(graph: Graph) -> str:
 
     lines = ["digraph tieback {", "  rankdir=LR;", "  node [shape=box, style=filled];"]
     for node in graph.nodes:
-        look = STATES[node.state]
+        look = look_of(node)
         label = "\n".join(line for line in lines_of(node) if line)
         tie = text(node.state)
         colours = f"color={text(look.line)}, fillcolor={text(look.fill)}"
@@ -211,7 +217,7 @@ def _edges(picture: Picture) -> tuple[list[str], list[str]]:
 
 
 def _node(node: Node, box: Box) -> str:
-    look = STATES[node.state]
+    look = look_of(node)
     head, kind, counts = lines_of(node)
     top, y = box.y - box.height / 2, box.y - HEIGHT / 2
     more = f", {node.left_out} left out" if node.left_out else ""
@@ -234,7 +240,8 @@ def _node(node: Node, box: Box) -> str:
 
 def _legend(graph: Graph, y: float) -> tuple[list[str], float, float]:
     """What the colours and lines mean that the picture has; its size."""
-    shown = [look for state, look in STATES.items() if any(n.state == state for n in graph.nodes)]
+    used = [look_of(node) for node in graph.nodes]
+    shown = [look for look in STATES.values() if look in used]
     rows = []
     for look in shown:
         corner = 5 if look is STATES["python"] else 2

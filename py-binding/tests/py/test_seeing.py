@@ -185,6 +185,7 @@ class TestWhatIsFound:
         del x
         seen = node(tieback.graph(y), "Noted")
         assert (seen.owned, seen.state, seen.strong) == (True, "active", 3)
+        assert "active: its wrapper is the object's own" in tieback.graph(y).to_svg()
         lib.release(number)
 
 
@@ -340,7 +341,7 @@ class TestThePicture:
         assert len(curves) == len(graph.edges)
         assert len([p for p in curves if p.get("stroke-dasharray")]) == 1
         texts = [t.text for t in root.iter(f"{SVG}text")]
-        assert "active: a wrapper shows it" in texts and "weak: keeps nothing alive" in texts
+        assert "active: a wrapper shows it, which Python holds" in texts and "weak: keeps nothing alive" in texts
         assert "untied: it cannot keep a wrapper" not in texts
         assert all(len(t or "") <= 60 for t in texts)
         assert graph._repr_svg_() == graph.to_svg()
