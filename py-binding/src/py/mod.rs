@@ -3,6 +3,13 @@
 //! Lowest first; a file uses only files above its own. Three calls go upward, through hooks that are
 //! set once at import: making a class for a type that has none (`classes::set_maker`), the entry
 //! point of Python callables (`carrier::set_entry`), and what the collector found (`share::set_holders`).
+//!
+//! # Locks and forks
+//!
+//! The locks of the standard library here are taken by attached threads, and nothing under them lets go of
+//! the interpreter: no Python code, no detaching, no wait for another lock of the interpreter's. A fork is
+//! made by an attached thread too, which has the GIL, or has stopped all others where they may be
+//! stopped (`PyOS_BeforeFork`, 3.13 on): no other thread is inside, and the child finds them open.
 
 mod hang;
 mod raise;

@@ -1,8 +1,8 @@
 //! `tieback._core`: the only place where names reach Python.
 
 use std::ffi::CString;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, TryLockError};
 
 use object_core::abi::ByteSlice;
 use object_core::table::RuntimeTable;
@@ -105,7 +105,17 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
              it in the main interpreter",
         ));
     }
-    let _once = MAIN.lock();
+    // Python code runs under this one, so it is not waited for: the thread may be no more, after a fork.
+    let _once = match MAIN.try_lock() {
+        Ok(once) => once,
+        Err(TryLockError::Poisoned(once)) => once.into_inner(),
+        Err(TryLockError::WouldBlock) => {
+            return Err(PyImportError::new_err(
+                "tieback._core is being initialised by another thread, or was when this process was \
+                 forked; import it before",
+            ));
+        }
+    };
     if IMPORTED.load(Ordering::Acquire) {
         return Err(PyImportError::new_err(
             "tieback._core can be initialised once in a process: the tie is one, and so is its \

@@ -100,6 +100,57 @@ if answers[1]:
 """
         )
 
+    def test_no_lock_of_ours_is_shut_in_the_child(self):
+        """Threads register classes and names and look them up; the child, which has none of them, does the
+        same. It ends by `os._exit`: the interpreter's own end may wait for its own locks."""
+        ran_cleanly(
+            BEGIN
+            + """
+import signal
+from tieback.dataclasses import py_class
+done = False
+def names(who, n):
+    name = f"test_processes.{who}.{n % 8}"
+    tieback.register_global_func(name, len, override=True)
+    assert tieback.get_global_func(name)("ab") == 2
+    tieback.remove_global_func(name)
+def classes(who, n):
+    made = type("Made", (tieback.Object,), {"__slots__": (), "__annotations__": {"x": int}})
+    assert py_class(f"test_processes.Made.{who}.{n}")(made)(n).x == n
+def numbers(who, n):
+    kind = type("Seen", (Leaf,), {"__slots__": ()})
+    assert kind(n).number == n and tieback.get_global_func("testing.nop")() is None
+def at_work(work, who):
+    n = 0
+    while not done:
+        work(who, n)
+        n += 1
+threads = [threading.Thread(target=at_work, args=(work, who)) for who, work in
+           enumerate([names, names, classes, classes, numbers])]
+for thread in threads:
+    thread.start()
+def forked(n):
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    signal.alarm(20)
+    try:
+        for work in (names, classes, numbers):
+            work("child", n)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+try:
+    for n in range(30):
+        status = forked(n)
+        assert status == 0, (n, status)
+finally:
+    done = True
+    for thread in threads:
+        thread.join()
+"""
+        )
+
     @pytest.mark.skipif(
         not getattr(sys, "_is_gil_enabled", lambda: True)(),
         reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "
