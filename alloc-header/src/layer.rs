@@ -85,12 +85,10 @@ unsafe fn layer(
 ) -> Result<NonNull<c_void>, AllocError> {
     let error = AllocError::new(size, align);
     let block = block_for::<TiedHeader>(size, align).map_err(|_| error)?;
-    let inner = registry
-        .backing()
-        .allocate(block.size(), block.align(), type_index);
+    let inner = registry.back(block.size(), block.align(), type_index);
     let header = TiedHeader::new(word, reach(align, near, far));
     // SAFETY: the backing's body is fresh, and has the size and alignment that the layout asks for.
-    Ok(unsafe { wire(inner.map_err(|_| error)?, &block, header) })
+    Ok(unsafe { wire(inner.ok_or(error)?, &block, header) })
 }
 
 /// Gives a near body's block back to the backing it came from.

@@ -111,6 +111,22 @@ impl Registry {
         body.ok_or_else(|| AllocError::new(size, align))
     }
 
+    /// A headed body from the backing, for a frontend to put its own header on; the default one called by
+    /// name as above.
+    #[inline(always)]
+    pub(crate) fn back(
+        &self,
+        size: usize,
+        align: usize,
+        type_index: i32,
+    ) -> Option<NonNull<c_void>> {
+        #[cfg(feature = "default-backing")]
+        if self.backing.holds(&DEFAULT_BACKING) {
+            return try_allocate(size, align);
+        }
+        self.backing().allocate(size, align, type_index).ok()
+    }
+
     /// A headed body from whichever entry it is.
     #[inline(never)]
     fn ask(&self, size: usize, align: usize, type_index: i32) -> Option<NonNull<c_void>> {

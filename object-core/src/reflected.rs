@@ -121,18 +121,29 @@ pub fn try_new_reflected(info: &'static TypeInfo, leaf: bool) -> Result<ObjectRe
     }
 }
 
+/// Apart, so that the deleter of an object that owns nothing needs no frame.
+///
+/// # Safety
+///
+/// A reflected object of its own type, whose fields nobody reads any more.
+#[inline(never)]
+unsafe fn drop_fields(header: NonNull<ObjectHeader>) {
+    // SAFETY: readable by the caller's contract.
+    let number = unsafe { header.as_ref() }.type_index();
+    for field in type_info(number).into_iter().flat_map(TypeInfo::all_fields) {
+        // SAFETY: the caller's contract.
+        unsafe { drop_field(header, field) };
+    }
+}
+
 /// The deleter of a reflected object: drops what its fields own.
 unsafe extern "C" fn delete_reflected(object: *mut c_void, bits: i32) {
     let Some(header) = NonNull::new(object.cast::<ObjectHeader>()) else { return };
     // SAFETY: the header stays readable until the space is freed.
-    let (number, is_leaf) = unsafe {
-        (header.as_ref().type_index(), header.as_ref().flags() & flags::LEAF != 0)
-    };
+    let is_leaf = unsafe { header.as_ref() }.flags() & flags::LEAF != 0;
     if bits & DELETE_BODY != 0 && !is_leaf {
-        for field in type_info(number).into_iter().flat_map(TypeInfo::all_fields) {
-            // SAFETY: the last strong reference went: nobody else reads the fields.
-            unsafe { drop_field(header, field) };
-        }
+        // SAFETY: the last strong reference went: nobody else reads the fields.
+        unsafe { drop_fields(header) };
     }
     if bits & DELETE_SPACE != 0 {
         // SAFETY: placed behind a header; nobody reaches the space any more.

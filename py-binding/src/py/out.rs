@@ -13,7 +13,7 @@ use crate::py::errors::carried_exception;
 use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::raise::{Exc, Raised, raise};
-use crate::tie::{hit, wrap};
+use crate::tie::{hit, rewrap, wrap};
 
 /// A new Python reference to what a borrowed value shows as; NULL with an exception.
 ///
@@ -97,7 +97,12 @@ unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *
             }
         }
         inc_ref(object);
-        show_slowly(object)
+        drain();
+        let kept = tied_word(object).and_then(|word| rewrap(&Cpython, word, object.cast()));
+        match kept {
+            Some(wrapper) => wrapper.as_ptr().cast(),
+            None => show_slowly(object),
+        }
     }
 }
 

@@ -41,6 +41,7 @@
 //! # Doors
 //!
 //! - [`wrap`]: an object is shown to Python. Never runs Python code.
+//! - [`rewrap`]: the same for storage that is kept, and nothing else; with a GIL only.
 //! - [`adopt`]: a constructor binds the wrapper it was given to the object it made.
 //! - [`introduce`]: the same, where nobody else can have the object yet.
 //! - [`dealloc`]: a wrapper's Python count reached 0. Settles the word *before* it gives its
@@ -123,4 +124,4 @@ pub use rebind::{Adopted, adopt, introduce, release};
 pub use teardown::{dealloc, entrust, kept_storage};
 pub use trim::trim;
 pub use word::{State, Word, Wrapper};
-pub use wrap::{hit, wrap};
+pub use wrap::{hit, rewrap, wrap};
