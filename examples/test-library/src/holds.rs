@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -55,6 +56,20 @@ fn release_on_thread(id: i64) -> Result<(), Error> {
     let value = take(id)?;
     let _ = thread::spawn(move || drop(value)).join(); // a drop does not panic
     Ok(())
+}
+
+/// In one native call: comes to hold the object of a handle on a thread of its own, which borrowed it by other
+/// means than a call's argument, and then calls `then`; nothing of Python's runs in between.
+fn hold_elsewhere_then(handle: i64, then: Function) -> Result<i64, Error> {
+    let address = usize::try_from(handle).unwrap_or(0);
+    let taken = thread::spawn(move || {
+        let object = std::ptr::with_exposed_provenance_mut::<ObjectHeader>(address);
+        // SAFETY: the test says that the handle's object is alive, and has it stay so until `then`.
+        NonNull::new(object).map(|object| unsafe { ObjectRef::from_borrowed(object) })
+    });
+    let taken = taken.join().ok().flatten();
+    then.call_packed(&[])?;
+    Ok(hold(Any::from(taken)))
 }
 
 /// In one native call: drops what is held under `ids` on threads of their own, one after the other, and
@@ -139,6 +154,7 @@ pub(crate) fn export(exports: &mut Exports) {
             Ok::<(), Error>(())
         })
         .function("test_library.drop_then", drop_then)
+        .function("test_library.hold_elsewhere_then", hold_elsewhere_then)
         .function("test_library.held_count", || {
             lock(&HELD).as_ref().map_or(0, HashMap::len)
         })

@@ -199,7 +199,7 @@ def held_twice_without_a_wrapper() -> Any:
     box = Box(shared)
     del shared
     x.any = [box.value._move()]
-    y.any = x.any
+    y.any = x.any._move()
     return x
 
 
@@ -521,7 +521,7 @@ class TestHeld:
         x, y = Node(2), Node(3)
         x.any = [inner]
         del inner
-        y.any = x.any
+        y.any = x.any._move()
         x.to, y.to = x, y
         number = lib.hold(x)
         del x

@@ -234,6 +234,22 @@ class TestTheTable:
         lib.release(answers[0])
         ends.check()
 
+    def test_held_without_a_word_when_python_lets_go(self, cls: type):
+        """A thread that is not attached has come to hold the object a moment ago, and nothing of Python's has run
+        since: the wrapper's finalizer is where the object takes it, whole."""
+        x = cls(5)
+        check, ends, handle, cell = dress(x), Ends(x), x.__chandle__(), [x]
+        then = tieback.convert(cell.clear)
+        del x
+        number = lib.hold_elsewhere_then(handle, then)
+        assert cell == []
+        for _ in range(2):
+            check(lib.held(number))
+            gc.collect()
+        lib.release(number)
+        ends.check()
+        del then
+
     def test_what_a_lent_argument_is_kept_of(self, cls: type):
         x = cls(5)
         check, ends = dress(x), Ends(x)
