@@ -14,7 +14,7 @@ OPERATIONS = {
     "live_hit": "`a.x`, wrapper alive, frozen field",
     "live_hit_mutable": "`a.x`, wrapper alive, mutable field",
     "revive": "`a.x`, dropped each time",
-    "revive_rust": "the same, classes defined in Rust",
+    "revive_rust": "`a.x`, dropped each time, classes of Rust",
     "echo": "`f(i)`, a native identity function",
     "construct": "`Inner(1)`",
     "field_int": "`i.val`",
