@@ -39,6 +39,9 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
     for (file, text) in tree.iter().filter(|(file, _)| file.ends_with(".rs")) {
         rules::unfinished(file, text, &mut problems);
         rules::too_new(file, text, &mut problems);
+        if file.starts_with("py-binding/src/py/") {
+            rules::not_ready(file, text, &mut problems);
+        }
     }
     for one in &crates {
         rules::crate_sources(tree, one.dir(), one.may_name_pyo3(), &mut problems);

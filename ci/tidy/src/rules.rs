@@ -58,6 +58,19 @@ pub(crate) fn too_new(file: &str, text: &str, problems: &mut Problems) {
     }
 }
 
+/// What Python calls by name says first that Python code may run: nobody has to know whether this one does.
+pub(crate) fn not_ready(file: &str, text: &str, problems: &mut Problems) {
+    let tokens = tokens(text);
+    for at in (0..tokens.len()).filter(|&at| follows(&tokens, at, &["#", "[", "pyfunction"])) {
+        let body = (at..tokens.len()).find(|&at| tokens[at].text == "{");
+        let first = ["{", "hang", ":", ":", "ready", "(", ")", ";"];
+        if !body.is_some_and(|body| follows(&tokens, body, &first)) {
+            let what = "a `#[pyfunction]` begins with `hang::ready();`: see py/hang.rs";
+            problems.say(file, tokens[at].line, "not ready", what);
+        }
+    }
+}
+
 /// Heads, lengths, imports and unsafe code of the crate in `dir`.
 pub(crate) fn crate_sources(tree: &Tree, dir: &str, may_name_pyo3: bool, problems: &mut Problems) {
     let src = format!("{dir}/src/");

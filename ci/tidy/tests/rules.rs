@@ -483,3 +483,26 @@ fn a_problem_says_where_what_and_what_to_do() {
         ]
     );
 }
+
+#[test]
+fn what_python_calls_by_name_is_ready_for_its_code() {
+    let said = |body: &str| {
+        let text =
+            format!("//! X.\n#[pyfunction]\npub(crate) fn f(x: &str) -> PyResult<()> {{{body}}}\n");
+        let problems = found(&[("py-binding/src/py/x.rs", &text)]);
+        problems
+            .iter()
+            .filter(|problem| problem.ends_with("not ready"))
+            .count()
+    };
+    assert_eq!(said(" hang::ready(); Ok(()) "), 0);
+    for body in [
+        "",
+        " Ok(()) ",
+        " let y = x; hang::ready(); ",
+        " // hang::ready();\n Ok(()) ",
+        " hang::enter(); ",
+    ] {
+        assert_eq!(said(body), 1, "{body}");
+    }
+}

@@ -55,6 +55,7 @@ pub(crate) fn error_exception<'py>(
 /// Whether an Error carries the exception it was made of.
 #[pyfunction]
 pub(crate) fn error_is_carrier(error: &Bound<'_, PyAny>) -> PyResult<bool> {
+    hang::ready();
     Ok(carried_exception(error.py(), &error_of(error)?).is_some())
 }
 

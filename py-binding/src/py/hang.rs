@@ -12,7 +12,8 @@
 //! frame that its buffer lies in. Ours lie in no frame, so that the first look finds them left. Other C
 //! libraries run handlers without any unwinding, and their threads end without touching our frames.
 //!
-//! What calls [`ready`]: whatever may run Python code or wait for the interpreter. With a GIL the
+//! What calls [`ready`]: whatever may run Python code or wait for the interpreter, and every `#[pyfunction]`
+//! first of all, whether it does or not (ci/tidy). With a GIL the
 //! paths that do neither (a live hit, a scalar, an argument lent) do not pay for it; without one, where
 //! a thread may have to wait for a lock of the interpreter's anywhere, [`enter`] stands at their heads.
 //! (pyo3-ffi itself looks after `PyGILState_Ensure` and `PyEval_RestoreThread`.)

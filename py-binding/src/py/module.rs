@@ -77,6 +77,7 @@ unsafe extern "C" fn report_unraisable(message: ByteSlice) {
 /// At exit: nobody comes through the gate from here on.
 #[pyfunction]
 fn close_gate() {
+    hang::ready();
     // SAFETY: called attached, by atexit.
     unsafe { attached::close_gate() };
 }
@@ -84,6 +85,7 @@ fn close_gate() {
 /// In a forked child.
 #[pyfunction]
 fn after_fork() {
+    hang::ready();
     // SAFETY: called attached, by os.register_at_fork.
     unsafe { attached::reset_after_fork() };
 }

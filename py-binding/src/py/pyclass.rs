@@ -76,6 +76,7 @@ fn kind_of(name: &str) -> PyResult<FieldKind> {
 /// Whether objects of a type can reach Python objects through fields that are reflected.
 #[pyfunction]
 pub(crate) fn type_reaches_python(index: i32) -> bool {
+    hang::ready();
     type_info(index).is_some_and(|info| {
         info.all_fields().any(|field| match field.kind() {
             Some(FieldKind::Object) => true,
@@ -88,18 +89,21 @@ pub(crate) fn type_reaches_python(index: i32) -> bool {
 /// The number of a type by key.
 #[pyfunction]
 pub(crate) fn type_index_by_key(key: &str) -> Option<i32> {
+    hang::ready();
     type_index_of(key)
 }
 
 /// The key of a type by number.
 #[pyfunction]
 pub(crate) fn type_key(index: i32) -> Option<&'static str> {
+    hang::ready();
     type_info(index).map(|info| info.key())
 }
 
 /// The type that a class, or the nearest class above it, shows.
 #[pyfunction]
 pub(crate) fn class_type_index(class: &Bound<'_, PyType>) -> Option<i32> {
+    hang::ready();
     // SAFETY: attached; a live class.
     unsafe { classes::nearest(class.as_type_ptr()) }.map(|record| record.type_index)
 }
@@ -420,6 +424,7 @@ pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
 /// Whether the instance is still being built.
 #[pyfunction]
 pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
+    hang::ready();
     use crate::py::wrapper::{state, storage};
     // SAFETY: attached; checked to be a wrapper.
     unsafe {

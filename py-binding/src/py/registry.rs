@@ -166,6 +166,7 @@ pub(crate) fn remove_global(name: &str) -> bool {
 /// All names, sorted.
 #[pyfunction]
 pub(crate) fn global_names() -> Vec<String> {
+    hang::ready();
     unsafe extern "C" fn note(context: *mut core::ffi::c_void, name: object_core::abi::ByteSlice) {
         // SAFETY: the context is the vector below; the name is readable for the call.
         unsafe { (*context.cast::<Vec<String>>()).push(name.as_str().to_owned()) };

@@ -20,6 +20,7 @@ use crate::tie::lock::peek;
 /// Strong references to the object behind a wrapper, the wrapper's own among them.
 #[pyfunction]
 pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
+    hang::ready();
     // SAFETY: attached; a live object.
     unsafe {
         let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
@@ -30,6 +31,7 @@ pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
 /// "detached", "active" or "inactive"; "untied" for objects that cannot be tied.
 #[pyfunction]
 pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+    hang::ready();
     let glance;
     let native: NonNull<ObjectHeader> = if object_or_handle.is_instance_of::<PyInt>() {
         let address = object_or_handle.extract::<usize>().unwrap_or(0);
@@ -73,6 +75,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Gives kept storage back: how many wrappers' it was.
 #[pyfunction]
 pub(crate) fn trim() -> usize {
+    hang::ready();
     // SAFETY: attached; no word is held.
     unsafe { give_back() }
 }
@@ -80,6 +83,7 @@ pub(crate) fn trim() -> usize {
 /// How many frees wait for an attached thread, without freeing them.
 #[pyfunction]
 pub(crate) fn deferred() -> usize {
+    hang::ready();
     deferred_len()
 }
 
