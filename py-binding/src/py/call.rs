@@ -21,6 +21,7 @@ use crate::py::into::pass;
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
 use crate::py::refs::{QUIET, lend};
+use crate::py::share::settle_lent;
 use crate::py::wrapper::{Loan, as_wrapper, storage, take_back};
 use crate::tie::lock::peek;
 use crate::tie::{State, Word};
@@ -269,6 +270,11 @@ unsafe fn call_with(
             drain();
             failed
         };
+        if !QUIET {
+            for i in 0..passed.wrappers {
+                settle_lent(*lent.add(i));
+            }
+        }
         passed.let_go(args, args.len());
         packed_outcome(failed, result).map_err(|error| raise_error(&error))
     }

@@ -159,7 +159,7 @@ impl Collection {
     }
 
     /// What `wrapper` visits in a subtracting pass.
-    fn subtract(&mut self, wrapper: *mut ffi::PyObject) -> Vec<usize> {
+    fn subtract(&mut self, wrapper: *mut ffi::PyObject, pass: Pass) -> Vec<usize> {
         // SAFETY: a live wrapper.
         let there = unsafe { storage(wrapper) };
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
@@ -176,10 +176,15 @@ impl Collection {
         // A weak reference becomes strong on any thread, unless only a wrapper that shares its object's life
         // holds that.
         let held = natives > 0 || (counts.weak() > 0 && !there.is(state::SHARES));
+        // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
+        if held && unsafe { passes::is_dying(wrapper, pass) } {
+            // It goes by itself, and its object lives on with all that it holds.
+            return Vec::new();
+        }
         let closed = natives > 0 && counts.weak() == 0 && self.known(address).holders == natives;
         if held && !closed && !there.is(state::OWNED) {
             // SAFETY: the collector subtracts, and looks at what this wrapper refers to: it counts there.
-            unsafe { passes::add(wrapper) };
+            unsafe { passes::add(wrapper, pass) };
             if let Some(record) = self.record(address) {
                 record.added = true;
             }
@@ -328,8 +333,9 @@ pub(crate) unsafe extern "C" fn traverse(
         if stop != 0 {
             return stop;
         }
-        let found = match passes::of(visit) {
-            Pass::Subtract => collection().subtract(wrapper),
+        let pass = passes::of(visit);
+        let found = match pass {
+            Pass::Subtract | Pass::SubtractAgain => collection().subtract(wrapper, pass),
             Pass::Reach => {
                 pass_is_over();
                 let mut found = Vec::new();
@@ -388,9 +394,6 @@ pub(crate) fn holders(wrapper: *mut ffi::PyObject) -> u32 {
     collection().known(wrapper.addr()).holders
 }
 
-/// Whether wrappers of a class made here are followed by the collector, where they can reach Python objects.
-pub(crate) const COLLECTS: bool = crate::py::refs::SHARED_LIFE;
-
 /// Lets the collector's calls come to [`traverse`] and [`clear`] for instances of Python's subclasses.
 ///
 /// # Safety
@@ -399,7 +402,7 @@ pub(crate) const COLLECTS: bool = crate::py::refs::SHARED_LIFE;
 pub(crate) unsafe fn show_native_edges(class: *mut ffi::PyTypeObject) {
     // SAFETY: the caller's contract. A class that is not collected itself has the slots for those below.
     unsafe {
-        if COLLECTS && !is_collected(class) {
+        if !is_collected(class) {
             (*class).tp_traverse = Some(traverse);
             (*class).tp_clear = Some(clear);
         }

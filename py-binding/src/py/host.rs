@@ -75,6 +75,17 @@ unsafe impl Host for Cpython {
         }
     }
 
+    #[inline]
+    unsafe fn may_be_kept(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { share::may_be_kept(python(wrapper)) }
+    }
+
+    unsafe fn overtaken(&self, object: Object) {
+        // SAFETY: the trait's contract.
+        unsafe { share::overtaken(object.cast()) };
+    }
+
     unsafe fn fresh(&self, object: Object) -> Result<Wrapper, Raised> {
         assert_none_held();
         // SAFETY: alive by the trait's contract.

@@ -15,6 +15,7 @@ mod hang;
 mod raise;
 mod counts;
 mod refs;
+mod notes;
 mod storage;
 mod share;
 mod spare;

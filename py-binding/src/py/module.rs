@@ -17,7 +17,7 @@ use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
     error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass,
-    reflect, refs, registry, share, slots, testing,
+    reflect, registry, share, slots, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -141,11 +141,9 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     unsafe {
         moved::make_class().map_err(|error| raised(py, error))?;
         descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
-        if collect::COLLECTS {
-            passes::learn().map_err(|error| raised(py, error))?;
-            share::set_holders(collect::holders);
-            share::watch_forks();
-        }
+        passes::learn().map_err(|error| raised(py, error))?;
+        share::set_holders(collect::holders);
+        share::watch_forks();
         for (name, class) in [
             ("Object", slots::make_base()),
             ("Array", array::make_array()),
@@ -226,7 +224,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add_class::<look::Look>()?;
     capsule::add(module)?;
-    module.add("shared_life", refs::SHARED_LIFE)?;
+    module.add("shared_life", true)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     py.import("atexit")?
         .call_method1("register", (module.getattr("close_gate")?,))?;

@@ -7,18 +7,24 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::ffi;
 
+use crate::py::notes::{self, Did, did, noted};
 use crate::py::raise::Raised;
+use crate::py::refs::QUIET;
 
 /// The collector's function that takes from a candidate's count what the visited one refers to.
 static SUBTRACT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// The one that marks what can be reached.
 static REACH: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+/// Where that is another one: the one that subtracts again, among what was dead and has been finalized.
+static SUBTRACT_AGAIN: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
 /// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pass {
     /// The collector, which subtracts.
     Subtract,
+    /// The same, once more after finalizers have run, where that is told apart.
+    SubtractAgain,
     /// The collector, which marks what is reached.
     Reach,
     /// Somebody else.
@@ -38,6 +44,8 @@ pub(crate) fn of(visit: ffi::visitproc) -> Pass {
         Pass::Reach
     } else if subtract.is_null() {
         Pass::Unknown
+    } else if how == SUBTRACT_AGAIN.load(Ordering::Relaxed) {
+        Pass::SubtractAgain
     } else {
         Pass::Other
     }
@@ -50,21 +58,24 @@ struct Probe {
     other: *mut ffi::PyObject,
 }
 
-/// Where a collector on a build with a GIL counts while it is at work: in the word in front of the object,
-/// above two bits of flags.
-unsafe fn counted(object: *mut ffi::PyObject) -> usize {
-    // SAFETY: the caller's: a collected object.
-    unsafe { *object.cast::<usize>().sub(1) >> 2 }
-}
-
 /// Has the collector count one reference more to an object.
 ///
 /// # Safety
 ///
-/// A pass that [subtracts](Pass::Subtract) asks this object what it refers to.
-pub(crate) unsafe fn add(object: *mut ffi::PyObject) {
-    // SAFETY: a collected object that the collector counts at: its functions are known by that word.
-    unsafe { *object.cast::<usize>().sub(1) += 1 << 2 };
+/// This pass, which [subtracts](Pass::Subtract), asks this object what it refers to.
+pub(crate) unsafe fn add(object: *mut ffi::PyObject, pass: Pass) {
+    // SAFETY: the caller's contract; a collected object.
+    unsafe { notes::add(object, pass == Pass::SubtractAgain) };
+}
+
+/// Whether nobody in Python holds the object, so that it dies whatever is counted.
+///
+/// # Safety
+///
+/// As [`add`].
+pub(crate) unsafe fn is_dying(object: *mut ffi::PyObject, pass: Pass) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { notes::is_dying(object, pass == Pass::SubtractAgain) }
 }
 
 unsafe extern "C" fn probe_traverse(
@@ -79,17 +90,17 @@ unsafe extern "C" fn probe_traverse(
             return 0;
         }
         let how = visit as *mut c_void;
-        let before = counted(other);
+        let before = noted(other);
         let stop = visit(other, context);
-        let after = counted(other);
-        if before == after + 1 && SUBTRACT.load(Ordering::Relaxed).is_null() {
-            SUBTRACT.store(how, Ordering::Relaxed);
-        } else if !SUBTRACT.load(Ordering::Relaxed).is_null()
-            && how != SUBTRACT.load(Ordering::Relaxed)
-            && REACH.load(Ordering::Relaxed).is_null()
-        {
-            REACH.store(how, Ordering::Relaxed);
-        }
+        let known = !SUBTRACT.load(Ordering::Relaxed).is_null();
+        let place = match did(before, noted(other)) {
+            Some(Did::Subtracted) => &SUBTRACT,
+            // After the first, and not that.
+            Some(Did::Reached) if known && how != SUBTRACT.load(Ordering::Relaxed) => &REACH,
+            Some(Did::SubtractedAgain) if known => &SUBTRACT_AGAIN,
+            _ => return stop,
+        };
+        let _ = place.compare_exchange(null_mut(), how, Ordering::Relaxed, Ordering::Relaxed);
         stop
     }
 }
@@ -114,8 +125,8 @@ unsafe extern "C" fn probe_dealloc(object: *mut ffi::PyObject) {
     }
 }
 
-/// Gets to know the collector's two functions: two objects, one of which refers to the other, live through
-/// one collection of the youngest. Once, at import.
+/// Gets to know the collector's functions: two objects, one of which refers to the other, live through
+/// one collection of the youngest, or of all where there are no ages. Once, at import.
 ///
 /// # Errors
 ///
@@ -145,30 +156,42 @@ pub(crate) unsafe fn learn() -> Result<(), Raised> {
         if class.is_null() {
             return Err(Raised);
         }
-        let (first, other) = (
-            ffi::PyType_GenericAlloc(class, 0),
-            ffi::PyType_GenericAlloc(class, 0),
-        );
+        let new = || ffi::PyType_GenericAlloc(class, 0).cast::<Probe>();
+        let (first, other) = (new(), new());
         let mut done = null_mut();
-        if !first.is_null() && !other.is_null() {
-            ffi::Py_INCREF(other);
-            (*first.cast::<Probe>()).other = other;
+        let mut ready = !first.is_null() && !other.is_null();
+        if ready {
+            (*first).other = other.cast();
+            if !QUIET {
+                // What is dead has a pass of its own there.
+                let dead = new();
+                ready = !dead.is_null();
+                if ready {
+                    (*dead).other = dead.cast();
+                }
+            }
+        } else {
+            ffi::Py_XDECREF(other.cast());
+        }
+        if ready {
             let gc = ffi::PyImport_ImportModule(c"gc".as_ptr());
             if !gc.is_null() {
                 done = ffi::PyObject_CallMethod(gc, c"collect".as_ptr(), c"i".as_ptr(), 0);
                 ffi::Py_DECREF(gc);
             }
         }
-        ffi::Py_XDECREF(first);
-        ffi::Py_XDECREF(other);
+        ffi::Py_XDECREF(first.cast());
         ffi::Py_DECREF(class.cast());
         if done.is_null() {
             return Err(Raised);
         }
         ffi::Py_DECREF(done);
         // Half of it is no use.
-        if REACH.load(Ordering::Relaxed).is_null() {
-            SUBTRACT.store(null_mut(), Ordering::Relaxed);
+        let unknown = |pass: &AtomicPtr<c_void>| pass.load(Ordering::Relaxed).is_null();
+        if unknown(&REACH) || (!QUIET && unknown(&SUBTRACT_AGAIN)) {
+            for pass in [&SUBTRACT, &REACH, &SUBTRACT_AGAIN] {
+                pass.store(null_mut(), Ordering::Relaxed);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! How this build of CPython counts, and what its threads may do at the same time. The only file in
-//! `py` that asks which build it is.
+//! How this build of CPython counts, and what its threads may do at the same time. With `passes`, the only
+//! file in `py` that asks which build it is.
 //!
 //! | | GIL | free-threaded 3.14 and later | free-threaded 3.13 |
 //! |---|---|---|---|
@@ -38,17 +38,6 @@ mod imp {
 
     #[inline]
     pub(crate) unsafe fn arm(_: *mut ffi::PyObject) {}
-
-    /// The collector's two words stand in front of the object; "finalized" is the second one's lowest
-    /// bit, from 3.9 on.
-    pub(crate) unsafe fn forget_finalized(object: *mut ffi::PyObject) {
-        // SAFETY: the caller's contract; collected objects have the words.
-        unsafe {
-            if super::is_collected(ffi::Py_TYPE(object)) {
-                *object.cast::<usize>().sub(1) &= !1;
-            }
-        }
-    }
 
     #[inline]
     pub(crate) unsafe fn note_thread(_: *mut ffi::PyObject) {}
@@ -126,9 +115,6 @@ mod imp {
             !ended && ffi::PyUnstable_TryIncRef(object) != 0
         }
     }
-
-    /// Nothing is rescued where life is not shared.
-    pub(crate) unsafe fn forget_finalized(_: *mut ffi::PyObject) {}
 
     #[cfg(Py_3_14)]
     #[inline]
@@ -318,21 +304,6 @@ mod imp {
             give_back(self.0);
         }
     }
-}
-
-/// Whether wrappers with state of their own live as long as their objects ("shared life", design section
-/// 6): so far where the GIL is the lock of what the two own of each other. Without one they are freed
-/// for real on each drop, as identity while alive has it.
-pub(crate) const SHARED_LIFE: bool = cfg!(not(Py_GIL_DISABLED));
-
-/// Makes the interpreter forget that an object was finalized, so that it will be again.
-///
-/// # Safety
-///
-/// Attached; a live object, not in the hands of the collector.
-pub(crate) unsafe fn forget_finalized(object: *mut ffi::PyObject) {
-    // SAFETY: the caller's contract.
-    unsafe { imp::forget_finalized(object) };
 }
 
 /// The loans of a wrapper: how many calls use its object now. This bit: it was moved out, and is

@@ -6,29 +6,30 @@
 //! | without, of an object that can reach Python objects | from when Python lets go of it while others hold the object ([`take`]), so that the collector sees it, until they do not |
 //! | without, of a leaf | never: its storage is kept |
 //!
-//! Everything here runs attached, on builds with a GIL: the interpreter is the lock of a wrapper's
-//! [`OWNED`](state::OWNED) and of the references that go with it. What threads that are not attached
-//! leave behind is on the queue.
+//! The protocol is [`share`](crate::tie::share); here is what it asks of CPython. Everything here runs
+//! attached; what threads that are not attached leave behind is on the queue.
 
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 
 use alloc_header::word_of;
 use object_core::ObjectHeader;
-use object_core::count::Taken;
+use object_core::count::Counts;
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
 use crate::py::counts;
 use crate::py::hang;
+use crate::py::notes;
 use crate::py::raise::{Raised, no_memory};
 use crate::py::refs;
-use crate::py::storage::{as_wrapper, is_stateless, state, storage};
-use crate::tie::lock::peek;
-use crate::tie::settle::{Queued, SettleQueue, Settling, on_settle};
-use crate::tie::{Host, State, entrust};
+use crate::py::storage::{WrapperObject, as_wrapper, is_stateless, state, storage};
+use crate::tie::lock::{ThisBuild, assert_none_held};
+use crate::tie::settle::{Queued, SettleQueue};
+use crate::tie::share::{self, Owner, Rescue};
+use crate::tie::{Host, Object, Wrapper, entrust};
 
 /// Owns a weak reference to each object on it.
 static QUEUE: SettleQueue = SettleQueue::new();
@@ -66,23 +67,23 @@ fn give_room_back() {
 pub(crate) unsafe fn prepare(class: *mut ffi::PyTypeObject) -> Result<bool, Raised> {
     // SAFETY: the caller's contract.
     unsafe {
-        if !refs::SHARED_LIFE || is_stateless(class) {
+        if is_stateless(class) {
             return Ok(false);
         }
         if !make_room() {
             return Err(no_memory());
         }
         counts::STATEFUL.fetch_add(1, Ordering::Relaxed);
-        let ours: ffi::destructor = finalize;
-        match (*class).tp_finalize {
-            Some(there) if core::ptr::fn_addr_eq(there, ours) => {}
-            there => {
-                // A class without `__del__`, or CPython's own function that looks it up.
-                if let Some(there) = there {
-                    DEL.store(there as *mut c_void, Ordering::Relaxed);
-                }
-                (*class).tp_finalize = Some(ours);
+        let ours = finalize as *mut c_void;
+        // Without a GIL other threads may be here with the same class. Relaxed: there is nothing behind it.
+        let slot = AtomicPtr::<c_void>::from_ptr((&raw mut (*class).tp_finalize).cast());
+        let there = slot.load(Ordering::Relaxed);
+        if there != ours {
+            // A class without `__del__`, or CPython's own function that looks it up.
+            if !there.is_null() {
+                DEL.store(there, Ordering::Relaxed);
             }
+            slot.store(ours, Ordering::Relaxed);
         }
         Ok(true)
     }
@@ -104,13 +105,9 @@ pub(crate) fn set_holders(holders: Holders) {
     HOLDERS.get_or_init(|| holders);
 }
 
-/// Whether somebody holds the object whom the collector has not found when it took the wrapper, which the
-/// object owns, for dead.
-unsafe fn is_held_after_all(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) -> bool {
-    HOLDERS.get().is_some_and(|holders| {
-        // SAFETY: the object is alive by the caller's contract.
-        unsafe { object.as_ref() }.counts().strong() > 1 + holders(wrapper)
-    })
+/// How many of those the collector has found, of a wrapper.
+fn holders_of(wrapper: *mut ffi::PyObject) -> u32 {
+    HOLDERS.get().map_or(0, |holders| holders(wrapper))
 }
 
 /// What CPython puts into a class with a `__del__`; null until there was one. The same for all.
@@ -120,33 +117,137 @@ static DEL: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// anything of it is taken apart.
 ///
 /// An object that others hold owns its wrapper, so that this is not called. But a thread that is not
-/// attached can have come to hold it a moment ago: then the object takes its wrapper here. The collector
-/// calls this too, for a dead cycle; what somebody has come by since is kept.
+/// attached can have come to hold it a moment ago, or another thread has not come to settle it yet: then the
+/// object takes its wrapper here. The collector calls this too, for a dead cycle; what somebody has come by
+/// since is kept.
 unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
-    // SAFETY: the slot's contract: attached, a live wrapper.
+    // SAFETY: the slot's contract: attached, a wrapper that the interpreter keeps meanwhile.
     unsafe {
         let there = storage(object);
-        if let Some(native) = NonNull::new(there.address()) {
-            if there.is(state::SHARES) && native.as_ref().counts().is_shared() {
-                let held = if there.is(state::OWNED) {
-                    is_held_after_all(object, native)
+        let found = match glance(there) {
+            Some((native, _lent)) if there.is(state::SHARES) => {
+                let holders = if there.is(state::OWNED) {
+                    holders_of(object)
                 } else {
-                    settle_now(native);
-                    there.is(state::OWNED)
+                    0
                 };
-                if held {
-                    there.mark(state::RESCUED, true);
-                    return;
-                }
+                share::rescue(&Python, as_wrapper(object), native.cast(), holders)
             }
-        }
+            _ => Rescue::Past {
+                again: there.mark(state::FINALIZED, true),
+            },
+        };
         // Of classes that are not collected the interpreter keeps no note.
-        if there.mark(state::FINALIZED, true) {
+        if found != (Rescue::Past { again: false }) {
             return;
         }
         let del = DEL.load(Ordering::Relaxed);
         if !del.is_null() {
             core::mem::transmute::<*mut c_void, ffi::destructor>(del)(object);
+        }
+    }
+}
+
+/// A wrapper's tied object, which is there while the glance lives.
+///
+/// # Safety
+///
+/// Attached.
+unsafe fn glance(there: &WrapperObject) -> Option<(NonNull<ObjectHeader>, refs::Glance<'_>)> {
+    let lent = refs::Glance::at(&there.loans)?;
+    let native = NonNull::new(there.address())?;
+    // SAFETY: alive by the wrapper's reference, and not moved while it is lent.
+    unsafe { native.as_ref() }
+        .counts()
+        .is_shared()
+        .then_some((native, lent))
+}
+
+/// CPython, as shared life has it.
+struct Python;
+
+fn python(wrapper: Wrapper) -> *mut ffi::PyObject {
+    wrapper.as_ptr().cast()
+}
+
+// SAFETY: each method does what the trait says, see there.
+unsafe impl Owner for Python {
+    type Lock = ThisBuild;
+
+    unsafe fn word<'a>(&self, object: Object) -> &'a AtomicUsize {
+        // SAFETY: whatever has had bit 63 is tied, so a back word stands in front of it.
+        unsafe { word_of(object) }
+    }
+
+    unsafe fn counts<'a>(&self, object: Object) -> &'a Counts {
+        // SAFETY: the trait's contract.
+        unsafe { object.cast::<ObjectHeader>().as_ref() }.counts()
+    }
+
+    unsafe fn shares(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { storage(python(wrapper)) }.is(state::SHARES)
+    }
+
+    unsafe fn is_owned(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { storage(python(wrapper)) }.is(state::OWNED)
+    }
+
+    unsafe fn set_owned(&self, wrapper: Wrapper, owned: bool) {
+        // SAFETY: the trait's contract.
+        let there = unsafe { storage(python(wrapper)) };
+        there.mark(state::OWNED, owned);
+        let by = if owned { 1 } else { -1 };
+        counts::OWNED.fetch_add(by, Ordering::Relaxed);
+        if !owned && !there.is(state::STATEFUL) {
+            // Its next end is told by `tp_dealloc`.
+            there.mark(state::SHARES, false);
+            give_room_back();
+        }
+    }
+
+    unsafe fn note_rescue(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe { storage(python(wrapper)) }.mark(state::RESCUED, true);
+    }
+
+    unsafe fn note_past(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { storage(python(wrapper)) }.mark(state::FINALIZED, true)
+    }
+
+    unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { refs::try_incref(python(wrapper)) }
+    }
+
+    unsafe fn incref(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe { ffi::Py_INCREF(python(wrapper)) };
+    }
+
+    unsafe fn arm(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract.
+        unsafe { refs::arm(python(wrapper)) };
+    }
+
+    unsafe fn decref(&self, wrapper: Wrapper) {
+        assert_none_held();
+        hang::ready();
+        // SAFETY: the trait's contract.
+        unsafe { ffi::Py_DECREF(python(wrapper)) };
+    }
+
+    unsafe fn give_up(&self, wrapper: Wrapper) {
+        // SAFETY: the trait's contract; the reference keeps it until it is given back, last.
+        unsafe {
+            let wrapper = python(wrapper);
+            if storage(wrapper).mark(state::RESCUED, false) {
+                // It was kept out of its finalizer, and is to be finalized when it goes.
+                notes::forget_finalized(wrapper);
+            }
+            self.decref(as_wrapper(wrapper));
         }
     }
 }
@@ -159,11 +260,10 @@ unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
 /// Attached; the object's word says so; the caller owns a Python reference to the wrapper.
 #[inline]
 pub(crate) unsafe fn begin(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
-    // SAFETY: the caller's contract. Who counts from here on tells us; what was counted before is seen.
+    // SAFETY: the caller's contract.
     unsafe {
         if storage(wrapper).is(state::SHARES) {
-            object.as_ref().counts().set_shared();
-            settle_now(object);
+            share::begin(&Python, as_wrapper(wrapper), object.cast());
         }
     }
 }
@@ -177,31 +277,35 @@ pub(crate) unsafe fn begin(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHe
 #[inline]
 pub(crate) unsafe fn entrusted<H: Host>(host: &H, wrapper: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract; a handle's object is alive.
-    refs::SHARED_LIFE
-        && unsafe {
-            NonNull::new(storage(wrapper).address())
-                .is_some_and(|object| object.as_ref().counts().strong() > 1)
-                && entrust(host, as_wrapper(wrapper))
-        }
+    let others = unsafe {
+        NonNull::new(storage(wrapper).address())
+            .is_some_and(|object| object.as_ref().counts().strong() > 1)
+    };
+    // Room is made before the word is held.
+    if !others || !make_room() {
+        return false;
+    }
+    // SAFETY: as above.
+    let taken = unsafe { entrust(host, as_wrapper(wrapper)) };
+    if !taken {
+        give_room_back();
+    }
+    taken
 }
 
 /// The object takes a wrapper without state of its own that was about to die, if others hold it.
 ///
 /// # Safety
 ///
-/// Attached; the wrapper's count is 0, its object's word says that it is Active.
+/// Attached; the wrapper's count is 0, its object's word is held and says that it is Active; room was made.
 pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) -> bool {
     // SAFETY: the caller's contract; the object is alive by the wrapper's reference.
     unsafe {
         let (there, counts) = (storage(wrapper), object.as_ref().counts());
-        if !make_room() {
-            return false;
-        }
         // Who gives a reference back from here on tells us, and who did before is not counted any more: no
         // last one slips through.
         if counts.set_shared() < 2 {
             counts.clear_shared();
-            give_room_back();
             return false;
         }
         // All but where its storage is listed is of the life that ends.
@@ -210,6 +314,8 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
         there.state.store(state, Ordering::Release);
         counts::OWNED.fetch_add(1, Ordering::Relaxed);
         refs::revive(wrapper);
+        // Others can have it from here on, when the word is not held any more: so that comes last, and quiet.
+        notes::track_again(wrapper);
         true
     }
 }
@@ -223,119 +329,84 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
 pub(crate) unsafe fn end(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
     // SAFETY: the caller's contract.
     unsafe {
-        let there = storage(wrapper);
-        if there.is(state::SHARES) {
-            object.as_ref().counts().clear_shared();
-            if there.is(state::OWNED) {
-                give_up(wrapper, object);
-            }
+        if storage(wrapper).is(state::SHARES) {
+            share::end(&Python, as_wrapper(wrapper), object.cast());
         }
     }
 }
 
-/// The wrapper that the word named until now dies, and gives its reference back in a moment. If that is
-/// the last one the object dies, and nobody makes a new one of a weak one meanwhile: bit 63 stays. If
-/// others hold the object, it lives on as one without a wrapper.
+/// As [`share::died`].
 ///
 /// # Safety
 ///
-/// Attached; the object is alive by the wrapper's reference.
+/// As there.
 #[inline]
 pub(crate) unsafe fn died(object: NonNull<ObjectHeader>) {
-    // SAFETY: alive by the caller's contract.
-    let counts = unsafe { object.as_ref() }.counts();
-    if counts.is_shared() && counts.strong() > 1 {
-        // SAFETY: no wrapper is there to be told.
-        unsafe { counts.clear_shared() };
-    }
+    // SAFETY: the caller's contract.
+    unsafe { share::died(object.as_ref().counts()) };
 }
 
-/// Settles who owns the object's wrapper, by the count as it is.
+/// The word names another wrapper than the dying one from here on: until that [begins](begin), bit 63 is
+/// clear.
 ///
 /// # Safety
 ///
-/// Attached, and no word is held; the object's space is there. May run Python code, and end the object.
+/// The word is held; the object is alive.
+pub(crate) unsafe fn overtaken(object: NonNull<ObjectHeader>) {
+    // SAFETY: alive by the caller's contract; the dying one is past being owned.
+    unsafe {
+        let counts = object.as_ref().counts();
+        if counts.is_shared() {
+            counts.clear_shared();
+        }
+    }
+}
+
+/// Whether a wrapper whose count has just reached 0 may be kept in its finalizer.
+///
+/// # Safety
+///
+/// The wrapper's storage is there.
+pub(crate) unsafe fn may_be_kept(wrapper: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    let there = unsafe { storage(wrapper) };
+    there.is(state::STATEFUL) && !there.is(state::FINALIZED)
+}
+
+/// As [`share::settle`].
+///
+/// # Safety
+///
+/// As there.
 pub(crate) unsafe fn settle_now(object: NonNull<ObjectHeader>) {
-    // SAFETY: whatever had bit 63 once is tied, so a back word stands in front of it; a wrapper that
-    // an Active word names is there as long as we are attached.
-    unsafe {
-        let counts = object.as_ref().counts();
-        if !counts.is_shared() {
-            return;
-        }
-        let State::Active(wrapper) = peek(word_of(object.cast())).state() else {
-            return;
-        };
-        let wrapper = wrapper.as_ptr().cast::<ffi::PyObject>();
-        let there = storage(wrapper);
-        match on_settle(there.is(state::OWNED), counts.strong()) {
-            Settling::Take => {
-                // Not if it is being taken apart: then it is past keeping.
-                if refs::try_incref(wrapper) {
-                    there.mark(state::OWNED, true);
-                    counts::OWNED.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            Settling::Give => give_up(wrapper, object),
-            Settling::Nothing => {}
-        }
-    }
+    // SAFETY: the caller's contract.
+    unsafe { share::settle(&Python, object.cast()) };
 }
 
-/// The object gives its reference to the wrapper up. May run Python code.
+/// Settles what a call that is over may have kept of an argument, before the argument is let go of: what
+/// a thread without the interpreter left on the queue, another thread may have taken off it and not
+/// come to yet.
 ///
 /// # Safety
 ///
-/// Attached; there is such a reference.
-unsafe fn give_up(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
-    // SAFETY: the caller's contract; the reference is given back last.
+/// Attached; a live wrapper, lent to the call.
+pub(crate) unsafe fn settle_lent(wrapper: *mut ffi::PyObject) {
+    // SAFETY: what is lent is not moved.
     unsafe {
-        let there = storage(wrapper);
-        there.mark(state::OWNED, false);
-        counts::OWNED.fetch_sub(1, Ordering::Relaxed);
-        if !there.is(state::STATEFUL) {
-            // Its next end is told by `tp_dealloc`: until then counting is arithmetic again.
-            object.as_ref().counts().clear_shared();
-            there.mark(state::SHARES, false);
-            give_room_back();
-        }
-        if there.mark(state::RESCUED, false) {
-            // It was kept out of its finalizer, and is to be finalized when it goes.
-            refs::forget_finalized(wrapper);
-        }
-        hang::ready();
-        ffi::Py_DECREF(wrapper);
-    }
-}
-
-/// Makes a strong reference for somebody who holds a weak one, where only the wrapper holds the object;
-/// false if that is on its way out.
-///
-/// # Safety
-///
-/// Attached; the caller holds a weak reference.
-pub(crate) unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
-    // SAFETY: the caller's contract; as in `settle_now`.
-    unsafe {
-        let counts = object.as_ref().counts();
-        let held = match peek(word_of(object.cast())).state() {
-            State::Active(wrapper) => {
-                let wrapper = wrapper.as_ptr().cast::<ffi::PyObject>();
-                refs::try_incref(wrapper).then_some(wrapper)
-            }
-            _ => None,
-        };
-        // A wrapper that is taken apart gives the last reference back in a moment.
-        if held.is_none() && counts.is_shared() && counts.strong() < 2 {
-            return false;
-        }
-        let alive = counts.upgrade_flagged() == Taken::Counted;
-        if let Some(wrapper) = held {
+        if let Some(object) = NonNull::new(storage(wrapper).address()) {
             settle_now(object);
-            ffi::Py_DECREF(wrapper);
         }
-        alive
     }
+}
+
+/// As [`share::upgrade`].
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { share::upgrade(&Python, object.cast()) }
 }
 
 /// Leaves an object to be settled later, by an attached thread; with a weak reference, which is the

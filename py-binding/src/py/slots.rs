@@ -8,7 +8,7 @@ use pyo3::ffi;
 
 use crate::py::call::call_native;
 use crate::py::classes::{self, is_wrapper};
-use crate::py::collect::{COLLECTS, clear, show_native_edges, traverse};
+use crate::py::collect::{clear, show_native_edges, traverse};
 use crate::py::construct::{class_vectorcall, new};
 use crate::py::dealloc::wrapper_dealloc;
 use crate::py::hang;
@@ -331,7 +331,7 @@ pub(crate) unsafe fn class_from_spec(
 
 /// The flag of a class whose instances can reach Python objects: the collector follows them.
 pub(crate) const fn collected(reaches_python: bool) -> core::ffi::c_ulong {
-    if COLLECTS && reaches_python {
+    if reaches_python {
         ffi::Py_TPFLAGS_HAVE_GC
     } else {
         0

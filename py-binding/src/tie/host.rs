@@ -51,6 +51,23 @@ pub unsafe trait Host {
     /// The wrapper's storage is there.
     unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool;
 
+    /// Whether a wrapper whose count has just reached 0 may yet be kept by its object, on the thread that
+    /// takes it apart. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there.
+    unsafe fn may_be_kept(&self, _wrapper: Wrapper) -> bool {
+        false
+    }
+
+    /// The word, which is held, names another wrapper than this object's dying one from here on. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The object is alive.
+    unsafe fn overtaken(&self, _object: Object) {}
+
     /// A new wrapper for `object`, of its registered class: Python count 1, no handle. May run the
     /// collector, and through it Python code.
     ///

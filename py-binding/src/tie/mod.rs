@@ -94,6 +94,7 @@
 //! | back word in `kept_storage` | nobody else can reach it, both counts are 0, but a trim: the host looks again behind it |
 //! | a wrapper's handle | the word's lock of the object it points to; in Reviving, the thread that revives |
 //! | the object behind a handle, while Python's side uses it | a loan: whoever moves it out needs that there is none |
+//! | who owns a wrapper with state; bit 63 | the word's lock: see [`share`] |
 //! | the deferred list | lock-free: push by compare-exchange, drain by swapping the whole list |
 //! | the gate | one atomic: closed bit and readers |
 //! | the pending call | one atomic bit: a push asks for a call unless one is on its way |
@@ -110,6 +111,8 @@ pub mod lock;
 pub mod settle;
 #[allow(unsafe_code)]
 pub mod host;
+#[allow(unsafe_code)]
+pub mod share;
 #[allow(unsafe_code)]
 mod wrap;
 #[allow(unsafe_code)]

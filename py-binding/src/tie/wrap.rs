@@ -223,7 +223,13 @@ unsafe fn look<H: Host>(
         // A dying wrapper that the word still names finds at its end that it is not canonical any
         // more.
         Wrapping::Fresh => match fresh {
-            Some(fresh) => (fresh, Looked::Bound),
+            Some(fresh) => {
+                if let State::Active(_) = state {
+                    // SAFETY: alive by the caller's reference, and the word is held.
+                    unsafe { host.overtaken(object) };
+                }
+                (fresh, Looked::Bound)
+            }
             None => return Looked::Nothing,
         },
     };
@@ -233,8 +239,9 @@ unsafe fn look<H: Host>(
     answer(bound)
 }
 
-/// Takes a reference to an Active wrapper, or says what its count 0 means. A wrapper with state may
-/// be running Python code before it settles; one without has nothing else to do.
+/// Takes a reference to an Active wrapper, or says what its count 0 means. A wrapper without state settles
+/// at once, and one with state that has not come to its finalizer may be kept there: both are worth
+/// waiting for. One past that may run Python code before it settles.
 ///
 /// # Safety
 ///
@@ -245,7 +252,10 @@ unsafe fn count<H: Host>(host: &H, wrapper: Wrapper, patient: bool) -> Count {
     unsafe {
         if host.try_incref(wrapper) {
             Count::Taken
-        } else if H::Lock::SHARED && patient && host.is_stateless(wrapper) {
+        } else if H::Lock::SHARED
+            && patient
+            && (host.is_stateless(wrapper) || host.may_be_kept(wrapper))
+        {
             Count::Settling
         } else {
             Count::Zero

@@ -19,11 +19,9 @@ from typing import Any, Optional
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, lib, ran_cleanly
+from tie_support import lib, ran_cleanly
 from tieback import dataclasses as dc
 from tieback.testing import use_count
-
-pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
 EDITS = int(os.environ.get("TIEBACK_GRAPH_EDITS", "100000"))
 SEED = int(os.environ.get("TIEBACK_GRAPH_SEED", random.randrange(1 << 32)))
 

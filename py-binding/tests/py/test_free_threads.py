@@ -245,7 +245,7 @@ def test_what_goes_after_del_does_not_find_the_one_that_died() -> None:
     mine = Mine(1)
     mine.probe = Probe(Outer(mine), id(mine))  # type: ignore[attr-defined]
     del mine
-    # Where life is shared, what holds it natively is part of a cycle, which is finalized while it is whole.
+    # What holds it natively is part of a cycle, which is finalized while it is whole.
     gc.collect()
     assert seen == [SHARED_LIFE]
 

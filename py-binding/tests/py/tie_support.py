@@ -112,7 +112,7 @@ TIED: dict[str, Callable[[], Any]] = {
 
 STATEFUL = {"py_class with weak references"}
 
-# Whether wrappers with state live as long as their objects (design, section 6): not yet without a GIL.
+# Whether wrappers with state live as long as their objects (design, section 6).
 SHARED_LIFE: bool = _core.shared_life
 
 
