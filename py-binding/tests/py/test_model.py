@@ -88,16 +88,29 @@ class Model:
     variables: int = 0
     alive: bool = True
     note: Any = None
+    #: Its wrapper has no state, but went while others held the object, which can be part of a cycle: the
+    #: object has taken it, for as long as others hold it.
+    taken: bool = False
 
     def shares(self) -> bool:
-        """Its wrapper lives as long as it does."""
+        """Its wrapper has state, and lives as long as it does."""
         return SHARED_LIFE and self.cls is Stateful
 
+    def natives(self) -> int:
+        return self.edges_in + self.natively_held
+
     def held(self) -> int:
-        return self.edges_in + self.natively_held + self.variables
+        return self.natives() + self.variables
+
+    def shown(self) -> bool:
+        return self.variables > 0 or self.shares() or self.taken
+
+    def owns(self) -> bool:
+        """It owns its wrapper."""
+        return (self.shares() or self.taken) and self.natives() > 0
 
     def count(self) -> int:
-        return self.edges_in + self.natively_held + (self.variables > 0 or self.shares())
+        return self.natives() + self.shown()
 
 
 @dataclass(eq=False)
@@ -140,6 +153,7 @@ class Program:
 
     def settle(self, model: Model) -> None:
         """Something let go of the object: it dies if nothing holds it, and so may what it pointed to."""
+        model.taken &= model.natives() > 0
         if model.held():
             if model.cls is Stateful and not model.variables and not SHARED_LIFE:
                 model.shown_id = None  # its wrapper was freed for real
@@ -160,6 +174,7 @@ class Program:
     def take(self, number: int) -> tuple[Node, Model]:
         wrapper, model = self.variables.pop(number % len(self.variables))
         model.variables -= 1
+        model.taken |= model.variables == 0 and model.natives() > 0
         return wrapper, model
 
     # -- the operations --------------------------------------------------------------------------
@@ -307,7 +322,7 @@ class Program:
         moved = wrapper._move()
         assert wrapper.__chandle__() == 0
         model.shown_id = model.note = None
-        model.cls = Node
+        model.cls, model.taken = Node, False
         back = ECHO(moved)
         assert type(back) is Node
         self.bind(back, model)
@@ -381,12 +396,11 @@ class Program:
         alive = len(self.models) + len(texts) + len(self.boxes) + 1
         assert now["objects"] == self.before["objects"] + alive
         assert now["deferred"] == 0
-        shown = sum(model.variables > 0 or model.shares() for model in self.models)
-        shared = [model for model in self.models if model.shares()]
-        if SHARED_LIFE:
-            assert now["stateful"] == self.before["stateful"] + len(shared)
-            owned = sum(model.edges_in + model.natively_held > 0 for model in shared)
-            assert now["owned"] == self.before["owned"] + owned
+        shown = sum(model.shown() for model in self.models)
+        shared = sum(model.shares() for model in self.models)
+        owned = sum(model.owns() for model in self.models)
+        assert now["stateful"] == self.before["stateful"] + shared
+        assert now["owned"] == self.before["owned"] + owned
         assert now["wrappers"] == self.before["wrappers"] + shown + len(self.boxes) + 1
 
     def end(self) -> None:
