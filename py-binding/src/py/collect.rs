@@ -26,6 +26,7 @@
 //! No reference count is touched (hazard 4), and locks are tried, not waited for.
 
 use core::ffi::{c_int, c_void};
+use core::hash::{BuildHasherDefault, Hasher};
 use core::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +35,7 @@ use hashbrown::HashMap;
 use object_core::header::flags::LEAF;
 use object_core::{ObjectHeader, clear_children, visit_children};
 use pyo3::ffi;
+use smallvec::SmallVec;
 
 use crate::py::carrier::carried;
 use crate::py::host::tied_word;
@@ -71,12 +73,40 @@ struct Record {
 /// What is found is a Python object; or with this bit, a native one that has a record.
 const NATIVE: usize = 1;
 
+/// What one object leads to: mostly a few.
+type Found = SmallVec<[usize; 6]>;
+
+/// Neighbours in memory are neighbours in the table: the collector comes by objects in about the order in
+/// which they were made, and what it needs next is at hand.
+#[derive(Default)]
+struct Near(u64);
+
+impl Hasher for Near {
+    fn finish(&self) -> u64 {
+        // The table begins to look by the low bits, and tells entries apart by the seven highest.
+        let apart = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) & (0x7F << 57);
+        (self.0 >> 4 & !(0x7F << 57)) | apart
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_usize(usize::from(byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = self.0.rotate_left(8) ^ address as u64;
+    }
+}
+
+type Records = HashMap<usize, Record, BuildHasherDefault<Near>>;
+
 /// The pass under way, or the last one. Guarded by the interpreter, and by a lock so that Rust knows.
 #[derive(Default)]
 struct Collection {
     pass: u64,
     /// By the addresses of wrappers and natives; made by the first.
-    records: Option<HashMap<usize, Record>>,
+    records: Option<Records>,
     found: Vec<usize>,
     /// Not all could be noted: from here on nobody is the last to hold anything.
     short: bool,
@@ -100,7 +130,7 @@ impl Collection {
 
     /// The record of a wrapper or a native, if there is memory for it.
     fn record(&mut self, of: usize) -> Option<&mut Record> {
-        let records = self.records.get_or_insert_with(HashMap::new);
+        let records = self.records.get_or_insert_default();
         if records.try_reserve(1).is_err() {
             self.short = true;
             return None;
@@ -147,7 +177,7 @@ impl Collection {
     }
 
     /// What was noted, natives walked through.
-    fn noted(&self, of: usize, depth: u32, into: &mut Vec<usize>) {
+    fn noted(&self, of: usize, depth: u32, into: &mut Found) {
         let record = self.known(of);
         for &found in &self.found[record.from as usize..record.to as usize] {
             if found & NATIVE == 0 {
@@ -159,7 +189,7 @@ impl Collection {
     }
 
     /// What `wrapper` visits in a subtracting pass.
-    fn subtract(&mut self, wrapper: *mut ffi::PyObject, pass: Pass) -> Vec<usize> {
+    fn subtract(&mut self, wrapper: *mut ffi::PyObject, pass: Pass) -> Found {
         // SAFETY: a live wrapper.
         let there = unsafe { storage(wrapper) };
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
@@ -168,7 +198,7 @@ impl Collection {
             there.note_pass(self.pass);
         }
         let Some(object) = NonNull::new(there.address()) else {
-            return Vec::new();
+            return Found::new();
         };
         // SAFETY: attached; what a wrapper's handle names is alive by its reference.
         let (counts, flags) = unsafe { (object.as_ref().counts(), object.as_ref().flags()) };
@@ -179,7 +209,7 @@ impl Collection {
         // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
         if held && unsafe { passes::is_dying(wrapper, pass) } {
             // It goes by itself, and its object lives on with all that it holds.
-            return Vec::new();
+            return Found::new();
         }
         let closed = natives > 0 && counts.weak() == 0 && self.known(address).holders == natives;
         if held && !closed && !there.is(state::OWNED) {
@@ -190,12 +220,12 @@ impl Collection {
             }
         }
         if flags & LEAF != 0 {
-            return Vec::new();
+            return Found::new();
         }
         let mut walk = Walk {
             collection: Some(self),
-            found: Vec::new(),
-            visited: Vec::new(),
+            found: Found::new(),
+            visited: Found::new(),
         };
         // SAFETY: as above.
         unsafe { walk.within(object, DEPTH) };
@@ -204,7 +234,7 @@ impl Collection {
         if self.note(address, &found) {
             visited
         } else {
-            Vec::new()
+            Found::new()
         }
     }
 }
@@ -217,9 +247,9 @@ struct Walk<'a> {
     /// Of a subtracting pass.
     collection: Option<&'a mut Collection>,
     /// What was found: the second pass goes through all of it.
-    found: Vec<usize>,
+    found: Found,
     /// What the first one visits.
-    visited: Vec<usize>,
+    visited: Found,
 }
 
 impl Walk<'_> {
@@ -338,17 +368,17 @@ pub(crate) unsafe extern "C" fn traverse(
             Pass::Subtract | Pass::SubtractAgain => collection().subtract(wrapper, pass),
             Pass::Reach => {
                 pass_is_over();
-                let mut found = Vec::new();
+                let mut found = Found::new();
                 collection().noted(wrapper.addr(), DEPTH, &mut found);
                 found
             }
-            Pass::Unknown => Vec::new(),
+            Pass::Unknown => Found::new(),
             // Somebody asks what it refers to (gc.get_referents).
             Pass::Other => {
                 let mut walk = Walk {
                     collection: None,
-                    found: Vec::new(),
-                    visited: Vec::new(),
+                    found: Found::new(),
+                    visited: Found::new(),
                 };
                 if let Some(object) = NonNull::new(storage(wrapper).address()) {
                     walk.within(object, DEPTH);
