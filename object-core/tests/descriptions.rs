@@ -3,6 +3,8 @@
 #![cfg(all(not(loom), feature = "infallible", feature = "default-backing"))]
 #![allow(unsafe_code)]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use object_core::abi::{ByteSlice, FieldKind, TypeDesc, field_flags, type_flags};
 use object_core::table::register_status::{BAD_DESCRIPTION, UNKNOWN_PARENT};
 use object_core::{
@@ -11,6 +13,12 @@ use object_core::{
 };
 
 const KEY: &str = "descriptions.refused";
+
+/// One test at a time: the first one looks at how many types there are.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn spec(name: &str, kind: FieldKind, type_index: i32) -> FieldSpec<'_> {
     FieldSpec {
@@ -63,6 +71,7 @@ fn refuses(status: i32, what: &str, spoil: impl FnOnce(&mut TypeDesc)) {
 
 #[test]
 fn descriptions_that_cannot_be_are_refused_whole() {
+    let _alone = alone();
     let number = |key| register_reflected(key, "", index::OBJECT, &[]).unwrap();
     let before = number("descriptions.before");
 
@@ -140,6 +149,7 @@ fn descriptions_that_cannot_be_are_refused_whole() {
 
 #[test]
 fn the_safe_doors_refuse_the_same() {
+    let _alone = alone();
     let bad = Err(RegisterError::BadDescription);
     let fields = [spec("", FieldKind::I64, 0)];
     assert_eq!(
@@ -170,6 +180,7 @@ fn the_safe_doors_refuse_the_same() {
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn a_struct_too_large_to_describe_is_refused() {
+    let _alone = alone();
     use object_core::{Object, ObjectHeader, TypeBuilder, TypeSlot, field};
 
     #[repr(C)]
@@ -195,6 +206,7 @@ fn a_struct_too_large_to_describe_is_refused() {
 /// What an Any holds is a number or a bool, and it may be None.
 #[test]
 fn a_value_kind_says_what_an_optional_any_holds() {
+    let _alone = alone();
     let of = |kind, value_kind, flags| FieldSpec {
         value_kind,
         flags,
