@@ -13,7 +13,6 @@ import pytest
 
 import tieback
 from tie_support import (
-    SHARED_LIFE,
     Box,
     Heir,
     Leaf,
@@ -96,44 +95,40 @@ def cls(request: pytest.FixtureRequest) -> Iterator[type]:
     WithDel.seen.clear()
 
 
-def actions(number: int) -> dict[str, Callable[[], Any]]:
-    """What a destructor does to the object that Rust holds under ``number``."""
-
-    def keep(into: list[Any]) -> Callable[[], Any]:
-        return lambda: into.append(lib.held(number))
+def actions(fetch: Callable[[], Any], kept: list[Any]) -> dict[str, Callable[[], Any]]:
+    """What a destructor does to the object that it fetches."""
 
     def move() -> None:
-        moved = lib.held(number)._move()
+        moved = fetch()._move()
         del moved
 
     def echo() -> None:
-        x = lib.held(number)
+        x = fetch()
         assert lib.echo(x) is x
 
     def collect() -> None:
-        lib.held(number)
+        fetch()
         gc.collect()
 
     def drop_on_thread() -> None:
-        lib.release_on_thread(lib.hold(lib.held(number)))
+        lib.release_on_thread(lib.hold(fetch()))
 
     def deep() -> None:
-        lib.call(lambda x: lib.call(lambda y: y is x, lib.held(number)), lib.held(number))
+        lib.call(lambda x: lib.call(lambda y: y is x, fetch()), fetch())
 
     def pickled() -> None:
-        x = lib.held(number)
+        x = fetch()
         with contextlib.suppress(AttributeError):  # what a subclass keeps may not be picklable
             assert pickle.loads(pickle.dumps(x)).number == x.number
 
     def used() -> None:
-        x = lib.held(number)
-        assert x is lib.held(number)
+        x = fetch()
+        assert x is fetch()
         x.number = 77
 
-    kept: list[Any] = []
     return {
-        "fetches": lambda: lib.held(number),
-        "keeps": keep(kept),
+        "fetches": fetch,
+        "keeps": lambda: kept.append(fetch()),
         "moves": move,
         "echoes": echo,
         "collects": collect,
@@ -144,72 +139,143 @@ def actions(number: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-ACTIONS = list(actions(0))
+ACTIONS = list(actions(lambda: None, []))
 
 
-@pytest.mark.skipif(SHARED_LIFE, reason="where life is shared, what Rust holds is not torn down")
+def of_held(number: int, action: str) -> Callable[[], Any]:
+    """The same to what Rust holds."""
+    return actions(lambda: lib.held(number), [])[action]
+
+
+def is_well(number: int, value: int) -> None:
+    """The object that Rust holds has one wrapper, and shows what was set."""
+    gc.collect()
+    x = lib.held(number)
+    assert x is lib.held(number) and x.number == value and lib.echo(x) is x
+    assert use_count(x) == 2
+    del x
+    lib.release(number)
+
+
+class Ending:
+    """An object that nobody holds but its wrapper. While that ends, what runs has the object by a weak reference
+    of Rust's, as long as it is whole: in ``__del__``, and in what the collector finalizes."""
+
+    def __init__(self, x: Any, action: str) -> None:
+        self.weak = lib.weak_hold(x)
+        self.done = 0
+        self.kept: list[Any] = []
+        self.keeps = action == "keeps"
+        self.do = actions(self.fetch, self.kept)[action]
+
+    def fetch(self) -> Any:
+        x = lib.weak_get(self.weak)
+        assert x is not None, "gone while it is whole"
+        return x
+
+    def once(self) -> None:
+        """The action, the first time; so that what it does to itself ends."""
+        self.done += 1
+        if self.done == 1:
+            self.do()
+
+    def is_over(self, cls: type) -> None:
+        """It was finalized once, and is gone; unless it was kept, whole."""
+        tieback.stats()  # what was left for the interpreter is done
+        gc.collect()
+        assert self.done == 1
+        if self.keeps:
+            x = self.kept.pop()
+            assert type(x) is cls and x is self.fetch() and use_count(x) == 1 and x.number == 5
+            number = lib.hold(x)
+            del x
+            assert type(lib.held(number)) is cls
+            lib.release(number)
+            gc.collect()
+        assert lib.weak_get(self.weak) is None and self.done == 1
+        lib.weak_release(self.weak)
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 class TestTheObjectTornDown:
-    """Its wrapper is being torn down while it is fetched, kept, dropped, moved, pickled. (Where life is shared:
-    ``test_shared_life``.)"""
+    """Its wrapper goes, and it is fetched, kept, dropped, moved, pickled by what runs then."""
 
-    def test_by_an_attributes_destructor(self, action: str):
-        x = WithDict(5)
-        number = lib.hold(x)
-        do = actions(number)[action]
-        x.hook = Hook(do)
-        del x
-        self.settled(number, 77 if action == "uses" else 5)
-
-    def test_by_a_slots_destructor(self, action: str):
-        x = WithSlots(5)
-        number = lib.hold(x)
-        x.extra = Hook(actions(number)[action])
-        del x
-        self.settled(number, 77 if action == "uses" else 5)
-
-    def test_by_a_weak_references_callback(self, action: str):
-        x = WithWeak(5)
-        number = lib.hold(x)
-        do = actions(number)[action]
-        ref = weakref.ref(x, lambda _: do())
-        del x
-        assert ref() is None
-        self.settled(number, 77 if action == "uses" else 5)
-
-    def test_by_its_own_del(self, action: str):
-        done: list[int] = []
-
+    @pytest.mark.parametrize("last", ["python", "native", "a thread that is not attached"])
+    def test_by_its_own_del(self, action: str, last: str):
         class Mine(Plain):
             def __del__(self) -> None:
-                if not done:
-                    done.append(1)
-                    actions(number)[action]()
+                ending.once()
 
         x = Mine(5)
-        number = lib.hold(x)
-        del x
-        assert done == [1]
-        self.settled(number, 77 if action == "uses" else 5)
+        ending = Ending(x, action)
+        if last == "python":
+            del x
+        else:
+            number = lib.hold(x)
+            del x
+            assert ending.done == 0
+            (lib.release if last == "native" else lib.release_on_thread)(number)
+        ending.is_over(Mine)
 
     def test_by_the_collector(self, action: str):
+        """The destructor of an attribute, in a cycle that is finalized while it is whole."""
         x = WithDict(5)
-        number = lib.hold(x)
-        x.hook = Hook(actions(number)[action])
+        ending = Ending(x, action)
+        x.hook = Hook(ending.once)
         x.itself = x
         del x
         gc.collect()
-        self.settled(number, 77 if action == "uses" else 5)
+        ending.is_over(WithDict)
 
-    @staticmethod
-    def settled(number: int, value: int) -> None:
-        """The object is well, and has one wrapper."""
-        gc.collect()
-        x = lib.held(number)
-        assert x is lib.held(number) and x.number == value and lib.echo(x) is x
-        assert use_count(x) == 2
+    def test_by_an_attributes_destructor_after_a_move(self, action: str):
+        """The wrapper is an empty one; its object has another, or none."""
+        x = WithDict(5)
+        number = lib.hold(x)
+        x.hook = Hook(of_held(number, action))
+        x._move()
         del x
-        lib.release(number)
+        is_well(number, 77 if action == "uses" else 5)
+
+    @pytest.mark.parametrize("cls", [WithDict, WithSlots])
+    def test_by_the_destructor_of_what_is_replaced(self, action: str, cls: Any):
+        """By the attribute, while the object lives on; Rust and its wrapper hold it."""
+        x = cls(5)
+        number = lib.hold(x)
+        name = "hook" if cls is WithDict else "extra"
+        setattr(x, name, Hook(of_held(number, action)))
+        del x
+        delattr(lib.held(number), name)
+        is_well(number, 77 if action == "uses" else 5)
+
+
+@pytest.mark.parametrize("where", ["attribute", "slot", "weak reference"])
+@pytest.mark.parametrize("last", ["python", "native", "a thread that is not attached"])
+def test_what_is_torn_down_is_not_found(where: str, last: str):
+    """Past its finalizer nobody gets it any more, by the very weak reference that had it a moment before."""
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append(lib.weak_get(weak))
+
+    x: Any = WithSlots(5) if where == "slot" else WithDict(5)
+    weak, ref = lib.weak_hold(x), None
+    if where == "attribute":
+        x.hook = Hook(look)
+    elif where == "slot":
+        x.extra = Hook(look)
+    else:
+        ref = weakref.ref(x, lambda _: look())
+    assert lib.weak_get(weak) is x
+    if last == "python":
+        del x
+    else:
+        number = lib.hold(x)
+        del x
+        assert seen == []
+        (lib.release if last == "native" else lib.release_on_thread)(number)
+        tieback.stats()  # what was left for the interpreter is done
+    assert seen == [None] and (ref is None or ref() is None)
+    lib.weak_release(weak)
 
 
 class TestNativeDestructors:
@@ -219,13 +285,13 @@ class TestNativeDestructors:
     def test_of_an_owner(self, action: str, cls: type):
         inner = cls(5)
         number = lib.hold(inner)
-        do = actions(number)[action]
+        do = of_held(number, action)
         owner = OnDrop(lambda _: do(), inner)
         del inner
         owner2 = Box(owner)
         del owner
         del owner2
-        TestTheObjectTornDown.settled(number, 77 if action == "uses" else 5)
+        is_well(number, 77 if action == "uses" else 5)
 
     def test_of_the_last_reference(self):
         """The callback gets the argument, which nobody else holds any more, and keeps it."""
@@ -308,7 +374,7 @@ class TestNativeDestructors:
 
     @pytest.mark.parametrize("depth", [40, 60])
     def test_chains_whose_ends_fetch_their_neighbours(self, depth: int):
-        """Every teardown fetches an object whose wrapper is dying or parked."""
+        """Every teardown fetches those that are left, whose wrappers hold one the other."""
         numbers: list[int] = []
         seen: list[int] = []
 
@@ -328,19 +394,11 @@ class TestNativeDestructors:
             del one
         del x
         gc.collect()
-        if SHARED_LIFE:
-            assert seen == []
-            while numbers:
-                number = numbers.pop(depth // 2 % len(numbers))
-                lib.release(number)  # it and what only it holds; each fetches those that are left
-            assert sorted(seen) == list(range(depth))
-            return
+        assert seen == []
+        while numbers:
+            number = numbers.pop(depth // 2 % len(numbers))
+            lib.release(number)  # it and what only it holds
         assert sorted(seen) == list(range(depth))
-        mine, numbers[:] = list(numbers), []
-        for n, number in enumerate(mine):
-            assert lib.held(number).number == n
-            assert use_count(lib.held(number)) == 2
-            lib.release(number)
 
     def test_a_very_long_chain(self):
         x: Any = None
