@@ -22,6 +22,7 @@ import tieback
 from tie_support import lib, ran_cleanly
 from tieback import dataclasses as dc
 from tieback.testing import use_count
+
 # Without a GIL each collection is a full one.
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 EDITS = int(os.environ.get("TIEBACK_GRAPH_EDITS", "100000" if GIL else "10000"))
@@ -436,7 +437,9 @@ class Graph:
         elif self.held:
             number = self.random.choice(list(self.held))
             del self.held[number]
-            self.random.choice([lib.release, lib.release_on_thread, lib.release_in_background])(number)
+            self.random.choice([lib.release, lib.release_on_thread, lib.release_in_background])(
+                number
+            )
 
     def reachable(self) -> set[int]:
         todo = [*self.roots, *self.held.values()]
