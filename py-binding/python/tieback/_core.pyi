@@ -209,8 +209,6 @@ def register_type(key: str, doc: str, parent: int, fields: list[Any], auto: bool
 def make_class(base: type, name: str, reaches_python: bool, /) -> type | None: ...
 def type_reaches_python(index: int, /) -> bool: ...
 
-shared_life: bool
-
 @final
 class Look:
     """One look around native objects, by their addresses; it holds each that it has come by."""

@@ -224,7 +224,6 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add_class::<look::Look>()?;
     capsule::add(module)?;
-    module.add("shared_life", true)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     py.import("atexit")?
         .call_method1("register", (module.getattr("close_gate")?,))?;

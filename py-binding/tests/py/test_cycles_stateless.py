@@ -13,11 +13,9 @@ from typing import Any, Optional
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, Box, Leaf, crowd, lib, ran_cleanly, state_of
+from tie_support import Box, Leaf, crowd, lib, ran_cleanly, state_of
 from tieback import dataclasses as dc
 from tieback.testing import use_count
-
-pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
 
 
 @dc.py_class("test_cycles_stateless.Node")

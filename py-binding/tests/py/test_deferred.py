@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, TIED, Box, Leaf, Opaque, Slotted, lib, run_python
+from tie_support import TIED, Box, Leaf, Opaque, Slotted, lib, run_python
 from tieback import _core
 
 deferred, stats = _core.deferred, tieback.stats
@@ -57,8 +57,8 @@ OWING: dict[str, tuple[Callable[[], int], int]] = {
     "inactive, collected class": (lambda: lib.hold(Slotted(1)), 1),
     "callable": (lambda: lib.hold(lambda kept=Noting(): kept), 1),
     "carrier": (lambda: lib.hold(Noting()), 1),
-    # Storage and carrier; or a wrapper that lives, and goes where the interpreter is, with all that it has.
-    "carrier in a field": (lambda: lib.hold(Box(Noting())), 1 if SHARED_LIFE else 2),
+    # A wrapper that lives, and goes where the interpreter is, with all that it has.
+    "carrier in a field": (lambda: lib.hold(Box(Noting())), 1),
     "error": (lambda: _taken(ValueError(Noting())), 1),
     "many": (lambda: lib.hold([Noting() for _ in range(50)]), 50),
 }

@@ -15,7 +15,6 @@ import pytest
 
 import tieback
 from tie_support import (
-    SHARED_LIFE,
     Aligned,
     Box,
     Heir,
@@ -190,20 +189,18 @@ class TestWhileAlive:
                 del seen
 
     def test_a_subclass_of_pythons(self):
-        """Its wrapper has state, and lives as long as the object. (Where life is not shared it is freed for
-        real on each drop; alive it is the one.)"""
+        """Its wrapper has state, and lives as long as the object."""
 
         class Mine(Leaf):
             pass
 
         mine = Mine(5)
-        mine.note = "kept while alive"
+        mine.note = "kept"
         with Held(mine) as held:
-            assert held.fetch() is mine and held.fetch().note == "kept while alive"
+            assert held.fetch() is mine and held.fetch().note == "kept"
             del mine
             again = held.fetch()
-            assert type(again) is (Mine if SHARED_LIFE else Leaf) and again.number == 5
-            assert not SHARED_LIFE or again.note == "kept while alive"
+            assert type(again) is Mine and again.number == 5 and again.note == "kept"
             assert held.fetch() is again
 
 

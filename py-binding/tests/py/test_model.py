@@ -27,7 +27,7 @@ import hypothesis
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 import tieback
-from tie_support import SHARED_LIFE, lib
+from tie_support import lib
 from tieback.dataclasses import py_class
 from tieback.testing import tie_state, use_count
 
@@ -65,8 +65,7 @@ class Slotted(Node):
 
 
 class Stateful(Node):
-    """An ordinary subclass: it has a ``__dict__``, and its wrapper lives as long as the object (where life is
-    not shared: is not kept)."""
+    """An ordinary subclass: it has a ``__dict__``, and its wrapper lives as long as the object."""
 
 
 CLASSES = [Node, Node, Slotted, Stateful]
@@ -94,7 +93,7 @@ class Model:
 
     def shares(self) -> bool:
         """Its wrapper has state, and lives as long as it does."""
-        return SHARED_LIFE and self.cls is Stateful
+        return self.cls is Stateful
 
     def natives(self) -> int:
         return self.edges_in + self.natively_held
@@ -140,7 +139,7 @@ class Program:
 
     def bind(self, wrapper: Node, model: Model) -> None:
         assert wrapper.serial == model.serial
-        if model.cls is Stateful and (model.note is None or not SHARED_LIFE):
+        if model.cls is Stateful and model.note is None:
             wrapper.note = model.note = [model.serial]
         assert not model.shares() or wrapper.note is model.note
         if model.shown_id is not None:
@@ -155,9 +154,6 @@ class Program:
         """Something let go of the object: it dies if nothing holds it, and so may what it pointed to."""
         model.taken &= model.natives() > 0
         if model.held():
-            if model.cls is Stateful and not model.variables and not SHARED_LIFE:
-                model.shown_id = None  # its wrapper was freed for real
-                model.cls = Node  # and the next one is of the registered class
             return
         if not model.alive:
             return  # a variable made room for another one, and was the last
@@ -356,8 +352,7 @@ class Program:
     def seen(self, wrapper: Node, model: Model) -> None:
         if model.shown_id is not None:
             assert id(wrapper) == model.shown_id
-        if model.cls is not Stateful or model.variables or SHARED_LIFE:
-            model.shown_id = id(wrapper)
+        model.shown_id = id(wrapper)
 
     def collect(self, a: int, b: int) -> None:
         gc.collect(2 if a % 32 == 0 else 0)

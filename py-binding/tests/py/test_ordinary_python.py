@@ -18,17 +18,15 @@ from typing import Any, Generic, Iterator, Protocol, TypeVar, runtime_checkable
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, crowd, lib
+from tie_support import crowd, lib
 from tieback import dataclasses as dc
 
 T = TypeVar("T")
 
 
 def kept(x: Any) -> Any:
-    """Dropped by Python, and fetched from Rust: the very same. (Where life is not shared, an object of a class
-    with state is not dropped.)"""
+    """Dropped by Python, and fetched from Rust: the very same."""
     number, where, cls = lib.hold(x), id(x), type(x)
-    mine = None if SHARED_LIFE or not (cls.__dictoffset__ or cls.__weakrefoffset__) else x
     del x
     others = crowd(30)
     gc.collect()
@@ -36,11 +34,7 @@ def kept(x: Any) -> Any:
     del others
     assert id(again) == where and type(again) is cls
     lib.release(number)
-    del mine
     return again
-
-
-stateful = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
 
 
 @dc.py_class("test_ordinary.Base")
@@ -90,7 +84,6 @@ class Below(Base):
 
 
 class TestCachedProperty:
-    @stateful
     @pytest.mark.parametrize("cls", [Dicted, Below])
     def test_it_is_made_once_for_the_object(self, cls: type):
         x = cls(3)
@@ -169,7 +162,7 @@ class TestGeneric:
 
         assert kept(Of[int](3)).number == 3 == kept(OfInt(3)).number
         assert Of[str].__origin__ is Of and OfInt.__orig_bases__ == (Of[int],)
-        if not decorated and SHARED_LIFE:
+        if not decorated:
             assert kept(Of[int](3)).__orig_class__ == Of[int]
 
 
@@ -214,7 +207,6 @@ class TestInitSubclass:
 
 
 class TestMixins:
-    @stateful
     @pytest.mark.parametrize("first", [True, False])
     def test_with_state(self, first: bool):
         class Mine(*((Plain, Base) if first else (Base, Plain))):
@@ -238,7 +230,6 @@ class TestMixins:
         assert x.name() == "Bare Base 3" and x.text == "x" and not hasattr(x, "__dict__")
         assert tieback.stats()["stateful"] == before
 
-    @stateful
     def test_a_diamond(self):
         class Left(Base):
             def name(self) -> str:
@@ -357,7 +348,6 @@ class TestSuper:
 class TestDataclassFeatures:
     """Fields and Python-side state side by side."""
 
-    @stateful
     def test_defaults_kw_only_order_and_match(self):
         @dc.py_class(order=True)
         class Made(Base):
@@ -383,7 +373,6 @@ class TestDataclassFeatures:
                 raise AssertionError("did not match")
         assert [f.name for f in stdlib.fields(x)] == ["number", "names", "text", "hidden"]
 
-    @stateful
     def test_replace_copies_and_pickles_keep_the_attributes(self):
         x = Noted(3)
         x.note = ["kept"]
@@ -394,7 +383,6 @@ class TestDataclassFeatures:
         assert type(twin) is Noted and twin.note == ["kept"] and twin == x
         assert stdlib.replace(x, number=4).number == 4 and stdlib.asdict(x) == {"number": 3}
 
-    @stateful
     def test_frozen_fields_and_free_attributes(self):
         @dc.py_class(frozen=True)
         class Frozen(dc.Object):
@@ -410,7 +398,6 @@ class TestDataclassFeatures:
             x.number = 4
         assert x.note == 1 and x.number == 3
 
-    @stateful
     def test_weakref_slot(self):
         @dc.py_class(weakref_slot=True)
         class Weakly(Base):
@@ -426,7 +413,6 @@ class Noted(Base):
     """At the module's level, for pickle."""
 
 
-@stateful
 def test_all_of_it_together():
     """ABC, Generic, mixins on both sides, ``__init_subclass__``, ``cached_property``, slots, ``super()`` in
     all of them, fields of each kind: one class, fetched again with all it had."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, Box, Leaf, Opaque, lib, ran_cleanly, state_of
+from tie_support import Box, Heir, Leaf, Opaque, lib, ran_cleanly, state_of
 from tieback import dataclasses as dc
 from tieback._layout import lay_out
 from tieback.testing import use_count
@@ -100,13 +100,19 @@ class TestWhatIsFound:
         assert tieback.graph(child).edges == []
 
     def test_names(self):
-        """A native object is called by its first string, with a wrapper and without."""
-        graph = tieback.graph(tieback.Array([Part("tea"), Part(""), Part("a name that is much too long")]))
-        # The class where there is a wrapper, the type's key where there is none.
-        assert [n.label.removeprefix("test_seeing.") for n in graph.nodes[1:]] == [
-            *("Part 'tea'", "Part", "Part 'a name that is much to…")
-        ]
+        """A native object is called by its first string: behind its class where a wrapper lives, behind its
+        type's key where none does."""
         assert tieback.graph(Part("tea")).nodes[0].label == "Part 'tea'"
+        taken = [Part("tea"), Part(""), Part("a name that is much too long")]
+        held = tieback.Array([*taken, Heir(1, "cup"), Part("milk")._move()])
+        del taken
+        assert [(n.label, n.state) for n in tieback.graph(held).nodes[1:]] == [
+            ("Part 'tea'", "active"),
+            ("Part", "active"),
+            ("Part 'a name that is much to…", "active"),
+            ("tie_support.Heir 'cup'", "inactive"),
+            ("test_seeing.Part 'milk'", "detached"),
+        ]
 
     def test_cycles_and_self_loops(self):
         x = Noted("x")
@@ -175,7 +181,6 @@ class TestWhatIsFound:
         lib.echo(moved._move())
         assert [n.label for n in tieback.graph([moved]).nodes] == ["list of 1", "Leaf (empty)"]
 
-    @pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
     def test_who_owns_whom(self):
         x = Noted("x")
         assert tieback.graph(x).nodes[0].owned is False

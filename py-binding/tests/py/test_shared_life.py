@@ -22,11 +22,10 @@ import pytest
 
 import test_shared_life_processes as processes
 import tieback
-from tie_support import SHARED_LIFE, Leaf, OnDrop, crowd, lib, state_of
+from tie_support import Leaf, OnDrop, crowd, lib, state_of
 from tieback import dataclasses as dc
 from tieback.testing import use_count
 
-pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
 T = TypeVar("T")
 
 
@@ -407,33 +406,6 @@ class TestOnce:
         assert lib.weak_get(weak) is None
         lib.weak_release(weak)
         del x
-
-    @pytest.mark.parametrize("where", ["attribute", "weak reference", "del"])
-    def test_a_weak_upgrade_while_it_is_torn_down(self, where: str):
-        seen: list[Any] = []
-
-        class Hook:
-            def __del__(self) -> None:
-                seen.append(lib.weak_get(weak))
-
-        class Mine(WithDict):
-            def __del__(self) -> None:
-                if where == "del":
-                    seen.append(lib.weak_get(weak))
-
-        x = Mine(1)
-        weak = lib.weak_hold(x)
-        ref = None
-        if where == "attribute":
-            x.hook = Hook()
-        elif where == "weak reference":
-            ref = weakref.ref(x, lambda _: seen.append(lib.weak_get(weak)))
-        del x
-        if where == "del":
-            assert seen[0].number == 1 and lib.weak_get(weak) is seen.pop()
-        assert seen in ([None], []) and lib.weak_get(weak) is None
-        lib.weak_release(weak)
-        del ref
 
     def test_native_destructors_that_call(self):
         """The destructor of the last native holder runs Python code, in which the wrapper goes."""

@@ -16,7 +16,6 @@ import pytest
 
 import tieback
 from tie_support import (
-    SHARED_LIFE,
     STATEFUL,
     TIED,
     Box,
@@ -248,19 +247,16 @@ class TestI4:
         del moved
         lib.release(number)
 
-    def test_stateful_wrappers_leave_the_word_empty(self):
+    def test_stateful_wrappers_do_not_die_as_long_as_the_object_lives(self):
         x = Referable(1)
         handle = x.__chandle__()
         number = lib.hold(x)
         assert back_word(handle) == id(x)
         where = id(x)
         del x
-        if SHARED_LIFE:  # or they do not die as long as the object lives
-            assert (back_word(handle), state_of(handle)) == (where, "active")
-        else:
-            assert (back_word(handle), state_of(handle)) == (0, "detached")
+        assert (back_word(handle), state_of(handle)) == (where, "active")
         x = lib.held(number)
-        assert back_word(handle) == id(x)
+        assert back_word(handle) == id(x) == where
         lib.release(number)
 
     def test_wrappers_are_aligned_for_the_tags(self):
@@ -377,7 +373,7 @@ class TestI7:
         out = ran_cleanly(
             """
             import threading
-            from tie_support import SHARED_LIFE, lib
+            from tie_support import lib
             try:
                 import _interpreters as interpreters
             except ImportError:

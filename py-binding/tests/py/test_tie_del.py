@@ -1,4 +1,4 @@
-"""Hazard 7, ``__del__``: once per drop, with resurrection, added and taken away while objects live."""
+"""Hazard 7, ``__del__``: once, when the object ends; with resurrection, added and taken away while objects live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, Leaf, Numbers, at_rest, lib
+from tie_support import Leaf, Numbers, at_rest, lib
 from tieback import dataclasses as dc
 
 use_count = tieback.testing.use_count
@@ -31,20 +31,15 @@ class WithDel(Plain):
 
 class TestDel:
     def test_once_when_the_object_dies(self):
-        """Where life is not shared: once per drop."""
         x = WithDel(3)
         number = lib.hold(x)
         del x
-        if SHARED_LIFE:
-            for _ in range(3):
-                assert type(lib.held(number)) is WithDel and WithDel.seen == []
-            lib.release(number)
-            number = lib.hold(Plain(3))
+        for _ in range(3):
+            assert type(lib.held(number)) is WithDel and WithDel.seen == []
+        lib.release(number)
         assert WithDel.seen == [3]
         gc.collect()
-        lib.held(number)  # shows as the registered class now
         assert WithDel.seen == [3]
-        lib.release(number)
         WithDel.seen.clear()
         WithDel(4)
         assert WithDel.seen == [4]
@@ -64,11 +59,10 @@ class TestDel:
         number, where = lib.hold(x), id(x)
         x.note = "kept"
         del x
-        if SHARED_LIFE:
-            assert ends == [] and lib.held(number).note == "kept"
-            lib.release(number)
-            number = lib.hold(kept[0])
+        assert ends == [] and lib.held(number).note == "kept"
+        lib.release(number)
         assert ends == [6] and id(kept[0]) == where and kept[0].note == "kept"
+        number = lib.hold(kept[0])
         assert lib.held(number) is kept[0] and use_count(kept[0]) == 2
         kept.clear()
         gc.collect()
@@ -79,8 +73,8 @@ class TestDel:
 
     @pytest.mark.parametrize("base", [Leaf, Plain, Numbers], ids=["leaf", "plain", "collected"])
     def test_added_after_registration(self, base: type):
-        """A class that was stateless gets a __del__: it runs once per drop, and nothing is revived
-        over it. When it is gone again it is as before."""
+        """A class that was stateless gets a __del__: it runs once, and nothing is revived over it. When it is
+        gone again it is as before."""
         ends: list[int] = []
         kept: list[Any] = []
         x = base(8)
@@ -95,25 +89,25 @@ class TestDel:
                 lib.release(number)
                 number = lib.hold(base(8))
                 handle = lib.held(number).__chandle__()
-            assert ends == [where], "the kept one was revived once more"
-            assert state == "active" or tieback.testing.tie_state(handle) == "detached"
-            for n in range(2, 4):
+            else:
+                assert tieback.testing.tie_state(handle) == "detached", (
+                    "revived once more, and freed"
+                )
+            assert ends == [where]
+            for _ in range(2):
                 lib.held(number)
                 # The next one has state from the start.
-                assert len(ends) == (1 if SHARED_LIFE else n)
-                state = "active" if SHARED_LIFE else "detached"
-                assert tieback.testing.tie_state(handle) == state
+                assert ends == [where] and tieback.testing.tie_state(handle) == "active"
             base.__del__ = lambda self: kept.append(self)
             x = base(9)
             del x
             assert lib.echo(kept[0]) is kept[0] and use_count(kept[0]) == 1
-            assert gc.is_tracked(kept[0]) == (base is not Leaf and SHARED_LIFE)
+            assert gc.is_tracked(kept[0]) == (base is not Leaf)
         finally:
             del base.__del__
         kept.clear()
-        if SHARED_LIFE:
-            lib.release(number)
-            number = lib.hold(base(8))
+        lib.release(number)
+        number = lib.hold(base(8))
         x = lib.held(number)
         where = id(x)
         del x
@@ -141,9 +135,7 @@ class TestDel:
         x = Mine(1)
         number = lib.hold(x)
         del x
-        if SHARED_LIFE:
-            assert seen == []
-        assert lib.held(number).number == 1
+        assert seen == [] and lib.held(number).number == 1
         lib.release(number)
         assert seen == ["'mine'"]
         gc.collect()

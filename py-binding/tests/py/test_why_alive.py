@@ -17,7 +17,7 @@ import pytest
 
 import libraries
 import tieback
-from tie_support import SHARED_LIFE, Box, Leaf, lib
+from tie_support import Box, Leaf, lib
 from tieback.testing import use_count
 
 
@@ -328,7 +328,6 @@ class TestLeaks:
         }
         assert done.returncode == 0
 
-    @pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
     def test_what_native_code_alone_holds_of_a_class_with_state(self):
         done = run("class Mine(Box): pass\nlib.hold(Mine(Leaf(1)))", TIEBACK_LEAKS="1")
         assert table(done.stderr) == {"tie_support.Box": (1, 1, 1, 0), "tie_support.Leaf": (1, 0, 0, 0)}

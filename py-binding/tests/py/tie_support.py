@@ -112,15 +112,12 @@ TIED: dict[str, Callable[[], Any]] = {
 
 STATEFUL = {"py_class with weak references"}
 
-# Whether wrappers with state live as long as their objects (design, section 6).
-SHARED_LIFE: bool = _core.shared_life
-
 
 def at_rest(x: Any) -> str:
     """The state of a stateless object's tie when Python lets go of it and others hold it: a wrapper that the
     collector follows lives, one of an object that holds nothing is kept."""
     leaf = isinstance(x, (Leaf, Point, Point3, Numbers, Wide, Aligned))
-    return "active" if SHARED_LIFE and gc.is_tracked(x) and not leaf else "inactive"
+    return "active" if gc.is_tracked(x) and not leaf else "inactive"
 
 
 def crowd(count: int = 200) -> list[Any]:
