@@ -68,6 +68,8 @@ struct Record {
     holders: u32,
     /// The pass has come by the wrapper, and added a reference for who holds its object natively.
     added: bool,
+    /// A native: what it leads to was reached.
+    reached: bool,
 }
 
 /// What is found is a Python object; or with this bit, a native one that has a record.
@@ -104,7 +106,7 @@ type Records = HashMap<usize, Record, BuildHasherDefault<Near>>;
 /// The pass under way, or the last one. Guarded by the interpreter, and by a lock so that Rust knows.
 #[derive(Default)]
 struct Collection {
-    pass: u64,
+    pass: u32,
     /// By the addresses of wrappers and natives; made by the first.
     records: Option<Records>,
     found: Vec<usize>,
@@ -122,7 +124,7 @@ static COLLECTION: Mutex<Collection> = Mutex::new(Collection {
 impl Collection {
     /// A new pass: what the last one noted goes, and what memory it took.
     fn begin(&mut self) {
-        self.pass += 1;
+        self.pass = self.pass.wrapping_add(1);
         self.found = Vec::new();
         self.records = None;
         self.short = false;
@@ -176,22 +178,36 @@ impl Collection {
         true
     }
 
-    /// What was noted, natives walked through.
-    fn noted(&self, of: usize, depth: u32, into: &mut Found) {
-        let record = self.known(of);
-        for &found in &self.found[record.from as usize..record.to as usize] {
-            if found & NATIVE == 0 {
-                into.push(found);
-            } else if depth > 0 {
-                self.noted(found, depth - 1, into);
+    /// What was noted of a wrapper that is reached, natives walked through: each once, since what it led to is
+    /// reached from then on.
+    fn noted(&mut self, of: usize) -> Found {
+        let (mut into, mut next) = (Found::new(), Found::new());
+        next.push(of);
+        while let Some(at) = next.pop() {
+            let record = self.known(at);
+            for i in record.from as usize..record.to as usize {
+                let found = self.found[i];
+                if found & NATIVE == 0 {
+                    into.push(found);
+                    continue;
+                }
+                let records = self.records.as_mut();
+                // One without a record was never walked through.
+                if let Some(native) = records.and_then(|records| records.get_mut(&found)) {
+                    if !core::mem::replace(&mut native.reached, true) {
+                        next.push(found);
+                    }
+                }
             }
         }
+        into
     }
 
     /// What `wrapper` visits in a subtracting pass.
     fn subtract(&mut self, wrapper: *mut ffi::PyObject, pass: Pass) -> Found {
         // SAFETY: a live wrapper.
         let there = unsafe { storage(wrapper) };
+        let address = wrapper.expose_provenance();
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
         if begins || !there.note_pass(self.pass) {
             self.begin();
@@ -202,7 +218,7 @@ impl Collection {
         };
         // SAFETY: attached; what a wrapper's handle names is alive by its reference.
         let (counts, flags) = unsafe { (object.as_ref().counts(), object.as_ref().flags()) };
-        let (natives, address) = (counts.strong() - 1, wrapper.expose_provenance());
+        let natives = counts.strong() - 1;
         // A weak reference becomes strong on any thread, unless only a wrapper that shares its object's life
         // holds that.
         let held = natives > 0 || (counts.weak() > 0 && !there.is(state::SHARES));
@@ -368,9 +384,8 @@ pub(crate) unsafe extern "C" fn traverse(
             Pass::Subtract | Pass::SubtractAgain => collection().subtract(wrapper, pass),
             Pass::Reach => {
                 pass_is_over();
-                let mut found = Found::new();
-                collection().noted(wrapper.addr(), DEPTH, &mut found);
-                found
+                storage(wrapper).forget_pass();
+                collection().noted(wrapper.addr())
             }
             Pass::Unknown => Found::new(),
             // Somebody asks what it refers to (gc.get_referents).
@@ -406,6 +421,7 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
     // SAFETY: the slot's contract: attached, a live wrapper.
     unsafe {
         let there = storage(wrapper);
+        there.forget_pass();
         if let Some(object) = NonNull::new(there.address()) {
             let counts = object.as_ref().counts();
             // Looked at again: somebody may have come by it since.

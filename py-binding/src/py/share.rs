@@ -308,9 +308,9 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
             counts.clear_shared();
             return false;
         }
-        // All but where its storage is listed is of the life that ends.
-        let listed = there.state.load(Ordering::Relaxed) & state::LISTED;
-        let state = listed | state::SHARES | state::OWNED;
+        // All else is of the life that ends. It can be in the collector's hands, between two of its passes.
+        let stays = there.state.load(Ordering::Relaxed) & (state::LISTED | state::PASSES);
+        let state = stays | state::SHARES | state::OWNED;
         there.state.store(state, Ordering::Release);
         counts::OWNED.fetch_add(1, Ordering::Relaxed);
         refs::revive(wrapper);

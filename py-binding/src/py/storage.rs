@@ -47,8 +47,11 @@ pub(crate) mod state {
     pub(crate) const FINALIZED: u32 = 64;
     /// Its class had state of its own when it was made.
     pub(crate) const STATEFUL: u32 = 128;
-    /// The lowest of twelve bits: in which of the collector's passes it was last looked at.
+    /// The lowest of twelve bits: in which of the collector's passes that subtract it was looked at; 0 when the
+    /// collector is through with it.
     pub(crate) const PASS: u32 = 1 << 8;
+    /// All twelve.
+    pub(crate) const PASSES: u32 = LISTED - PASS;
     /// Its storage is among those that a trim looks through, for as long as there is storage.
     pub(crate) const LISTED: u32 = 1 << 20;
     /// One thread that writes a frozen field; the bits from here on count them.
@@ -86,15 +89,25 @@ impl WrapperObject {
         old & bits != 0
     }
 
-    /// Notes in which of the collector's passes it is looked at, by the pass's lowest bits; false if it was in
-    /// this one already.
-    pub(crate) fn note_pass(&self, pass: u64) -> bool {
-        let mask = state::LISTED - state::PASS;
-        let now = (pass as u32).wrapping_mul(state::PASS) & mask;
-        let old = self.state.load(Ordering::Relaxed);
+    /// Notes in which of the collector's passes that subtract it is looked at; false if it was in this one
+    /// already. Passes are told apart as long as there are not 4095 between two: that is all the collector does
+    /// between this and [`forget_pass`](Self::forget_pass).
+    pub(crate) fn note_pass(&self, pass: u32) -> bool {
+        // Never 0, which new wrappers have.
+        let now = (pass % (state::PASSES / state::PASS) + 1) * state::PASS;
+        let old = self.state.load(Ordering::Relaxed) & state::PASSES;
         // Attached, and so the only one who writes these bits; others may count in those above.
-        self.state.fetch_xor((old & mask) ^ now, Ordering::Relaxed);
-        old & mask != now
+        self.state.fetch_xor(old ^ now, Ordering::Relaxed);
+        old != now
+    }
+
+    /// The collector is through with it: reached, or cleared.
+    #[inline]
+    pub(crate) fn forget_pass(&self) {
+        if self.state.load(Ordering::Relaxed) & state::PASSES != 0 {
+            // Relaxed: as above.
+            self.state.fetch_and(!state::PASSES, Ordering::Relaxed);
+        }
     }
 
     /// Begins to write a frozen field; `None` if the object is built.
