@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 import tieback
-from tie_support import SHARED_LIFE, lib, ran_cleanly
+from tie_support import lib, ran_cleanly
 from tieback import dataclasses as dc
-
-pytestmark = pytest.mark.skipif(not SHARED_LIFE, reason="life is not shared on this build")
 
 
 @dc.py_class("test_cycles_passes.Node")
@@ -58,6 +56,25 @@ def test_what_lives_lives_through_thousands_of_collections():
         gc.collect()
         assert seen() is holder.any and not ended
     del new
+
+
+def test_what_lives_while_the_dead_are_saved():
+    """Nothing is heard of what goes to `gc.garbage`: that must not make two passes one."""
+    held, holder = Stateful(), Node()
+    held.state = [1]
+    holder.any, seen = held, weakref.ref(held)
+    del held
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(5):
+            dead, also = Stateful(), Stateful()
+            dead.itself, also.any = dead, also
+            del dead, also
+            gc.collect(), gc.collect()
+            assert seen() is holder.any and holder.any.state == [1]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
 
 
 class Rescuer:
