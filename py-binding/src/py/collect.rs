@@ -213,6 +213,13 @@ impl Collection {
             self.begin();
             there.note_pass(self.pass);
         }
+        // SAFETY: the collector is at work, so we are attached.
+        if begins && unsafe { passes::dead_are_saved() } {
+            // Nothing is heard of those. So each wrapper begins anew, and no native edge is shown.
+            pass_is_over();
+            there.forget_pass();
+            return Found::new();
+        }
         let Some(object) = NonNull::new(there.address()) else {
             return Found::new();
         };

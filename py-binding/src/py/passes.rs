@@ -18,6 +18,34 @@ static REACH: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// Where that is another one: the one that subtracts again, among what was dead and has been finalized.
 static SUBTRACT_AGAIN: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 
+/// `gc.get_debug`: null until it is known.
+static GET_DEBUG: AtomicPtr<ffi::PyObject> = AtomicPtr::new(null_mut());
+
+/// Whether the collector puts what is dead into `gc.garbage` (`gc.DEBUG_SAVEALL`).
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn dead_are_saved() -> bool {
+    /// CPython's own number.
+    const SAVEALL: core::ffi::c_long = 32;
+    let get = GET_DEBUG.load(Ordering::Relaxed);
+    // SAFETY: attached; a function of C's, without arguments, that answers a small number: it neither allocates nor
+    // runs Python code, and may be called while a collector is at work.
+    unsafe {
+        let Some(function) = (!get.is_null())
+            .then(|| ffi::PyCFunction_GetFunction(get))
+            .flatten()
+        else {
+            return false;
+        };
+        let flags = function(ffi::PyCFunction_GetSelf(get), null_mut());
+        let saved = ffi::PyLong_AsLong(flags) & SAVEALL != 0;
+        ffi::Py_DECREF(flags);
+        saved
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pass {
@@ -176,6 +204,15 @@ pub(crate) unsafe fn learn() -> Result<(), Raised> {
         if ready {
             let gc = ffi::PyImport_ImportModule(c"gc".as_ptr());
             if !gc.is_null() {
+                let get = ffi::PyObject_GetAttrString(gc, c"get_debug".as_ptr());
+                if get.is_null() {
+                    ffi::PyErr_Clear();
+                } else if ffi::PyCFunction_Check(get) != 0 {
+                    // The reference stays, once for the process.
+                    GET_DEBUG.store(get, Ordering::Relaxed);
+                } else {
+                    ffi::Py_DECREF(get);
+                }
                 done = ffi::PyObject_CallMethod(gc, c"collect".as_ptr(), c"i".as_ptr(), 0);
                 ffi::Py_DECREF(gc);
             }
