@@ -330,10 +330,16 @@ impl Walk<'_> {
             return;
         }
         let address = wrapper.expose_provenance();
-        self.found.push(address);
         let Some(collection) = &mut self.collection else {
+            // One that the interpreter has parked in its teardown is shown to nobody: a reference to it would
+            // end it twice.
+            // SAFETY: as above.
+            if unsafe { ffi::Py_REFCNT(wrapper) } > 0 {
+                self.found.push(address);
+            }
             return;
         };
+        self.found.push(address);
         if counts.weak() == 0 && collection.is_last_holder(address, counts.strong() - 1) {
             // SAFETY: as above.
             let owned = unsafe { storage(wrapper) }.is(state::OWNED);
