@@ -68,6 +68,8 @@ struct Record {
     holders: u32,
     /// The pass has come by the wrapper, and added a reference for who holds its object natively.
     added: bool,
+    /// Nobody in Python holds the wrapper: it goes by itself in this collection.
+    dying: bool,
     /// A native: what it leads to was reached.
     reached: bool,
 }
@@ -232,6 +234,9 @@ impl Collection {
         // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
         if held && unsafe { passes::is_dying(wrapper, pass) } {
             // It goes by itself, and its object lives on with all that it holds.
+            if let Some(record) = self.record(address) {
+                record.dying = true;
+            }
             return Found::new();
         }
         let closed = natives > 0 && counts.weak() == 0 && self.known(address).holders == natives;
@@ -246,6 +251,7 @@ impl Collection {
             return Found::new();
         }
         let mut walk = Walk {
+            pass,
             collection: Some(self),
             found: Found::new(),
             visited: Found::new(),
@@ -267,6 +273,7 @@ const DEPTH: u32 = 100;
 
 /// A walk through what an object holds natively.
 struct Walk<'a> {
+    pass: Pass,
     /// Of a subtracting pass.
     collection: Option<&'a mut Collection>,
     /// What was found: the second pass goes through all of it.
@@ -339,6 +346,11 @@ impl Walk<'_> {
             }
             return;
         };
+        // The object is held, and not that: marked as reached it would be dead, and never go.
+        // SAFETY: the collector subtracts, and asks somebody who holds its object.
+        if unsafe { passes::is_dying(wrapper, self.pass) } {
+            return;
+        }
         self.found.push(address);
         if counts.weak() == 0 && collection.is_last_holder(address, counts.strong() - 1) {
             // SAFETY: as above.
@@ -404,6 +416,7 @@ pub(crate) unsafe extern "C" fn traverse(
             // Somebody asks what it refers to (gc.get_referents).
             Pass::Other => {
                 let mut walk = Walk {
+                    pass,
                     collection: None,
                     found: Found::new(),
                     visited: Found::new(),
@@ -438,8 +451,10 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
         if let Some(object) = NonNull::new(there.address()) {
             let counts = object.as_ref().counts();
             // Looked at again: somebody may have come by it since.
-            let dead = counts.strong() <= 1 + holders(wrapper)
-                && (counts.weak() == 0 || there.is(state::SHARES));
+            let known = collection().known(wrapper.addr());
+            let dead = counts.strong() <= 1 + known.holders
+                && (counts.weak() == 0 || there.is(state::SHARES))
+                && !known.dying;
             if dead && object.as_ref().flags() & LEAF == 0 {
                 clear_children(object);
             }

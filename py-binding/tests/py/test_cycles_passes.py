@@ -4,6 +4,7 @@ each once, however many ways lead there."""
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -101,6 +102,38 @@ def test_a_wrapper_that_is_taken_between_two_passes():
     assert node.any is held and held.state == [1]
     while numbers:
         lib.release(numbers.pop())
+
+
+@pytest.mark.parametrize("who", ["itself", "another"])
+def test_a_wrapper_whose_count_the_collector_finds_to_be_0(who: str):
+    """Without a GIL: made on a thread that waits, let go of on another. Its object takes it, and it is whole."""
+    before = tieback.stats()
+    holder, box, made, done = Node(), [], threading.Event(), threading.Event()
+
+    def make() -> None:
+        box.append(Node([1, [2]]))
+        if who == "itself":
+            box[0].any = [box[0], box[0]]
+        else:
+            holder.any = box[0]
+        made.set()
+        done.wait()
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    made.wait()
+    box.pop()
+    gc.collect()
+    if who == "another":
+        assert tieback.stats()["owned"] == before["owned"] + 1
+        assert list(holder.any.any[1]) == [2]
+    done.set()
+    thread.join()
+    gc.collect()
+    gc.collect()
+    holder.any = None
+    del holder
+    assert tieback.stats() == before
 
 
 def pairs(bottom: Any, depth: int) -> Any:
