@@ -130,8 +130,10 @@ fn fitted(slot: &Slot, value: &V) -> Option<V> {
         FieldKind::U16 => range(0, u16::MAX.into()),
         FieldKind::U32 => range(0, u32::MAX.into()),
         FieldKind::U64 => range(0, i64::MAX),
+        // What is finite stays so, or is refused.
         FieldKind::F32 => value
             .float()
+            .filter(|float| (*float as f32).is_finite() || !float.is_finite())
             .map(|float| V::Float(f64::from(float as f32).to_bits())),
         FieldKind::F64 => value.float().map(|float| V::Float(float.to_bits())),
         FieldKind::Bool => matches!(value, V::Bool(_)).then(|| value.clone()),
