@@ -26,7 +26,7 @@
 //! No reference count is touched (hazard 4), and locks are tried, not waited for.
 
 use core::ffi::{c_int, c_void};
-use core::hash::{BuildHasherDefault, Hasher};
+use core::hash::BuildHasherDefault;
 use core::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -39,6 +39,7 @@ use smallvec::SmallVec;
 
 use crate::py::carrier::carried;
 use crate::py::host::tied_word;
+use crate::py::near::Near;
 use crate::py::passes::{self, Pass};
 use crate::py::refs::is_collected;
 use crate::py::wrapper::{state, storage};
@@ -79,29 +80,6 @@ const NATIVE: usize = 1;
 
 /// What one object leads to: mostly a few.
 type Found = SmallVec<[usize; 6]>;
-
-/// Neighbours in memory are neighbours in the table: the collector comes by objects in about the order in
-/// which they were made, and what it needs next is at hand.
-#[derive(Default)]
-struct Near(u64);
-
-impl Hasher for Near {
-    fn finish(&self) -> u64 {
-        // The table begins to look by the low bits, and tells entries apart by the seven highest.
-        let apart = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) & (0x7F << 57);
-        (self.0 >> 4 & !(0x7F << 57)) | apart
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_usize(usize::from(byte));
-        }
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        self.0 = self.0.rotate_left(8) ^ address as u64;
-    }
-}
 
 type Records = HashMap<usize, Record, BuildHasherDefault<Near>>;
 

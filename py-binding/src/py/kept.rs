@@ -9,7 +9,7 @@
 //!
 //! [`mark`]: crate::tie::mark
 
-use core::hash::{BuildHasherDefault, Hasher};
+use core::hash::BuildHasherDefault;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,6 +19,7 @@ use pyo3::ffi;
 use spin::mutex::SpinMutex;
 use spin::relax::Yield;
 
+use crate::py::near::Near;
 use crate::py::refs;
 use crate::py::storage::{as_wrapper, state, storage};
 use crate::tie::Wrapper;
@@ -31,7 +32,7 @@ const REGION: u32 = 16;
 /// What addresses of storage are multiples of: the interpreter's allocator sees to it.
 const GRAIN: u32 = if size_of::<usize>() == 8 { 4 } else { 3 };
 const WORDS: usize = 1 << (REGION - GRAIN - 6);
-/// A power of two.
+/// By the low 4 bits of a region's number, which [`Near`] leaves out.
 const SHARDS: usize = 16;
 
 /// A bit for each grain of a region.
@@ -44,31 +45,10 @@ struct Region {
     bits: [u64; WORDS],
 }
 
-type Regions = HashMap<usize, Region, BuildHasherDefault<Spread>>;
+type Regions = HashMap<usize, Region, BuildHasherDefault<Near>>;
 
 static LISTED: [SpinMutex<Regions, Yield>; SHARDS] =
     [const { SpinMutex::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS];
-
-/// Regions' numbers follow one another.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_usize(usize::from(byte));
-        }
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0 ^ number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 ^= self.0 >> 32;
-    }
-}
 
 /// The region of an address, its shard, and the word and bit in it.
 fn place(address: usize) -> (usize, &'static SpinMutex<Regions, Yield>, usize, u64) {

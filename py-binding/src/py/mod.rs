@@ -19,6 +19,7 @@ mod notes;
 mod storage;
 mod share;
 mod spare;
+mod near;
 mod kept;
 mod wrapper;
 mod hold;
