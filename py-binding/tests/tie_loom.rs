@@ -9,6 +9,10 @@
 #![cfg(loom)]
 #![allow(unsafe_code)]
 
+#[path = "../../object-core/tests/modelled/run.rs"]
+#[macro_use]
+mod run;
+
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -442,108 +446,43 @@ impl<const ACQUIRES: bool> Lock for Weak<ACQUIRES> {
     }
 }
 
-/// As bounded as the environment says, or by two preemptions.
-fn model(check: fn()) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(2));
-    builder.max_branches = 20_000;
-    builder.check(check);
-}
-
-fn is_caught(check: fn()) -> bool {
-    std::panic::catch_unwind(|| model(check)).is_err()
-}
-
-/// One test, because a panic hook is the process's.
 #[test]
 fn the_tie_passes_every_model_and_each_weakness_fails_its_own() {
-    for sound in [
-        return_against_return::<Free, SOUND>,
-        return_against_dealloc::<Free, SOUND>,
-        hit_against_dealloc::<Free, SOUND>,
-        revival_against_revival::<Free, SOUND>,
-        dealloc_against_the_last_native_drop::<Free, SOUND>,
-        dealloc_against_the_last_native_drop::<Free, ALWAYS_KEEPS>,
-        dealloc_against_the_last_native_drop::<Free, NEVER_KEEPS>,
-        return_against_dealloc::<Free, NEVER_KEEPS>,
-        move_against_return::<Free, SOUND>,
-        adopt_against_return::<Free, SOUND>,
-    ] as [fn(); 10]
-    {
-        model(sound);
+    models! {
+        within run::waiting();
+
+        holds return_against_return::<Free, SOUND>;
+        holds return_against_dealloc::<Free, SOUND>;
+        holds hit_against_dealloc::<Free, SOUND>;
+        holds revival_against_revival::<Free, SOUND>;
+        holds dealloc_against_the_last_native_drop::<Free, SOUND>;
+        holds dealloc_against_the_last_native_drop::<Free, ALWAYS_KEEPS>;
+        holds dealloc_against_the_last_native_drop::<Free, NEVER_KEEPS>;
+        holds return_against_dealloc::<Free, NEVER_KEEPS>;
+        holds move_against_return::<Free, SOUND>;
+        holds adopt_against_return::<Free, SOUND>;
+
+        is_caught return_against_return::<NoLock, SOUND>;
+        is_caught return_against_return::<Weak<true>, SOUND>;
+        is_caught return_against_return::<Weak<false>, SOUND>;
+        is_caught return_against_dealloc::<NoLock, SOUND>;
+        is_caught return_against_dealloc::<Free, BLIND_INCREF>;
+        is_caught hit_against_dealloc::<NoLock, NEVER_KEEPS>;
+        is_caught hit_against_dealloc::<Weak<true>, NEVER_KEEPS>;
+        is_caught hit_against_dealloc::<Weak<false>, NEVER_KEEPS>;
+        is_caught hit_against_dealloc::<Free, BLIND_INCREF>;
+        is_caught revival_against_revival::<NoLock, SOUND>;
+        is_caught revival_against_revival::<Weak<true>, SOUND>;
+        is_caught revival_against_revival::<Weak<false>, SOUND>;
+        is_caught move_against_return::<NoLock, SOUND>;
+        is_caught adopt_against_return::<NoLock, SOUND>;
+        is_caught revival_against_a_waiting_third::<NoLock, SOUND>;
     }
-    // Two that wait give each other the turn without end: as many as fit into the time.
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(1);
-    builder.max_branches = 20_000;
-    builder.max_duration = Some(std::time::Duration::from_secs(20));
-    builder.check(revival_against_a_waiting_third::<Free, SOUND>);
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let caught = [
-        (
-            "return, no lock",
-            is_caught(return_against_return::<NoLock, SOUND>),
-        ),
-        (
-            "return, relaxed unlock",
-            is_caught(return_against_return::<Weak<true>, SOUND>),
-        ),
-        (
-            "return, relaxed lock",
-            is_caught(return_against_return::<Weak<false>, SOUND>),
-        ),
-        (
-            "return and dealloc, no lock",
-            is_caught(return_against_dealloc::<NoLock, SOUND>),
-        ),
-        (
-            "return and dealloc, blind",
-            is_caught(return_against_dealloc::<Free, BLIND_INCREF>),
-        ),
-        (
-            "hit, no lock",
-            is_caught(hit_against_dealloc::<NoLock, NEVER_KEEPS>),
-        ),
-        (
-            "hit, relaxed unlock",
-            is_caught(hit_against_dealloc::<Weak<true>, NEVER_KEEPS>),
-        ),
-        (
-            "hit, relaxed lock",
-            is_caught(hit_against_dealloc::<Weak<false>, NEVER_KEEPS>),
-        ),
-        (
-            "hit, blind",
-            is_caught(hit_against_dealloc::<Free, BLIND_INCREF>),
-        ),
-        (
-            "revival, no lock",
-            is_caught(revival_against_revival::<NoLock, SOUND>),
-        ),
-        (
-            "revival, relaxed unlock",
-            is_caught(revival_against_revival::<Weak<true>, SOUND>),
-        ),
-        (
-            "revival, relaxed lock",
-            is_caught(revival_against_revival::<Weak<false>, SOUND>),
-        ),
-        (
-            "move, no lock",
-            is_caught(move_against_return::<NoLock, SOUND>),
-        ),
-        (
-            "adopt, no lock",
-            is_caught(adopt_against_return::<NoLock, SOUND>),
-        ),
-        (
-            "a third, no lock",
-            is_caught(revival_against_a_waiting_third::<NoLock, SOUND>),
-        ),
-    ];
-    std::panic::set_hook(hook);
-    for (weakness, caught) in caught {
-        assert!(caught, "loom did not find: {weakness}");
+    // Three that wait give each other the turn without end when more is forced.
+    let mut bounds = run::waiting();
+    bounds.preemption_bound = Some(1);
+    models! {
+        within bounds;
+        holds revival_against_a_waiting_third::<Free, SOUND>;
     }
 }

@@ -7,6 +7,10 @@
 #![cfg(loom)]
 #![allow(unsafe_code)]
 
+#[path = "../../object-core/tests/modelled/run.rs"]
+#[macro_use]
+mod run;
+
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
@@ -121,7 +125,9 @@ unsafe impl<const FLAW: u8> Host for Model<FLAW> {
     }
 
     unsafe fn handle(&self, wrapper: Wrapper) -> Option<Object> {
-        NonNull::new(face(wrapper).handle.load(Acquire))
+        let object = NonNull::new(face(wrapper).handle.load(Acquire))?;
+        assert_eq!(object.as_ptr().align_offset(16), 0, "a mark was left");
+        Some(object)
     }
 
     unsafe fn set_handle(&self, wrapper: Wrapper, object: Option<Object>) {
@@ -138,7 +144,9 @@ unsafe impl<const FLAW: u8> Host for Model<FLAW> {
     }
 
     unsafe fn keep_no_more(&self, wrapper: Wrapper) {
-        if FLAW != REVIVES_AT_ONCE {
+        if FLAW == REVIVES_AT_ONCE {
+            face(wrapper).handle.store(null_mut(), Release);
+        } else {
             mark::keep_no_more(&face(wrapper).handle);
         }
     }
@@ -320,51 +328,18 @@ fn trim_against_both<const FLAW: u8>() {
     model.over();
 }
 
-fn check(model: fn()) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(2));
-    builder.max_branches = 20_000;
-    builder.check(model);
-}
-
-fn is_caught(model: fn()) -> bool {
-    std::panic::catch_unwind(|| check(model)).is_err()
-}
-
-/// One test, because a panic hook is the process's.
 #[test]
 fn trimming_passes_every_model_and_each_weakness_fails_its_own() {
-    for sound in [
-        trim_against_the_last_drop::<SOUND>,
-        trim_against_a_revival::<SOUND>,
-        trim_against_a_revival_that_is_kept::<SOUND>,
-    ] as [fn(); 3]
-    {
-        check(sound);
-    }
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.max_branches = 20_000;
-    builder.max_duration = Some(std::time::Duration::from_secs(20));
-    builder.check(trim_against_both::<SOUND>);
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let caught = [
-        (
-            "dies at once",
-            is_caught(trim_against_the_last_drop::<DIES_AT_ONCE>),
-        ),
-        (
-            "revives at once",
-            is_caught(trim_against_a_revival::<REVIVES_AT_ONCE>),
-        ),
-        (
-            "stays listed",
-            is_caught(trim_against_the_last_drop::<STAYS_LISTED>),
-        ),
-    ];
-    std::panic::set_hook(hook);
-    for (weakness, caught) in caught {
-        assert!(caught, "loom did not find: {weakness}");
+    models! {
+        within run::waiting();
+
+        holds trim_against_the_last_drop::<SOUND>;
+        holds trim_against_a_revival::<SOUND>;
+        holds trim_against_a_revival_that_is_kept::<SOUND>;
+        holds trim_against_both::<SOUND>;
+
+        is_caught trim_against_the_last_drop::<DIES_AT_ONCE>;
+        is_caught trim_against_a_revival::<REVIVES_AT_ONCE>;
+        is_caught trim_against_the_last_drop::<STAYS_LISTED>;
     }
 }

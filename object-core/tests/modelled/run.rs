@@ -6,11 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use loom::model::Builder;
+
+/// How far a model is looked through: as the environment says.
+pub(crate) fn as_told() -> Builder {
+    Builder::new()
+}
+
+/// For a model whose threads wait for one another: they hand each other the turn without end. Two forced
+/// switches where the environment names no bound, and more steps than are usual.
+pub(crate) fn waiting() -> Builder {
+    let mut bounds = as_told();
+    bounds.preemption_bound = bounds.preemption_bound.or(Some(2));
+    bounds.max_branches = 20_000;
+    bounds
+}
+
 /// Runs a model under every interleaving, and says how many there were.
-pub(crate) fn holds(name: &str, model: fn()) {
+pub(crate) fn holds(bounds: &Builder, name: &str, model: fn()) {
     let (runs, start) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let counted = runs.clone();
-    loom::model(move || {
+    bounds.check(move || {
         counted.fetch_add(1, Relaxed);
         model();
     });
@@ -22,12 +38,12 @@ pub(crate) fn holds(name: &str, model: fn()) {
 /// it ran out of steps is no fault found.
 ///
 /// Only one test of a program may call it: a panic hook is the process's.
-pub(crate) fn is_caught(name: &str, model: fn()) {
+pub(crate) fn is_caught(bounds: &Builder, name: &str, model: fn()) {
     let (runs, hook) = (Arc::new(AtomicUsize::new(0)), take_hook());
     let counted = runs.clone();
     set_hook(Box::new(|_| {}));
     let outcome = catch_unwind(move || {
-        loom::model(move || {
+        bounds.check(move || {
             counted.fetch_add(1, Relaxed);
             model();
         });
@@ -49,12 +65,15 @@ pub(crate) fn is_caught(name: &str, model: fn()) {
     println!("{name}: caught in interleaving {runs}: {text}");
 }
 
-/// [`holds`] and [`is_caught`], named by their text.
+/// [`holds`] and [`is_caught`], named by their text; within the bounds at the top, or as the environment says.
 macro_rules! models {
-    ($($verdict:ident $model:ident $(::<$param:ty>)?;)*) => {$(
-        run::$verdict(
-            concat!(stringify!($model) $(, " of ", stringify!($param))?),
-            $model $(::<$param>)?,
-        );
-    )*};
+    (within $bounds:expr; $($verdict:ident $model:ident $(::<$($param:ty),+>)?;)*) => {
+        let bounds = $bounds;
+        $(run::$verdict(
+            &bounds,
+            concat!(stringify!($model) $(, " of ", $(stringify!($param), " "),+)?).trim_end(),
+            $model $(::<$($param),+>)?,
+        );)*
+    };
+    ($($all:tt)*) => { models! { within run::as_told(); $($all)* } };
 }
