@@ -497,6 +497,13 @@ typedef struct tb_Sharing {
     int32_t (*upgrade)(struct tb_ObjectHeader *object);
 } tb_Sharing;
 
+// Is shown what was registered of a function (`RuntimeTable::function_about`): the texts are borrowed for the
+// call, empty where nothing is known.
+typedef void (*tb_VisitAbout)(void *context,
+                              struct tb_ByteSlice name,
+                              struct tb_ByteSlice doc,
+                              struct tb_ByteSlice signature);
+
 // Everything process-wide, behind one table. Version first, size second, grown only at its end.
 //
 // All functions may be called on any thread, attached or not, unless it says otherwise. None
@@ -646,12 +653,7 @@ typedef struct tb_RuntimeTable {
                                             struct tb_ByteSlice signature);
     // Shows what was registered of a function to `visit`, once: of several names one with documentation
     // first. 1; or 0, and nothing, if it has no name. `visit` must not call back into the table.
-    int32_t (*function_about)(struct tb_ObjectHeader *function,
-                              void *context,
-                              void (*visit)(void *context,
-                                            struct tb_ByteSlice name,
-                                            struct tb_ByteSlice doc,
-                                            struct tb_ByteSlice signature));
+    int32_t (*function_about)(struct tb_ObjectHeader *function, void *context, tb_VisitAbout visit);
 } tb_RuntimeTable;
 
 // What a library tells its loader about the handshake.

@@ -7,8 +7,8 @@ use core::ptr::{NonNull, null_mut};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use crate::abi::{ByteSlice};
-use crate::table::{function_status as status};
+use crate::abi::ByteSlice;
+use crate::table::{VisitAbout, function_status as status};
 use crate::header::ObjectHeader;
 use crate::room::copied;
 use crate::refs::{dec_ref, inc_ref, inc_unsettled, is_function, settle_inc};
@@ -134,12 +134,7 @@ pub(crate) unsafe extern "C" fn names(
 pub(crate) unsafe extern "C" fn about(
     function: *mut ObjectHeader,
     context: *mut c_void,
-    visit: unsafe extern "C" fn(
-        context: *mut c_void,
-        name: ByteSlice,
-        doc: ByteSlice,
-        signature: ByteSlice,
-    ),
+    visit: VisitAbout,
 ) -> i32 {
     let guard = FUNCTIONS.read();
     let names = guard.iter().flatten().filter(|(_, named)| named.held.0.as_ptr() == function);

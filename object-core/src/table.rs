@@ -247,14 +247,18 @@ pub struct RuntimeTable {
     pub function_about: unsafe extern "C" fn(
         function: *mut ObjectHeader,
         context: *mut c_void,
-        visit: unsafe extern "C" fn(
-            context: *mut c_void,
-            name: ByteSlice,
-            doc: ByteSlice,
-            signature: ByteSlice,
-        ),
+        visit: VisitAbout,
     ) -> i32,
 }
+
+/// Is shown what was registered of a function ([`RuntimeTable::function_about`]): the texts are borrowed for the
+/// call, empty where nothing is known.
+pub type VisitAbout = unsafe extern "C" fn(
+    context: *mut c_void,
+    name: ByteSlice,
+    doc: ByteSlice,
+    signature: ByteSlice,
+);
 
 /// What the tying frontend does for the objects whose bit 63 it set; lives as long as the process.
 ///

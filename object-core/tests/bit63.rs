@@ -15,7 +15,7 @@ use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
 use object_core::slots::{
     any_slot_load, drop_strong, drop_weak, slot_load, slot_store, weak_slot_load,
 };
-use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable, Sharing};
+use object_core::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable, Sharing, VisitAbout};
 use object_core::{
     Any, AnyView, ObjectArc, ObjectHeader, ObjectRef, RuntimeState, WithItems, adopt, runtime,
     runtime_state,
@@ -152,8 +152,7 @@ unsafe extern "C" fn no_documented(
 ) -> i32 {
     never()
 }
-type About = unsafe extern "C" fn(*mut c_void, ByteSlice, ByteSlice, ByteSlice);
-unsafe extern "C" fn no_about(_: *mut ObjectHeader, _: *mut c_void, _: About) -> i32 {
+unsafe extern "C" fn no_about(_: *mut ObjectHeader, _: *mut c_void, _: VisitAbout) -> i32 {
     never()
 }
 type Hook = unsafe extern "C" fn(ByteSlice);
