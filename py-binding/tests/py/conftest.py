@@ -60,3 +60,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = outcome.get_result()
     if report.when == "call" and report.failed:
         item.stash[FAILED] = True
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest):
+    """A global name that is gone after the test."""
+    made = f"{request.module.__name__}.name"
+    yield made
+    tieback.remove_global_func(made)

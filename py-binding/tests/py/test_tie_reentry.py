@@ -12,18 +12,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import tieback
-from tie_support import (
-    Box,
-    Heir,
-    Leaf,
-    Node,
-    OnDrop,
-    Opaque,
-    Point,
-    Referable,
-    Slotted,
-    lib,
-)
+from tie_support import Box, Heir, Leaf, Node, OnDrop, Opaque, Point, Referable, Slotted, lib
 from tieback import dataclasses as dc
 
 use_count = tieback.testing.use_count
