@@ -50,12 +50,15 @@ fn a_rust_program_uses_the_library() {
     // Several threads at once: it registers once.
     let together = Barrier::new(4);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                together.wait();
-                // SAFETY: this project's own library.
-                unsafe { load_library(&path) }.unwrap();
-            });
+        let load = || {
+            together.wait();
+            // SAFETY: this project's own library.
+            unsafe { load_library(&path) }.unwrap();
+        };
+        // Joined by hand: a scope does not wait for what a thread frees at its end, which would be missing
+        // from the blocks of a later round.
+        for thread in [(); 4].map(|()| scope.spawn(load)) {
+            thread.join().unwrap();
         }
     });
 
