@@ -21,7 +21,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use loom::sync::atomic::fence;
 use loom::thread;
-use py_binding::tie::lock::{Free, Lock, peek};
+use py_binding::tie::lock::{Free, Held, Lock, peek};
 use py_binding::tie::word::{State, Word, Wrapper};
 use py_binding::tie::{Adopted, Host, Object, adopt, dealloc, hit, kept_storage, release, wrap};
 
@@ -82,6 +82,12 @@ const BLIND_INCREF: u8 = 1;
 /// weakness of the tie's, whose `delete_space` and dealloc must cope with either answer.
 const ALWAYS_KEEPS: u8 = 2;
 const NEVER_KEEPS: u8 = 3;
+/// The wrapper's reference is given back before the word is settled.
+const SETTLES_LATE: u8 = 4;
+/// Giving a native reference back orders nothing.
+const RELAXED_DROP: u8 = 5;
+/// `delete_space` does not look at what the word keeps.
+const LEAVES_STORAGE: u8 = 6;
 
 /// The one object there is, and how its word is held.
 struct Model<L, const FLAW: u8> {
@@ -183,12 +189,18 @@ unsafe impl<L: Lock, const FLAW: u8> Host for Model<L, FLAW> {
 
     unsafe fn dec_object(&self, object: Object) {
         there(&body(object).memory);
-        if body(object).strong.fetch_sub(1, Release) > 1 {
+        let order = if FLAW == RELAXED_DROP {
+            Relaxed
+        } else {
+            Release
+        };
+        if body(object).strong.fetch_sub(1, order) > 1 {
             return;
         }
         fence(Acquire);
         // delete_space
-        if let Some(kept) = kept_storage(peek(&body(object).word)) {
+        let kept = kept_storage(peek(&body(object).word));
+        if let Some(kept) = kept.filter(|_| FLAW != LEAVES_STORAGE) {
             // SAFETY: the word was the only one to name it.
             unsafe { self.free_storage(kept) };
         }
@@ -257,9 +269,34 @@ impl<L: Lock, const FLAW: u8> Model<L, FLAW> {
     }
 
     fn drop_python(&self, wrapper: Wrapper) {
-        if face(wrapper).count.fetch_sub(1, AcqRel) == 1 {
-            // SAFETY: its count is 0.
-            let _ = unsafe { dealloc(self, wrapper) };
+        if face(wrapper).count.fetch_sub(1, AcqRel) > 1 {
+            return;
+        }
+        if FLAW == SETTLES_LATE {
+            return self.dealloc_late(wrapper);
+        }
+        // SAFETY: its count is 0.
+        let _ = unsafe { dealloc(self, wrapper) };
+    }
+
+    /// `dealloc`, its steps in another order.
+    fn dealloc_late(&self, wrapper: Wrapper) {
+        // SAFETY: its count is 0.
+        unsafe {
+            self.set_handle(wrapper, None);
+            let keep = self.others_hold(self.object);
+            self.dec_object(self.object);
+            let word = self.word(self.object).expect("tied");
+            let mut held = Held::<L>::hold(word);
+            held.set(if keep {
+                State::Inactive(wrapper)
+            } else {
+                State::Detached
+            });
+            drop(held);
+            if !keep {
+                self.free_storage(wrapper);
+            }
         }
     }
 
@@ -474,6 +511,9 @@ fn the_tie_passes_every_model_and_each_weakness_fails_its_own() {
         is_caught revival_against_revival::<NoLock, SOUND>;
         is_caught revival_against_revival::<Weak<true>, SOUND>;
         is_caught revival_against_revival::<Weak<false>, SOUND>;
+        is_caught dealloc_against_the_last_native_drop::<Free, SETTLES_LATE>;
+        is_caught dealloc_against_the_last_native_drop::<Free, RELAXED_DROP>;
+        is_caught dealloc_against_the_last_native_drop::<Free, LEAVES_STORAGE>;
         is_caught move_against_return::<NoLock, SOUND>;
         is_caught adopt_against_return::<NoLock, SOUND>;
         is_caught revival_against_a_waiting_third::<NoLock, SOUND>;

@@ -340,6 +340,9 @@ fn trimming_passes_every_model_and_each_weakness_fails_its_own() {
 
         is_caught trim_against_the_last_drop::<DIES_AT_ONCE>;
         is_caught trim_against_a_revival::<REVIVES_AT_ONCE>;
+        is_caught trim_against_a_revival_that_is_kept::<REVIVES_AT_ONCE>;
+        is_caught trim_against_both::<DIES_AT_ONCE>;
+        is_caught trim_against_both::<REVIVES_AT_ONCE>;
         is_caught trim_against_the_last_drop::<STAYS_LISTED>;
     }
 }

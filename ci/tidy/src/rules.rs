@@ -59,16 +59,63 @@ pub(crate) fn too_new(file: &str, text: &str, problems: &mut Problems) {
 }
 
 /// What Python calls by name says first that Python code may run: nobody has to know whether this one does.
+/// What C calls says so too, or that it only may wait where there is no GIL, or why it does neither.
 pub(crate) fn not_ready(file: &str, text: &str, problems: &mut Problems) {
     let tokens = tokens(text);
-    for at in (0..tokens.len()).filter(|&at| follows(&tokens, at, &["#", "[", "pyfunction"])) {
-        let body = (at..tokens.len()).find(|&at| tokens[at].text == "{");
-        let first = ["{", "hang", ":", ":", "ready", "(", ")", ";"];
-        if !body.is_some_and(|body| follows(&tokens, body, &first)) {
+    for at in 0..tokens.len() {
+        let python = follows(&tokens, at, &["#", "[", "pyfunction"]);
+        let c = at > 1
+            && follows(&tokens, at - 2, &["extern", "\"\"", "fn"])
+            && tokens.get(at + 1).is_some_and(|name| name.text != "(");
+        if !python && !c {
+            continue;
+        }
+        let mut within = 0;
+        let Some(body) = (at..tokens.len()).find(|&at| {
+            within += match tokens[at].text {
+                "(" | "[" => 1,
+                ")" | "]" => -1,
+                _ => 0,
+            };
+            within == 0 && ["{", ";"].contains(&tokens[at].text)
+        }) else {
+            continue;
+        };
+        if tokens[body].text == ";" && c {
+            continue; // declared here, defined elsewhere
+        }
+        let begins = |word| {
+            let first = ["hang", ":", ":", word, "(", ")", ";"];
+            follows(&tokens, past_inner(&tokens, body + 1), &first)
+        };
+        if python && !begins("ready") {
             let what = "a `#[pyfunction]` begins with `hang::ready();`: see py/hang.rs";
             problems.say(file, tokens[at].line, "not ready", what);
         }
+        let next = text.lines().nth(tokens[body].line).unwrap_or_default();
+        if c && !begins("ready") && !begins("enter") && !next.trim().starts_with("// Quiet: ") {
+            let what = "what C calls begins with `hang::ready();` or `hang::enter();`, or with `// Quiet: ` and \
+                        why it may neither run Python code nor wait: see py/hang.rs";
+            problems.say(file, tokens[at].line, "not ready", what);
+        }
     }
+}
+
+/// Past a function with attributes that stands here inside of another.
+fn past_inner(tokens: &[Token<'_>], start: usize) -> usize {
+    if tokens.get(start).is_none_or(|token| token.text != "#") {
+        return start;
+    }
+    let mut depth = 0;
+    for (at, token) in tokens.iter().enumerate().skip(start) {
+        match token.text {
+            "{" => depth += 1,
+            "}" if depth == 1 => return at + 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    start
 }
 
 /// Heads, lengths, imports and unsafe code of the crate in `dir`.

@@ -506,3 +506,35 @@ fn what_python_calls_by_name_is_ready_for_its_code() {
         assert_eq!(said(body), 1, "{body}");
     }
 }
+
+#[test]
+fn what_c_calls_is_ready_or_says_why_not() {
+    let said = |body: &str| {
+        let text = format!(
+            "//! X.\nunsafe extern \"C\" {{ fn declared(); }}\ntype F = unsafe extern \"C\" fn(i32);\n\
+             unsafe extern \"C\" fn f(x: [u8; 2]) -> c_int {{\n{body}}}\n"
+        );
+        let problems = found(&[("py-binding/src/py/x.rs", &text)]);
+        problems
+            .iter()
+            .filter(|problem| problem.ends_with("not ready"))
+            .count()
+    };
+    for body in [
+        " hang::ready(); 0 ",
+        " hang::enter(); 0 ",
+        "    // Quiet: nothing is called.\n 0 ",
+        " #[cold] fn g() { a(); if b {} }\n hang::enter(); 0 ",
+    ] {
+        assert_eq!(said(body), 0, "{body}");
+    }
+    for body in [
+        "",
+        " 0 ",
+        " // Quiet\n 0 ",
+        " let y = x; hang::ready(); 0 ",
+        " #[cold] fn g() { hang::enter(); }\n 0 ",
+    ] {
+        assert_eq!(said(body), 1, "{body}");
+    }
+}

@@ -20,6 +20,7 @@ use crate::tie::lock::peek;
 /// Frees a near body: the wrapper storage it kept, then its block.
 #[inline(never)]
 pub(crate) unsafe extern "C" fn near(body: *mut c_void) {
+    // Quiet: native code calls it, attached or not; what then frees Python's side is ready by itself.
     if let Some(body) = NonNull::new(body) {
         // SAFETY: `delete_space`'s contract: the block is ours, near, and nobody reaches it.
         unsafe {
@@ -33,6 +34,7 @@ pub(crate) unsafe extern "C" fn near(body: *mut c_void) {
 /// Frees a far body: the wrapper storage it kept, then its block.
 #[inline(never)]
 pub(crate) unsafe extern "C" fn far(body: *mut c_void) {
+    // Quiet: native code calls it, attached or not; what then frees Python's side is ready by itself.
     if let Some(body) = NonNull::new(body) {
         // SAFETY: `delete_space`'s contract: the block is ours, far, and nobody reaches it.
         unsafe {
@@ -62,6 +64,7 @@ unsafe extern "C" fn allocate(
     type_index: i32,
     context: *mut c_void,
 ) -> *mut c_void {
+    // Quiet: nothing of Python's is touched.
     // SAFETY: the entry below hands us the registry; near and far give the block back once.
     let body = unsafe {
         let registry = &*context.cast::<Registry>();

@@ -52,6 +52,7 @@ unsafe fn values<'a>(object: *mut ffi::PyObject) -> Result<Values<'a>, Raised> {
 }
 
 unsafe extern "C" fn length(object: *mut ffi::PyObject) -> isize {
+    hang::enter();
     // SAFETY: the slot's contract.
     match unsafe { values(object) } {
         Ok(values) => values.len() as isize,
@@ -61,6 +62,7 @@ unsafe extern "C" fn length(object: *mut ffi::PyObject) -> isize {
 
 /// `sq_item`: the index is not negative any more (the interpreter added the length).
 unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract; the value is alive: the wrapper holds the array.
     unsafe {
         let Ok(values) = values(object) else {
@@ -78,6 +80,7 @@ unsafe extern "C" fn subscript(
     object: *mut ffi::PyObject,
     key: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract; the value is alive: the wrapper holds the array.
     unsafe {
         if ffi::PyLong_CheckExact(key) != 0 {
@@ -215,6 +218,7 @@ pub(crate) unsafe extern "C" fn no_init(
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
 ) -> core::ffi::c_int {
+    hang::enter();
     0
 }
 

@@ -229,6 +229,7 @@ pub(crate) static SHARING: Sharing = Sharing { settle, upgrade };
 /// The strong count of an object has crossed the level at which it owns its wrapper: settles that, or
 /// leaves it to an attached thread. Takes a weak reference over.
 unsafe extern "C" fn settle(object: *mut ObjectHeader) {
+    // Quiet: native code calls it, attached or not; what then runs Python code is ready by itself.
     let Some(object) = NonNull::new(object) else {
         return;
     };
@@ -254,6 +255,7 @@ unsafe extern "C" fn settle(object: *mut ObjectHeader) {
 /// A weak reference shall become strong where only the wrapper holds the object. Waits for the
 /// interpreter; fails while that shuts down.
 unsafe extern "C" fn upgrade(object: *mut ObjectHeader) -> i32 {
+    // Quiet: native code calls it, attached or not; what then runs Python code is ready by itself.
     let (Some(object), Some(attachment)) = (NonNull::new(object), attach()) else {
         return 0;
     };
@@ -277,6 +279,7 @@ fn schedule() {
 }
 
 extern "C" fn drain_pending(_: *mut c_void) -> c_int {
+    hang::enter();
     DRAIN_CALL.begin();
     // SAFETY: pending calls run attached.
     unsafe { drain() };

@@ -26,6 +26,7 @@ pub(crate) unsafe extern "C" fn call_python(
     num_args: i32,
     result: *mut RawAny,
 ) -> i32 {
+    // Quiet: native code calls it, attached or not; attaching is ready by itself.
     // SAFETY: SafeCall's contract.
     let outcome = catch(|| unsafe {
         let Some(attachment) = attach() else {

@@ -47,6 +47,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///
 /// As [`CapsuleTable::wrap`].
 unsafe extern "C" fn wrap(value: *const RawAny) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the table's contract.
     unsafe { value_to_python(&*value) }
 }
@@ -55,6 +56,7 @@ unsafe extern "C" fn wrap(value: *const RawAny) -> *mut ffi::PyObject {
 ///
 /// As [`CapsuleTable::borrow`].
 unsafe extern "C" fn borrow(wrapper: *mut ffi::PyObject) -> *mut ObjectHeader {
+    hang::enter();
     // SAFETY: the table's contract: attached, a live object.
     unsafe {
         if !classes::is_wrapper(wrapper) {
@@ -75,6 +77,7 @@ unsafe extern "C" fn borrow(wrapper: *mut ffi::PyObject) -> *mut ObjectHeader {
 ///
 /// As [`CapsuleTable::value`].
 unsafe extern "C" fn value(object: *mut ffi::PyObject, out: *mut RawAny) -> i32 {
+    hang::enter();
     // SAFETY: the table's contract.
     match unsafe { to_value(object) } {
         Ok(value) => {

@@ -38,6 +38,7 @@ use pyo3::ffi;
 use smallvec::SmallVec;
 
 use crate::py::carrier::carried;
+use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::near::Near;
 use crate::py::passes::{self, Pass};
@@ -376,6 +377,7 @@ pub(crate) unsafe extern "C" fn traverse(
     visit: ffi::visitproc,
     context: *mut c_void,
 ) -> c_int {
+    // Quiet: the collector waits for it, and nothing is called but the visitor.
     // SAFETY: the slot's contract: attached, a live wrapper.
     unsafe {
         let stop = visit(ffi::Py_TYPE(wrapper).cast(), context);
@@ -421,6 +423,7 @@ fn collection() -> std::sync::MutexGuard<'static, Collection> {
 
 /// `tp_clear` of every class of wrappers: the wrapper belongs to a dead cycle.
 pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
+    hang::enter();
     pass_is_over();
     // SAFETY: the slot's contract: attached, a live wrapper.
     unsafe {

@@ -153,6 +153,7 @@ macro_rules! getter {
                 descriptor: *mut ffi::PyObject,
                 $wrapper: *mut ffi::PyObject,
             ) -> *mut ffi::PyObject {
+                // Quiet: the getter that jumps here has entered.
                 // SAFETY: as for the getter.
                 unsafe {
                     let $about = about(descriptor);

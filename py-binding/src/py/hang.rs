@@ -13,9 +13,10 @@
 //! libraries run handlers without any unwinding, and their threads end without touching our frames.
 //!
 //! What calls [`ready`]: whatever may run Python code or wait for the interpreter, and every `#[pyfunction]`
-//! first of all, whether it does or not (ci/tidy). With a GIL the
+//! first of all, whether it does or not. With a GIL the
 //! paths that do neither (a live hit, a scalar, an argument lent) do not pay for it; without one, where
 //! a thread may have to wait for a lock of the interpreter's anywhere, [`enter`] stands at their heads.
+//! ci/tidy asks it of every function that C calls: it begins with one of the two, or says why it is quiet.
 //! (pyo3-ffi itself looks after `PyGILState_Ensure` and `PyEval_RestoreThread`.)
 
 #[cfg(all(target_os = "linux", target_env = "gnu", not(Py_3_14)))]
@@ -78,6 +79,7 @@ mod imp {
     /// Called by `pthread_exit`, before any frame is unwound. A thread that ends by its own will, with
     /// no state of the interpreter's any more, is let go while there is an interpreter to tell.
     unsafe extern "C" fn exits(_: *mut c_void) {
+        // Quiet: this is the end that the others are ready for.
         // Relaxed: set by a thread that held the interpreter, which this one has asked for since.
         // SAFETY: both are callable at any time.
         let ended = ENDING.load(Ordering::Relaxed)

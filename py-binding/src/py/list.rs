@@ -35,6 +35,7 @@ unsafe fn list(object: *mut ffi::PyObject) -> Result<List, Raised> {
 }
 
 unsafe extern "C" fn sequence_length(object: *mut ffi::PyObject) -> isize {
+    hang::enter();
     // SAFETY: the slot's contract; a live list by its number.
     length(unsafe {
         native(object, type_index::LIST)
@@ -75,6 +76,7 @@ unsafe fn show(object: *mut ffi::PyObject, mut at: isize) -> *mut ffi::PyObject 
 
 /// `sq_item`: the interpreter added the length to a negative index already.
 unsafe extern "C" fn item(object: *mut ffi::PyObject, at: isize) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract. One that is negative still is out of range.
     unsafe { show(object, if at < 0 { isize::MAX } else { at }) }
 }
@@ -83,13 +85,11 @@ unsafe extern "C" fn subscript(
     object: *mut ffi::PyObject,
     key: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract.
     unsafe {
         if ffi::PyLong_CheckExact(key) != 0 || ffi::PyIndex_Check(key) != 0 {
-            return match index_of(key) {
-                Ok(at) => show(object, at),
-                Err(Raised) => null_mut(),
-            };
+            return index_of(key).map_or(null_mut(), |at| show(object, at));
         }
         if ffi::PySlice_Check(key) == 0 {
             return no_index("List", key).null();
@@ -112,12 +112,11 @@ unsafe fn slice(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> Result<L
         loop {
             let (len, version) = list.len_and_version();
             let places = slice.cut(len);
-            let first = if places.step == 1 {
-                places.start as usize
+            let (first, count) = if places.step == 1 {
+                (places.start as usize, places.count)
             } else {
-                0
+                (0, len)
             };
-            let count = if places.step == 1 { places.count } else { len };
             let (read, of) = list.try_read(first, count).map_err(|_| no_memory())?;
             if of != version {
                 continue; // another thread was at it

@@ -110,6 +110,7 @@ pub(crate) unsafe fn key_of(key: *mut ffi::PyObject) -> Result<Any, Raised> {
 }
 
 unsafe extern "C" fn mapping_length(object: *mut ffi::PyObject) -> isize {
+    hang::enter();
     // SAFETY: the slot's contract.
     length(unsafe { Either::of(object) }.map(|either| either.len()))
 }

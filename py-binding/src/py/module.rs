@@ -58,6 +58,7 @@ fn settle_runtime(py: Python<'_>) -> PyResult<()> {
 
 /// Tells `sys.unraisablehook` of a destructor's panic, if this thread may touch Python.
 unsafe extern "C" fn report_unraisable(message: ByteSlice) {
+    // Quiet: native code calls it, attached or not; it is ready where it is attached.
     if !attached::is_attached() {
         return; // the panic hook has printed it
     }

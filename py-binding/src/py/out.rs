@@ -86,6 +86,7 @@ pub(crate) unsafe fn live_face(object: NonNull<ObjectHeader>) -> Option<*mut ffi
 /// As [`object_to_python`].
 #[inline(never)]
 unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+    // Quiet: its callers have said so, and what may run Python code says so again.
     // SAFETY: alive by the caller's contract.
     unsafe {
         if object.as_ref().type_index() < index::DYNAMIC_BEGIN {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::ffi;
 
+use crate::py::hang;
 use crate::py::notes::{self, Did, did, noted};
 use crate::py::raise::Raised;
 use crate::py::refs::QUIET;
@@ -111,6 +112,7 @@ unsafe extern "C" fn probe_traverse(
     visit: ffi::visitproc,
     context: *mut c_void,
 ) -> c_int {
+    // Quiet: as of every `tp_traverse`.
     // SAFETY: the slot's contract; a Probe.
     unsafe {
         let other = (*object.cast::<Probe>()).other;
@@ -134,6 +136,7 @@ unsafe extern "C" fn probe_traverse(
 }
 
 unsafe extern "C" fn probe_clear(object: *mut ffi::PyObject) -> c_int {
+    hang::enter();
     // SAFETY: the slot's contract; a Probe.
     unsafe {
         let other = core::mem::replace(&mut (*object.cast::<Probe>()).other, null_mut());
@@ -143,6 +146,7 @@ unsafe extern "C" fn probe_clear(object: *mut ffi::PyObject) -> c_int {
 }
 
 unsafe extern "C" fn probe_dealloc(object: *mut ffi::PyObject) {
+    hang::enter();
     // SAFETY: the slot's contract; a Probe.
     unsafe {
         let class = ffi::Py_TYPE(object);

@@ -168,6 +168,7 @@ pub(crate) fn remove_global(name: &str) -> bool {
 pub(crate) fn global_names() -> Vec<String> {
     hang::ready();
     unsafe extern "C" fn note(context: *mut core::ffi::c_void, name: object_core::abi::ByteSlice) {
+        // Quiet: it notes a name.
         // SAFETY: the context is the vector below; the name is readable for the call.
         unsafe { (*context.cast::<Vec<String>>()).push(name.as_str().to_owned()) };
     }

@@ -121,6 +121,7 @@ static DEL: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// object takes its wrapper here. The collector calls this too, for a dead cycle; what somebody has come by
 /// since is kept.
 unsafe extern "C" fn finalize(object: *mut ffi::PyObject) {
+    hang::ready();
     // SAFETY: the slot's contract: attached, a wrapper that the interpreter keeps meanwhile.
     unsafe {
         let there = storage(object);
@@ -474,10 +475,12 @@ unsafe extern "C" {
 static HELD: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn before_fork() {
+    // Quiet: nothing of Python's is touched.
     HELD.store(QUEUE.hold(), Ordering::Relaxed);
 }
 
 extern "C" fn after_fork() {
+    // Quiet: nothing of Python's is touched.
     if HELD.swap(false, Ordering::Relaxed) {
         QUEUE.let_go();
     }

@@ -21,6 +21,7 @@ use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, stora
 use crate::tie::release;
 
 unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
+    hang::enter();
     // SAFETY: the slot's contract.
     match unsafe { address(object) } {
         // Low bits of a body's address are always 0.
@@ -38,6 +39,7 @@ unsafe extern "C" fn compare(
     right: *mut ffi::PyObject,
     operation: c_int,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the slot's contract.
     unsafe {
         let not_implemented = || {
@@ -96,6 +98,7 @@ unsafe extern "C" fn same_as(
     object: *mut ffi::PyObject,
     other: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the method's contract: attached, live objects.
     unsafe {
         let Ok(ours) = address(object) else {
@@ -115,6 +118,7 @@ unsafe extern "C" fn chandle(
     object: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    hang::enter();
     // SAFETY: the method's contract. Empty wrappers answer 0.
     unsafe { ffi::PyLong_FromVoidPtr(storage(object).address().cast()) }
 }

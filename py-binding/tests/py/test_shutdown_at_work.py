@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +171,60 @@ def test_python_code_under(work: str):
         )
 
 
+# The same on a thread that has called nothing of ours before: what it works on was made by the main thread, so
+# that the one slot has to be ready by itself. (Each of these fails where no thread is registered, but for the
+# finalizer of a subclass, whose frame owns nothing.)
+FRESH = {
+    "__index__ of a field": ("x = Leaf(0)", "x.number = Hook()"),
+    "__index__ of a float field": ("", "ratio.ratio = Hook()"),
+    "__float__ of an int in a float field": ("x = Int(1)", "ratio.ratio = x"),
+    "__iter__ of an extension": ("x = tieback.List([1]); y = Hook()", "x.extend(y)"),
+    "keys of an update": ("x = tieback.Dict(); y = Hook()", "x.update(y)"),
+    "__str__ of an exception": ("", "lib.call(fails, 1)"),
+    "__del__ of a py_class": ("x = [Deleted()]", "x.clear()"),
+    "__del__ of a subclass": ("x = [Sub(1)]", "x.clear()"),
+    "__del__ of a subclass, held": ("n = lib.hold_released(Sub(1))", "lib.release(n)"),
+    "__del__ of a subclass, in a field": ("x = Box(Sub(1))", "x.value = None"),
+    "an attribute's end, held": ("y = Plain(1); y.on = Dies(); n = lib.hold_released(y); del y", "lib.release(n)"),
+    "a field's end": ("x = [Box(Dies())]", "x.clear()"),
+    "the end of a value set anew": ("x = Box(Dies())", "x.value = None"),
+    "the end of a dict's item": ("x = tieback.Dict({1: Dies()})", "del x[1]"),
+    "the end of a dict's items": ("x = tieback.Dict({1: Dies()})", "x.clear()"),
+    "the end of a list's items": ("x = tieback.List([Dies()])", "x.clear()"),
+    "the end of an item set anew": ("x = tieback.List([Dies()])", "x[0] = 1"),
+    "the end of a list's item": ("x = tieback.List([Dies()])", "del x[0]"),
+    "the end of an array's items": ("x = [tieback.Array([Dies()])]", "x.clear()"),
+    "a callable's end": ("x = [tieback.convert(Dies().method)]", "x.clear()"),
+    "an exception's end": ("x = [tieback.convert(ValueError(Dies()))]", "x.clear()"),
+    "a moved object's end": ("x = [Box(Dies())._move()]", "x.clear()"),
+    "a moved argument's end": ("x = Box(Dies())", "lib.call(len, 1, x._move())"),
+    "the end of what waits": ("x = [Leaf(1)]; n = lib.hold(Dies())", "lib.drop_then([n], [[x.clear]])"),
+    "an iterator's end": ("x = [iter(tieback.List([Dies()]))]", "x.clear()"),
+    "a weak reference's callback": (
+        "y = Referable(1); ref = weakref.ref(y, busy); n = lib.hold_released(y); del y",
+        "lib.release(n)",
+    ),
+}
+
+FRESH_HOOKS = """
+import weakref
+class Plain(Leaf):
+    pass
+class Sub(Leaf):
+    def __del__(self, busy=busy): busy()
+Dies.method = lambda self: 1
+"""
+
+
+@pytest.mark.parametrize("made, work", FRESH.values(), ids=FRESH.keys())
+def test_python_code_on_a_fresh_thread_under(made: str, work: str):
+    for _ in range(TIMES):
+        ran_cleanly(
+            BUSY + HOOKS + FRESH_HOOKS + made + f"\ndef work():\n    {work}\n"
+            "threading.Thread(target=work, daemon=True).start()\nassert begun.wait(60)\n"
+        )
+
+
 def test_threads_that_end_by_themselves():
     """While the interpreter ends and after: what was registered for them is taken back."""
     for _ in range(2 * TIMES):
@@ -284,6 +339,40 @@ class Last:
 last = Last()
 """
         )
+
+
+@pytest.mark.parametrize("caught", [True, False])
+def test_a_module_whose_import_fails(caught: bool, tmp_path: Path):
+    """Half-way, with things of every kind made, in its globals and in Rust: the import system drops the
+    module, and what it made dies with it or stays in Rust; what comes after works."""
+    (tmp_path / "half_way.py").write_text(
+        BEGIN
+        + """
+class Mine(Leaf):
+    def __del__(self, echo=lib.echo): echo(self.number)
+kept = [x() for x in TIED.values()] + [Mine(1)]
+held = [lib.hold(x()) for x in (*TIED.values(), lambda: Mine(2))]
+lib.store_function(lambda x: kept)
+tieback.register_global_func("half.way", lambda: kept)
+raise RuntimeError("half-way")
+"""
+    )
+    done = run_python(
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+        + (
+            "for _ in range(3):\n    try: import half_way\n    except RuntimeError: pass\n"
+            "    import tieback; tieback.remove_global_func('half.way')\n"
+            "import gc; gc.collect()\n"
+            "from tie_support import *\nassert lib.call(lambda x: x, 1) == 1 and Leaf(3).number == 3"
+            if caught
+            else "import half_way"
+        )
+    )
+    if caught:
+        assert (done.returncode, done.stderr) == (0, ""), done
+    else:
+        assert done.returncode == 1 and done.stderr.endswith("\nRuntimeError: half-way\n"), done
+        assert done.stderr.count("Traceback") == 1 and "Fatal" not in done.stderr, done
 
 
 def test_an_exception_at_import():
