@@ -6,12 +6,12 @@
 //! paths    `use` trees and paths, spelled out
 //! parse    one file: its `mod` lines, and the paths it names
 //! modules  the files of a crate, in the order of their `mod` lines
-//! rules    heads, lengths, imports, unsafe, unfinished code
+//! rules    heads, lengths (of tests too), imports, unsafe, unfinished code
 //! crates   who may depend on whom, by the Cargo.toml files
 //! ```
 //!
 //! The order of `mod` lines is the layer order: a file uses only modules declared above its own.
-//! Nothing here reads the disk: `tests/tidy.rs` hands in the workspace, `tests/rules.rs` small trees
+//! Nothing here reads the disk: `tests/tidy.rs` hands in the workspace, `tests/rules.rs` and `crates.rs` small trees
 //! that break one rule each.
 
 mod tree;
@@ -36,6 +36,9 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = tree::Problems::default();
     let crates = crates::find(tree);
     crates::check(&crates, &mut problems);
+    for (file, text) in tree.iter().filter(|(file, _)| !file.ends_with(".toml")) {
+        rules::length(file, text, &mut problems);
+    }
     for (file, text) in tree.iter().filter(|(file, _)| file.ends_with(".rs")) {
         rules::unfinished(file, text, &mut problems);
         rules::too_new(file, text, &mut problems);

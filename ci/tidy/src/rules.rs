@@ -9,6 +9,15 @@ use crate::tree::{Problems, Tree};
 
 const LONGEST: usize = 500;
 
+/// A file can be read in one sitting: sources, tests, and the tests in Python.
+pub(crate) fn length(file: &str, text: &str, problems: &mut Problems) {
+    let lines = text.lines().count();
+    if lines > LONGEST {
+        let text = format!("{lines} lines, {LONGEST} are the most: make it two files");
+        problems.say(file, LONGEST + 1, "length", text);
+    }
+}
+
 /// Nothing is left for later, skipped, or waited for with a guess.
 pub(crate) fn unfinished(file: &str, text: &str, problems: &mut Problems) {
     let tokens = tokens(text);
@@ -158,11 +167,6 @@ fn one_file(file: &str, text: &str, may_name_pyo3: bool, problems: &mut Problems
     if !text.starts_with("//!") {
         let text = "the file has no `//!` head: let its first line say what it is for";
         problems.say(file, 1, "head", text);
-    }
-    let lines = text.lines().count();
-    if lines > LONGEST {
-        let text = format!("{lines} lines, {LONGEST} are the most: make it two files");
-        problems.say(file, LONGEST + 1, "length", text);
     }
     let tokens = tokens(text);
     for token in tokens.iter().filter(|token| token.text == "pyo3") {

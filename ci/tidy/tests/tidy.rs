@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tidy::{Tree, check};
 
-/// Adds the Rust files and manifests under `folder` to the tree; build output and hidden folders
+/// Adds the Rust files, Python tests and manifests under `folder` to the tree; build output and hidden folders
 /// are not sources.
 fn collect(root: &Path, folder: &Path, tree: &mut Tree) {
     for entry in fs::read_dir(folder).expect("a folder of the repository") {
@@ -22,13 +22,22 @@ fn collect(root: &Path, folder: &Path, tree: &mut Tree) {
             if !skipped && !path.join("pyvenv.cfg").exists() {
                 collect(root, &path, tree);
             }
-        } else if name.ends_with(".rs") || name == "Cargo.toml" {
+        } else if name.ends_with(".rs")
+            || name == "Cargo.toml"
+            || (name.ends_with(".py") && path.components().any(|part| part.as_os_str() == "tests"))
+        {
             let text = fs::read_to_string(&path).expect("a text file");
             let inside = path.strip_prefix(root).expect("a file below the root");
             tree.insert(inside.to_string_lossy().replace('\\', "/"), text);
         }
     }
 }
+
+/// Not two files yet.
+const LONG: [&str; 2] = [
+    "py-binding/tests/py/test_cycles.py",
+    "py-binding/tests/py/test_cycles_stateless.py",
+];
 
 #[test]
 fn the_workspace_keeps_the_rules() {
@@ -46,7 +55,11 @@ fn the_workspace_keeps_the_rules() {
         );
     }
     let problems = check(&tree);
-    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = problems
+        .iter()
+        .filter(|problem| !(problem.rule == "length" && LONG.contains(&&*problem.file)))
+        .map(ToString::to_string)
+        .collect();
     assert!(
         lines.is_empty(),
         "{} rules are broken:\n{}",
