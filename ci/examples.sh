@@ -34,7 +34,7 @@ done
 say "one runtime: two Rust libraries, C, two extension modules, Python classes, on $($python --version)"
 tests=(py-binding/tests/py/test_one_runtime.py py-binding/tests/py/test_c_library.py)
 # What is asked of every version: the table of shared life, and what sees it.
-life=(py-binding/tests/py/test_shared_life{,_processes}.py py-binding/tests/py/test_{ordinary_python,seeing,why_alive}.py)
+life=(py-binding/tests/py/test_shared_life{,_classes,_processes}.py py-binding/tests/py/test_{ordinary_python,seeing,why_alive}.py)
 export TIEBACK_TEST_LIBRARIES="$target/debug"
 $python -m pytest "${tests[@]}"
 

@@ -27,28 +27,27 @@ libc.free(place)
 ctypes.string_at(place, 16)' >/dev/null 2>&1 || found=$?
 [ $found = 99 ] || stop "valgrind did not report a read of freed memory (exit code $found)"
 
-tests=py-binding/tests/py
 # What touches the tie: where a wrapper or its object dies, comes back, is taken, moves, or is looked at by
 # the collector, and the threads and random programs that do all of it at once. Not here is what only
 # converts values or builds classes, which goes through the same few doors; nor the trimming of kept storage,
 # of which there is none with Python's own allocator off; nor long chains, which are one access many times.
-tie=(tie tie_del tie_reentry tie_hazards deferred identity field_races containers_threads model)
-life=(shared_life shared_life_threads cycles cycles_passes cycles_stateless)
+tests=py-binding/tests/py
+core=($tests/test_{tie,tie_del,tie_reentry,tie_hazards,deferred,identity,moves,field_races,containers_threads,model}.py
+    $tests/test_shared_life*.py $tests/test_cycles*.py)
 # Programs of their own, which fork and come to their ends: each under a valgrind of its own.
-ends=(tie_shutdown shared_life_processes)
-files() { printf "$tests/test_%s.py\n" "$@"; }
+ends=($tests/test_{tie_shutdown,shared_life_processes}.py)
 pytest=("$python" -m pytest -q -p no:cacheprovider -p no:faulthandler)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 say "programs that end, each under valgrind of its own (beside what follows)"
-checked --trace-children=yes "${pytest[@]}" $(files "${ends[@]}") \
+checked --trace-children=yes "${pytest[@]}" "${ends[@]}" \
     -k "(kept_until_the_end and (rust or thread or cycles or atexit)) or TestProcesses" "$@" >"$log" 2>&1 &
 beside=$!
 result=0
 say "core tests on $($python --version) ($real) under valgrind"
-checked "${pytest[@]}" $(files "${tie[@]}" "${life[@]}") \
-    -k "not very_long and not 500 and not subprocess" "$@" || result=$?
+checked "${pytest[@]}" "${core[@]}" \
+    -k "not very_long and not 500 and not subprocess and not TestProcesses" "$@" || result=$?
 say "the programs that end"
 wait $beside || result=$?
 cat "$log"
