@@ -88,8 +88,8 @@ rm -rf "$TIEBACK_TEST_LIBRARIES"
 mkdir "$TIEBACK_TEST_LIBRARIES"
 cp "$target"/debug/lib*.so "$TIEBACK_TEST_LIBRARIES"
 
-# One lane: what builds into `target` itself or runs tests on every core.
-# The other: what builds into a folder of its own, or builds nothing, and uses one core most of the time.
+# One lane: what keeps one core busy for minutes, and builds nothing into `target` itself, which would take
+# away what the other lane uses. The other: everything else, each building and testing on every core.
 (
     step model model
     step valgrind-python bash ci/valgrind-python.sh
@@ -97,12 +97,6 @@ cp "$target"/debug/lib*.so "$TIEBACK_TEST_LIBRARIES"
     step shutdown shutdown
     step valgrind env CARGO_TARGET_DIR="$target/valgrind" bash ci/memory.sh valgrind
     spent valgrind
-    step loom make loom
-    spent loom
-    step tsan make tsan
-    spent tsan
-    step address bash ci/memory.sh address
-    spent asan
     step i686 bash ci/i686.sh
     step msrv bash ci/msrv.sh
     spent "trixie-*"
@@ -126,6 +120,12 @@ step collector collector
 step demo make demo
 step examples make examples
 spent "python-*" release
+step loom make loom
+spent loom
+step tsan make tsan
+spent tsan
+step address bash ci/memory.sh address
+spent asan
 step fuzz make fuzz
 spent "fuzz-*"
 step kernel make kernel
