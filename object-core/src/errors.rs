@@ -312,6 +312,32 @@ impl From<RegisterError> for Error {
     }
 }
 
+/// Of the kind that Python raises for it, an `OSError` in any case.
+#[cfg(feature = "std")]
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+
+        let kind = match error.kind() {
+            ErrorKind::OutOfMemory => return Self::out_of_memory(),
+            ErrorKind::NotFound => "FileNotFoundError",
+            ErrorKind::AlreadyExists => "FileExistsError",
+            ErrorKind::PermissionDenied => "PermissionError",
+            ErrorKind::NotADirectory => "NotADirectoryError",
+            ErrorKind::IsADirectory => "IsADirectoryError",
+            ErrorKind::BrokenPipe => "BrokenPipeError",
+            ErrorKind::ConnectionAborted => "ConnectionAbortedError",
+            ErrorKind::ConnectionRefused => "ConnectionRefusedError",
+            ErrorKind::ConnectionReset => "ConnectionResetError",
+            ErrorKind::Interrupted => "InterruptedError",
+            ErrorKind::TimedOut => "TimeoutError",
+            ErrorKind::WouldBlock => "BlockingIOError",
+            _ => "OSError",
+        };
+        Self::format(kind, format_args!("{error}"))
+    }
+}
+
 impl From<Error> for Any {
     fn from(error: Error) -> Self {
         error.0.into()

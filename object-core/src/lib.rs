@@ -37,9 +37,9 @@
 //!   room on the list.
 //! - **Where allocation is allowed**: the constructors.
 //! - **Never**: registering a type or a function (a type's first use registers it), looking one up by
-//!   key or name, and asking what is known of a function, which take a spin lock; reading or writing a [`MutField`] that holds references,
-//!   which takes the owner's slot lock; reading or changing a [`List`] or [`Dict`]. The interrupted code
-//!   may hold the lock, and would not go on.
+//!   key or name, and asking what is known of a function, which take a spin lock; reading or writing a
+//!   [`MutField`] that holds references, which takes the owner's slot lock; reading or changing a
+//!   [`List`] or [`Dict`]. The interrupted code may hold the lock, and would not go on.
 //!
 //! `tests/interrupt.rs`, and `examples/kernel` in the repository, interrupt count operations after each
 //! of their instructions; `tests/interrupt_locked.rs` interrupts registrations that hold a lock.

@@ -1,9 +1,12 @@
 //! Rust values out of an [`AnyView`].
 
+use alloc::string::String;
+
 use crate::any::{Any, AnyView};
 use crate::arc::ObjectArc;
 use crate::error_kinds::CastError;
 use crate::object::Object;
+use crate::room::{NoMemory, append};
 use crate::slots::raw_inc;
 use crate::str::{Bytes, Str};
 use crate::type_index as index;
@@ -92,6 +95,14 @@ pub(crate) fn narrow(wide: f64) -> Option<f32> {
     (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
 }
 
+/// What was expected of a value that has no text.
+fn no_text(got: i32) -> CastError {
+    match got {
+        index::STR | index::SMALL_STR | index::RAW_STR => CastError::new("well-formed str", got),
+        _ => CastError::new("str", got),
+    }
+}
+
 impl TryFrom<AnyView<'_>> for Str {
     type Error = CastError;
 
@@ -104,11 +115,21 @@ impl TryFrom<AnyView<'_>> for Str {
                 Ok(unsafe { Self::from_raw(*view.raw()) })
             }
             (Some(text), got) => Self::try_new(text).map_err(|_| CastError::new(NO_MEMORY, got)),
-            (None, got @ (index::STR | index::SMALL_STR | index::RAW_STR)) => {
-                Err(CastError::new("well-formed str", got))
-            }
-            (None, got) => Err(CastError::new("str", got)),
+            (None, got) => Err(no_text(got)),
         }
+    }
+}
+
+/// A copy of the text.
+impl TryFrom<AnyView<'_>> for String {
+    type Error = CastError;
+
+    fn try_from(view: AnyView<'_>) -> Result<Self, CastError> {
+        let got = view.type_index();
+        let Some(text) = view.as_str() else { return Err(no_text(got)) };
+        let mut copy = Self::new();
+        append(&mut copy, text).map_err(|NoMemory| CastError::new(NO_MEMORY, got))?;
+        Ok(copy)
     }
 }
 
@@ -182,7 +203,7 @@ macro_rules! optional {
         }
     )*};
 }
-optional!(bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, Bytes);
+optional!(bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, String, Bytes);
 
 impl<T: Object> TryFrom<AnyView<'_>> for Option<ObjectArc<T>> {
     type Error = CastError;
@@ -212,9 +233,10 @@ macro_rules! out_of_any {
 pub(crate) use out_of_any;
 
 out_of_any!(
-    (), bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, Bytes,
+    (), bool, i8, i16, i32, i64, u8, u16, u32, u64, usize, isize, f32, f64, Str, String, Bytes,
     Option<bool>, Option<i8>, Option<i16>, Option<i32>, Option<i64>, Option<u8>, Option<u16>, Option<u32>,
-    Option<u64>, Option<usize>, Option<isize>, Option<f32>, Option<f64>, Option<Str>, Option<Bytes>,
+    Option<u64>, Option<usize>, Option<isize>, Option<f32>, Option<f64>, Option<Str>, Option<String>,
+    Option<Bytes>,
 );
 
 impl<T: Object> TryFrom<Any> for ObjectArc<T> {

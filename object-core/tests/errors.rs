@@ -151,3 +151,26 @@ fn frames_pushed_while_others_read_are_seen_whole() {
     });
     assert_eq!(error.traceback().len(), 100 * frame.len());
 }
+
+#[cfg(feature = "std")]
+#[test]
+fn an_io_error_is_of_the_kind_that_python_raises() {
+    use std::io::{Error as IoError, ErrorKind};
+
+    let missing = std::fs::read("there/is/no/such/file").unwrap_err();
+    let text = missing.to_string();
+    let error = Error::from(missing);
+    assert_eq!(
+        (error.kind(), error.message()),
+        ("FileNotFoundError", &*text)
+    );
+    let denied = || -> Result<(), Error> { Err(IoError::from(ErrorKind::PermissionDenied))? };
+    assert_eq!(denied().unwrap_err().kind(), "PermissionError");
+    for (kind, name) in [
+        (ErrorKind::TimedOut, "TimeoutError"),
+        (ErrorKind::OutOfMemory, "MemoryError"),
+        (ErrorKind::Other, "OSError"),
+    ] {
+        assert_eq!(Error::from(IoError::from(kind)).kind(), name);
+    }
+}

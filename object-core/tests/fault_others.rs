@@ -197,6 +197,17 @@ fn what_is_known_of_a_function() {
     assert_eq!(ObjectArc::strong_count(function.as_object()), 1);
 }
 
+#[test]
+fn a_string_out_of_a_value() {
+    baseline();
+    let value = Any::from(LONG);
+    let refused = |error: object_core::CastError| {
+        let text = error.to_string();
+        assert!(text.contains("a value there is memory for"), "{text}");
+    };
+    assert_eq!(sweep(|| String::try_from(value.view()), refused), 1);
+}
+
 /// How often an allocation was refused on the way to the error, which is then `MemoryError`.
 fn sweep_error(kind: &str, make: impl Fn() -> Error) -> usize {
     for nth in 1.. {

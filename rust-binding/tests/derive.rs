@@ -409,6 +409,8 @@ fn free_functions_are_exported_by_their_path() {
     assert_eq!(double.call::<i64>((doubled(2),)).unwrap(), 8);
     let shout = Function::get_global("derive_functions.shout").unwrap();
     assert_eq!(&*shout.call::<Str>(("loud",)).unwrap(), "LOUD");
+    let long = shout.call::<String>(("a long text",)).unwrap();
+    assert_eq!(long, "A LONG TEXT");
     let about = shout.about().unwrap().unwrap();
     assert_eq!(about.doc, "Louder.\n\nAs loud as it can be.");
     assert_eq!(about.signature, "(text, /)");
@@ -421,6 +423,10 @@ fn free_functions_are_exported_by_their_path() {
 fn an_any_is_given_up_for_what_it_holds() {
     assert_eq!(i64::try_from(Any::from(5)), Ok(5));
     assert_eq!(Option::<Str>::try_from(Any::NONE), Ok(None));
+    assert_eq!(String::try_from(Any::from("text")), Ok("text".to_owned()));
+    assert_eq!(Option::<String>::try_from(Any::NONE), Ok(None));
+    let error = String::try_from(Any::from(5)).unwrap_err();
+    assert_eq!(error.to_string(), "expected str, got int");
     let error = Str::try_from(Any::from(5)).unwrap_err();
     assert_eq!(error.to_string(), "expected str, got int");
     let chain = made::<Chain>("derive.Chain", &[]).unwrap();
