@@ -18,7 +18,7 @@ everything() {
     "$@" "${crates[@]}" --lib --tests
     "$@" -p crate-graph --lib --test graph
     # tie_ops leaks every object on purpose: it looks at them after their end.
-    "$@" -p py-binding --no-default-features --lib --test deferred_gate --test tie_table
+    "$@" -p py-binding --no-default-features --lib --test deferred_gate --test settle_queue --test tie_table
     "$@" --manifest-path fuzz/Cargo.toml
 }
 

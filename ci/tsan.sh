@@ -26,6 +26,6 @@ run() {
     cargo +nightly test --quiet --locked --target "$host" "$@"
 }
 run -p alloc-header --test registry_stress
-run -p object-core --test threads_stress --test slots_stress --test types --test bit63
+run -p object-core --test threads_stress --test slots_stress --test containers_stress --test types --test bit63
 run -p rust-binding --test derive_stress
 run -p py-binding --no-default-features --test deferred_gate

@@ -7,6 +7,7 @@
 //! - `fields`: `Fields` and `FrozenFields`: one field of every kind, mutable and frozen; `Defaults`: made
 //!   without arguments.
 //! - `nodes`: `Node`: chains, weak parents, a payload of any type.
+//! - `containers`: lists and dicts under threads.
 //! - `arrays`: `Numbers`, `Wide`: items in the object's own block; `Aligned`: an over-aligned body.
 //! - `odd`: `Loud` (its destructor panics), `OnDrop` (its destructor calls back), `Foreign` (no
 //!   allocation header).
@@ -24,6 +25,8 @@ mod points;
 mod fields;
 
 mod nodes;
+
+mod containers;
 
 mod arrays;
 
@@ -47,6 +50,7 @@ rust_binding::export_library!(|exports| {
     points::export(exports);
     fields::export(exports);
     nodes::export(exports);
+    containers::export(exports);
     arrays::export(exports);
     odd::export(exports);
     echoes::export(exports);

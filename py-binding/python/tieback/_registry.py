@@ -143,10 +143,12 @@ def load_library(path: str | os.PathLike[str]) -> None:
     _core.load_library(os.path.abspath(os.fspath(path)))
 
 
-def stats() -> dict[str, int]:
-    """Counts of this process: ``deferred`` frees that wait for an attached thread, ``wrappers``
-    alive, wrapper storage ``kept`` for objects that live, tied ``objects`` alive."""
-    return _core.stats()
+def stats(*, drain: bool = True) -> dict[str, int]:
+    """Counts of this process: tied ``objects`` alive, ``wrappers`` alive, wrapper storage ``kept`` for objects
+    that live, ``deferred`` frees that wait for an attached thread.
+
+    This thread is one: it does what waits before it counts, unless ``drain`` is false."""
+    return _core.stats(drain=drain)
 
 
 def trim() -> int:

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
-use crate::py::attached::{deferred_len, drain};
+use crate::py::attached::{self, deferred_len};
 use crate::py::counts::{self, Count, sum};
 use crate::py::hang;
 use crate::py::host::tied_word;
@@ -57,10 +57,13 @@ pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'stati
 
 /// Counts of this process: tied objects alive, wrappers alive, storage kept, frees deferred.
 #[pyfunction]
-pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+#[pyo3(signature = (*, drain = true))]
+pub(crate) fn stats(py: Python<'_>, drain: bool) -> PyResult<Bound<'_, PyDict>> {
     hang::ready();
-    // SAFETY: attached; no word is held. What waits is freed, so that the counts are of now.
-    unsafe { drain() };
+    if drain {
+        // SAFETY: attached; no word is held. What waits is freed, so that the counts are of now.
+        unsafe { attached::drain() };
+    }
     let kept = sum(Count::Kept);
     let answer = PyDict::new(py);
     answer.set_item("objects", sum(Count::Objects))?;

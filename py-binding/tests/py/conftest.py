@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import sys
 
 import pytest
@@ -28,6 +29,17 @@ if sys.version_info < (3, 14) and not getattr(sys, "_is_gil_enabled", lambda: Tr
     import _testinternalcapi
 
     _testinternalcapi.suppress_immortalization(True)
+
+
+# What random tests begin with. Chosen here, where no test has begun: workers inherit it, and it is printed
+# whether they pass or not.
+SEEDS = ("TIEBACK_MODEL_SEED", "TIEBACK_STRESS_SEED")
+for _seed in SEEDS:
+    os.environ.setdefault(_seed, str(random.randrange(1 << 32)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(" ".join(f"{name}={os.environ[name]}" for name in SEEDS))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -1,4 +1,4 @@
-"""Lists and dicts that some threads change while others read and iterate."""
+"""Lists and dicts that some threads change while others read and iterate: Python's, Rust's, and both."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 import pytest
 
+from tie_support import Point, lib
 from tieback import Dict, List, Object
 from tieback.dataclasses import py_class
 
@@ -144,3 +145,59 @@ def test_every_append_is_kept() -> None:
     assert len(it) == 9 * ROUNDS
     assert sorted(it) == sorted([*range(ROUNDS)] * 9)
     assert [*counts.values()] == [0] * ROUNDS
+
+
+def is_point(value: Any) -> None:
+    assert type(value) is Point and value.x == -value.y
+
+
+def change_list(it: List) -> Callable[[int], None]:
+    def write(i: int) -> None:
+        try:
+            it[i % 4] = Point(i, -i)
+            it.append(Point(i, -i))
+            it[1:3] = [Point(i, -i), Point(i, -i)]
+            while len(it) > 12:
+                is_point(it.pop())
+        except (IndexError, ValueError):
+            pass  # another writer was there first
+
+    return write
+
+
+def change_dict(it: Dict) -> Callable[[int], None]:
+    def write(i: int) -> None:
+        it[i % 30] = Point(i, -i)
+        it.pop(i * 7 % 30, None)
+        it.update({i % 5: Point(i, -i)})
+
+    return write
+
+
+@pytest.mark.parametrize("python", [False, True], ids=["rust threads", "both"])
+def test_a_list_of_rust_threads(python: bool) -> None:
+    """Threads that never attach set, add and take; whoever reads gets what somebody put there, alive."""
+    it = List(Point(n, -n) for n in range(8))
+    before = lib.live() - len(it)
+    for _ in range(2):
+        lib.race_list(it, 100 * ROUNDS)
+    if python:
+        readers = [lambda: walk(it, is_point), lambda: [is_point(value) for value in it[:]]]
+        race([change_list(it)] * 2, readers)
+    assert lib.join_threads() == 2
+    assert [is_point(value) for value in it] and lib.live() == before + len(it)
+
+
+@pytest.mark.parametrize("python", [False, True], ids=["rust threads", "both"])
+def test_a_dict_of_rust_threads(python: bool) -> None:
+    it = Dict({n: Point(n, -n) for n in range(8)})
+    before = lib.live() - len(it)
+    for _ in range(2):
+        lib.race_dict(it, 100 * ROUNDS)
+    if python:
+        readers = [lambda: walk(it.values(), is_point), lambda: it.get(3) is None or is_point(it.get(4, Point(0, 0)))]
+        race([change_dict(it)] * 2, readers)
+    assert lib.join_threads() == 2
+    for value in it.values():
+        is_point(value)
+    assert lib.live() == before + len(it)

@@ -11,6 +11,7 @@ import ctypes
 import faulthandler
 import os
 import threading
+from functools import partial
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -138,6 +139,13 @@ class TestDrains:
         stats()
         assert list(lib.drop_then(numbers[3:], [[deferred]])) == [4]
         assert stats()["deferred"] == 0
+
+    def test_stats_shows_the_length(self):
+        """Of what waits, where it is asked not to end that; by itself it ends it first."""
+        numbers = [lib.hold(Opaque()) for _ in range(5)]
+        look = partial(stats, drain=False)
+        answers = list(lib.drop_then(numbers, [[look], [stats], [look]]))
+        assert [dict(answer)["deferred"] for answer in answers] == [5, 0, 0]
 
     def test_an_active_hit_is_none(self):
         """Showing an object whose wrapper is alive drains nothing."""

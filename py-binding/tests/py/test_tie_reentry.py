@@ -237,7 +237,7 @@ class TestTheObjectTornDown:
         is_well(number, 77 if action == "uses" else 5)
 
 
-@pytest.mark.parametrize("where", ["attribute", "slot", "weak reference"])
+@pytest.mark.parametrize("where", ["attribute", "slot", "weak reference", "field", "field of a stateless one"])
 @pytest.mark.parametrize("last", ["python", "native", "a thread that is not attached"])
 def test_what_is_torn_down_is_not_found(where: str, last: str):
     """Past its finalizer nobody gets it any more, by the very weak reference that had it a moment before."""
@@ -246,12 +246,14 @@ def test_what_is_torn_down_is_not_found(where: str, last: str):
     def look() -> None:
         seen.append(lib.weak_get(weak))
 
-    x: Any = WithSlots(5) if where == "slot" else WithDict(5)
+    x: Any = (Plain if "stateless" in where else WithSlots if where == "slot" else WithDict)(5)
     weak, ref = lib.weak_hold(x), None
     if where == "attribute":
         x.hook = Hook(look)
     elif where == "slot":
         x.extra = Hook(look)
+    elif "field" in where:
+        x.to = Hook(look)
     else:
         ref = weakref.ref(x, lambda _: look())
     assert lib.weak_get(weak) is x
