@@ -130,6 +130,10 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // Items lie behind the body.
 #define TB_FLAG_ITEMS (1 << 3)
 
+// The body has nothing to drop: the deleter would do nothing but have the space freed, which may
+// as well be done without it. Only beside `HEADED`.
+#define TB_FLAG_PLAIN (1 << 4)
+
 // Of a function: it may run while the interpreter is released.
 #define TB_FLAG_RELEASES_INTERPRETER (1 << 8)
 

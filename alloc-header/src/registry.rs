@@ -101,7 +101,7 @@ impl Registry {
         // The backing that most programs have is called by name, so that it can be inlined, and compiled
         // for a size and an alignment that are constants.
         #[cfg(feature = "default-backing")]
-        let body = if self.frontend.is_empty() && self.backing.holds(&DEFAULT_BACKING) {
+        let body = if self.is_default() {
             try_allocate(size, align)
         } else {
             self.ask(size, align, type_index)
@@ -109,6 +109,13 @@ impl Registry {
         #[cfg(not(feature = "default-backing"))]
         let body = self.ask(size, align, type_index);
         body.ok_or_else(|| AllocError::new(size, align))
+    }
+
+    /// Whether bodies come from the default backing of this copy, and from no frontend.
+    #[cfg(feature = "default-backing")]
+    #[inline(always)]
+    fn is_default(&self) -> bool {
+        self.frontend.unlike(None) | self.backing.unlike(Some(&DEFAULT_BACKING)) == 0
     }
 
     /// A headed body from the backing, for a frontend to put its own header on; the default one called by

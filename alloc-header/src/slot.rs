@@ -34,11 +34,13 @@ impl Slot {
         to_ref(self.0.load(Ordering::Acquire))
     }
 
-    #[inline]
+    /// The bits in which what is in force differs from `entry`: 0 if it is that. (Bits, so that two slots
+    /// can be asked with one branch.)
+    #[inline(always)]
     #[cfg_attr(not(feature = "default-backing"), expect(dead_code))]
-    pub(crate) fn is_empty(&self) -> bool {
-        // Relaxed: nothing is read through it.
-        self.0.load(Ordering::Relaxed).is_null()
+    pub(crate) fn unlike(&self, entry: Option<&'static AllocatorEntry>) -> usize {
+        // Relaxed: nothing is read through it; the caller has `entry` by itself.
+        self.0.load(Ordering::Relaxed).addr() ^ to_ptr(entry).addr()
     }
 
     /// Whether `entry` is what is in force.

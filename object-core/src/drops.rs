@@ -56,7 +56,13 @@ impl Due {
 pub(crate) unsafe fn delete_both(object: NonNull<ObjectHeader>) {
     // SAFETY: the object's header is readable until its space is freed, below.
     let header = unsafe { object.as_ref() };
-    if header.flags() & flags::LEAF == 0 {
+    let bits = header.flags();
+    if bits & flags::PLAIN != 0 {
+        // SAFETY: by the header's invariant an allocation header proves itself by this bit too; nothing is
+        // to be dropped, and both counts are 0, so the space is due.
+        return unsafe { alloc_header::delete(object.cast()) };
+    }
+    if bits & flags::LEAF == 0 {
         return list::delete(Due { object, both: true });
     }
     // Drops nothing else: cannot nest.

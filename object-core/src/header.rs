@@ -7,6 +7,7 @@
 //! ```
 
 use core::ffi::c_void;
+use core::ptr::NonNull;
 
 use crate::bits::Bits;
 use crate::count::{Counts, abort};
@@ -33,6 +34,9 @@ pub mod flags {
     pub const LEAF: u32 = 1 << 2;
     /// Items lie behind the body.
     pub const ITEMS: u32 = 1 << 3;
+    /// The body has nothing to drop: the deleter would do nothing but have the space freed, which may
+    /// as well be done without it. Only beside [`HEADED`].
+    pub const PLAIN: u32 = 1 << 4;
     /// All bits of the runtime's.
     pub const RUNTIME: u32 = 0xFF;
     /// Of a function: it may run while the interpreter is released.
@@ -45,7 +49,8 @@ pub mod flags {
 ///
 /// # Invariants
 ///
-/// `flags` has [`HEADED`](flags::HEADED) only if an `AllocHeader` ends where this header begins.
+/// `flags` has [`HEADED`](flags::HEADED) only if an `AllocHeader` ends where this header begins, and
+/// [`PLAIN`](flags::PLAIN) only beside it.
 /// `type_index` and `deleter` do not change after the object was placed.
 #[repr(C)]
 #[derive(Debug)]
@@ -126,6 +131,32 @@ impl ObjectHeader {
         }
     }
 
+    /// Writes the header of a body that was placed behind an allocation header, in as few stores as there
+    /// can be: making an object is bound by those.
+    ///
+    /// # Safety
+    ///
+    /// `body` has an allocation header in front of it, and room for this one; nobody else sees it.
+    #[inline]
+    pub(crate) unsafe fn place(
+        body: NonNull<Self>,
+        type_index: i32,
+        extra_flags: u32,
+        deleter: Deleter,
+    ) {
+        let flags = flags::HEADED | extra_flags;
+        // SAFETY: two words of 4 bytes are one of 8.
+        let type_and_flags: u64 = unsafe { core::mem::transmute([type_index as u32, flags]) };
+        let header = body.as_ptr();
+        // SAFETY: the body is the caller's; `flags` lies behind `type_index`, both as plain words.
+        // INVARIANT: HEADED by the caller's contract.
+        unsafe {
+            (&raw mut (*header).counts).write(Counts::one());
+            (&raw mut (*header).type_index).cast::<u64>().write(type_and_flags);
+            (&raw mut (*header).deleter).write(deleter);
+        }
+    }
+
     /// The counts. Reading them is safe; changing them says that a reference appeared or went:
     ///
     /// ```compile_fail,E0133
@@ -202,7 +233,7 @@ impl ObjectHeader {
     /// Takes the proof away, of an object that nobody else can see: `&mut` may carry this header to
     /// where no allocation header stands.
     pub(crate) fn disprove(&self) {
-        self.flags.clear(flags::HEADED);
+        self.flags.clear(flags::HEADED | flags::PLAIN);
     }
 
     /// Takes the slot lock: a spin lock of a few instructions' length. Nothing that can run foreign

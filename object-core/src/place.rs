@@ -15,7 +15,7 @@ use crate::abi::{ByteSlice};
 use crate::error_kinds::{AllocError, NewError, PlaceError};
 use crate::header::{DELETE_BODY, DELETE_SPACE, Deleter, ObjectHeader, flags};
 use crate::object::Object;
-use crate::runtime::{registry, runtime};
+use crate::runtime::{allocating, runtime};
 
 /// An uninitialised body of `size` bytes behind a wired prefix.
 #[inline(always)]
@@ -24,7 +24,7 @@ pub(crate) fn allocate(
     align: usize,
     type_index: i32,
 ) -> Result<NonNull<c_void>, AllocError> {
-    registry().allocate(size, align.max(align_of::<ObjectHeader>()), type_index)
+    allocating().allocate(size, align.max(align_of::<ObjectHeader>()), type_index)
 }
 
 /// Writes the header of a body that is complete: from here on it is an object with one reference.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn commit(
     deleter: Deleter,
 ) {
     // SAFETY: the body is ours alone, and `allocate` put a header in front of it.
-    unsafe { body.write(ObjectHeader::placed(type_index, extra_flags, deleter)) };
+    unsafe { ObjectHeader::place(body, type_index, extra_flags, deleter) };
 }
 
 /// Moves a value into a body, all but its header, which [`commit`] writes.
@@ -109,11 +109,11 @@ impl<T: Object> Space<T> {
     /// Makes an object of it.
     #[inline(always)]
     pub(crate) fn place(self, value: T) -> NonNull<T> {
-        let leaf = if needs_drop::<T>() { 0 } else { flags::LEAF };
+        let extra = if needs_drop::<T>() { 0 } else { flags::LEAF | flags::PLAIN };
         // SAFETY: by the type invariant; the deleter is T's.
         unsafe {
             fill(self.body, value);
-            commit(self.body.cast(), self.type_index, leaf, delete_value::<T>);
+            commit(self.body.cast(), self.type_index, extra, delete_value::<T>);
         }
         self.body
     }

@@ -110,7 +110,7 @@ pub fn try_new_reflected(info: &'static TypeInfo, leaf: bool) -> Result<ObjectRe
     }
     let size = info.size as usize;
     let body = allocate(size, info.align as usize, info.type_index)?;
-    let extra = if leaf { flags::LEAF } else { 0 };
+    let extra = if leaf { flags::LEAF | flags::PLAIN } else { 0 };
     // SAFETY: the body has `size` bytes, at least a header's; zero is a value of every kind of
     // field; the deleter reads the fields of the object's own type.
     unsafe {

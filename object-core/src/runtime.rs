@@ -5,8 +5,13 @@
 //! *settles* once: by its first use it runs its **own** runtime; if a table is handed to it before
 //! that, it **adopts** it. Handing it one later is an error, because objects may exist already.
 
+use core::ffi::c_void;
 use core::fmt;
+use core::ptr::{NonNull, null_mut};
 
+use alloc_header::{AllocatorEntry, Registry};
+
+use crate::primitive::sync::atomic::{AtomicPtr, Ordering};
 use crate::table::{ABI_MAJOR, ABI_MINOR, RuntimeTable};
 use crate::{
     anchor, dict_body, functions, list_body, map_body, refs, sharing, slots, type_table, unraisable,
@@ -184,9 +189,45 @@ pub unsafe fn adopt(table: *const RuntimeTable) -> Result<(), AdoptError> {
 /// process.
 #[inline]
 #[must_use]
-pub fn registry() -> &'static alloc_header::Registry {
+pub fn registry() -> &'static Registry {
     // SAFETY: a table's registry lives as long as the table.
     unsafe { &*runtime().registry }
+}
+
+/// What allocations go through: [`registry`], as soon as one has asked for it, and until then one that
+/// asks. So an allocation that finds nothing unusual has one load here, and no branch for the first use.
+///
+/// # Invariants
+///
+/// [`UNSETTLED`], or the registry of the table in force; both live as long as the process.
+static IN_USE: AtomicPtr<Registry> = AtomicPtr::new((&raw const UNSETTLED).cast_mut());
+
+static UNSETTLED: Registry = Registry::new(&SETTLING);
+
+static SETTLING: AllocatorEntry =
+    // SAFETY: what `settle_and_allocate` returns comes from an entry, or is null; it ignores the context,
+    // may be called on any thread, and does not unwind.
+    unsafe { AllocatorEntry::new(settle_and_allocate, null_mut()) };
+
+extern "C" fn settle_and_allocate(
+    size: usize,
+    align: usize,
+    type_index: i32,
+    _: *mut c_void,
+) -> *mut c_void {
+    let settled = registry();
+    // Release: a registry that was handed over is seen written. INVARIANT: it is the one in force, which
+    // does not change any more.
+    IN_USE.store(core::ptr::from_ref(settled).cast_mut(), Ordering::Release);
+    settled.allocate(size, align, type_index).map_or(null_mut(), NonNull::as_ptr)
+}
+
+/// The registry to allocate from: as [`registry`], but only for that.
+#[inline(always)]
+pub(crate) fn allocating() -> &'static Registry {
+    // Acquire: pairs with the Release above.
+    // SAFETY: by the invariant.
+    unsafe { &*IN_USE.load(Ordering::Acquire) }
 }
 
 /// Here, because only here a table can be made whose slow functions are spies and the rest is real.

@@ -227,6 +227,63 @@ fn what_could_be_more_than_its_handle_says_is_never_unique() {
     assert_eq!(live(), before);
 }
 
+/// Nothing but the space of a plain object goes: its deleter is not asked. One that only drops no other
+/// object may still have something to do.
+#[test]
+fn a_plain_object_is_freed_without_its_deleter_and_no_other_is() {
+    use core::sync::atomic::{AtomicI32, Ordering};
+    use object_core::header::flags::{HEADED, LEAF, PLAIN};
+
+    static BITS: AtomicI32 = AtomicI32::new(0);
+    unsafe extern "C" fn deleter(object: *mut c_void, bits: i32) {
+        BITS.fetch_add(bits, Ordering::Relaxed);
+        if bits & object_core::header::DELETE_SPACE != 0 {
+            // SAFETY: made below, in a headed block.
+            unsafe { object_core::alloc_header::delete(NonNull::new_unchecked(object)) };
+        }
+    }
+    let before = baseline();
+    for (extra, asked) in [(LEAF | PLAIN, 0), (LEAF, 3), (0, 3)] {
+        let body = object_core::registry()
+            .allocate(size_of::<ObjectHeader>(), 8, 0)
+            .unwrap();
+        let body = body.cast::<ObjectHeader>();
+        // SAFETY: a headed block for a header and nothing more; its one reference.
+        let object = unsafe {
+            body.write(ObjectHeader::placed(type_index::OBJECT, extra, deleter));
+            ObjectRef::from_raw(body)
+        };
+        drop(object);
+        assert_eq!((BITS.swap(0, Ordering::Relaxed), live()), (asked, before));
+    }
+
+    let bits = |header: &ObjectHeader| header.flags() & (HEADED | PLAIN);
+    assert_eq!(
+        bits(ObjectArc::header(&ObjectArc::new(Point::at(1, 2)))),
+        HEADED | PLAIN
+    );
+    let noisy = ObjectArc::new(Noisy::new(&Drops::new()));
+    assert_eq!(bits(ObjectArc::header(&noisy)), HEADED);
+    let mut unique = UniqueObject::new(Point::at(3, 4));
+    let left = std::mem::replace(&mut *unique, Point::at(5, 6));
+    assert_eq!(
+        bits(&left.header),
+        0,
+        "a value that left its block proves nothing"
+    );
+    assert_eq!(
+        bits(ObjectArc::header(&UniqueObject::share(unique))),
+        HEADED | PLAIN
+    );
+    // A weak reference keeps the space.
+    let watched = ObjectArc::new(Point::at(7, 8));
+    let weak = ObjectArc::downgrade(&watched);
+    drop(watched);
+    assert!(weak.upgrade().is_none());
+    drop((weak, noisy));
+    assert_eq!(live(), before);
+}
+
 #[test]
 fn objects_of_foreign_code_are_counted_deleted_and_never_unique() {
     #[repr(C)]

@@ -97,7 +97,7 @@ layout!(Bytes, 16, 8);
 same!(
     ABI_MAJOR => 1, ABI_MINOR => 3, LIBRARY_INIT_SYMBOL.len() => 21, SMALL_MAX => 7,
     DELETE_BODY => 1, DELETE_SPACE => 2,
-    flags::HEADED => 1, flags::SLOT_LOCK => 2, flags::LEAF => 4, flags::ITEMS => 8,
+    flags::HEADED => 1, flags::SLOT_LOCK => 2, flags::LEAF => 4, flags::ITEMS => 8, flags::PLAIN => 16,
     flags::RELEASES_INTERPRETER => 256, flags::FRONTEND_SHIFT => 16,
     field_flags::FROZEN => 1, field_flags::OPTIONAL => 2, method_flags::STATIC => 1,
     type_flags::REFLECTED => 1,

@@ -23,10 +23,10 @@ fn make(c: &mut Criterion) {
     let mut group = c.benchmark_group("new_drop_32");
     group.bench_function("ObjectArc", |b| b.iter(|| drop(black_box(boxed()))));
     group.bench_function("Arc", |b| {
-        b.iter(|| drop(black_box(Arc::new(black_box([1u64; 4])))));
+        b.iter(|| drop(black_box(Arc::new(*black_box(&[1u64; 4])))));
     });
     group.bench_function("triomphe", |b| {
-        b.iter(|| drop(black_box(triomphe::Arc::new(black_box([1u64; 4])))));
+        b.iter(|| drop(black_box(triomphe::Arc::new(*black_box(&[1u64; 4])))));
     });
     #[cfg(feature = "tvm-ffi")]
     group.bench_function("tvm-ffi", |b| b.iter(|| drop(black_box(tvm::boxed()))));

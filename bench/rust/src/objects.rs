@@ -93,6 +93,6 @@ pub fn numbers(from: &[u64]) -> ObjectArc<Numbers> {
 pub fn boxed() -> ObjectArc<Boxed> {
     ObjectArc::new(Boxed {
         header: ObjectHeader::new(),
-        payload: black_box([1; 4]),
+        payload: *black_box(&[1; 4]),
     })
 }

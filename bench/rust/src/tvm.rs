@@ -82,6 +82,6 @@ pub fn numbers(from: &[u64]) -> ObjectArc<Numbers> {
 pub fn boxed() -> ObjectArc<Boxed> {
     ObjectArc::new(Boxed {
         object: Object::new(),
-        payload: black_box([1; 4]),
+        payload: *black_box(&[1; 4]),
     })
 }

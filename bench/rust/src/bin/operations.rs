@@ -19,7 +19,7 @@ fn main() {
         .next()
         .and_then(|times| times.parse().ok())
         .expect("operations NAME TIMES");
-    let (own, arc) = (boxed(), Arc::new(black_box([1u64; 4])));
+    let (own, arc) = (boxed(), Arc::new(*black_box(&[1u64; 4])));
     drop(numbers(&[1; 16])); // its type is registered
     match &*name {
         "loop" => repeat(times, || {
@@ -31,7 +31,7 @@ fn main() {
             black_box(black_box(&own).payload[2]);
         }),
         "array" => repeat(times, || drop(black_box(numbers(black_box(&[1; 16]))))),
-        "arc_new_drop" => repeat(times, || drop(black_box(Arc::new(black_box([1u64; 4]))))),
+        "arc_new_drop" => repeat(times, || drop(black_box(Arc::new(*black_box(&[1u64; 4]))))),
         "arc_clone_drop" => repeat(times, || drop(black_box(black_box(&arc).clone()))),
         "arc_deref" => repeat(times, || {
             black_box(black_box(&arc)[2]);
