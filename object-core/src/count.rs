@@ -129,13 +129,18 @@ impl Counts {
     /// Weak references now, without the one that the strong ones hold.
     #[inline]
     pub fn weak(&self) -> u32 {
+        self.both().1
+    }
+
+    /// [Strong](Self::strong) and [weak](Self::weak) references, of one moment.
+    #[inline]
+    pub fn both(&self) -> (u32, u32) {
         let word = self.0.load(Ordering::Relaxed);
-        let weak = ((word & WEAK_MASK) >> 32) as u32;
-        if word & STRONG_MASK == 0 {
-            weak
-        } else {
-            weak - 1
-        }
+        let (strong, weak) = (
+            (word & STRONG_MASK) as u32,
+            ((word & WEAK_MASK) >> 32) as u32,
+        );
+        (strong, if strong == 0 { weak } else { weak - 1 })
     }
 
     /// Whether bit 63 is set.

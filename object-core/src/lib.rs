@@ -218,7 +218,7 @@ mod surface {
         TypeName, TypeSlot, is_instance, is_registered_object, type_index_of, type_info,
     };
     pub use crate::unique::UniqueObject;
-    pub use crate::walk::{clear_children, visit_children};
+    pub use crate::walk::{Edge, clear_children, visit_children};
     pub use crate::weak::WeakObjectArc;
     pub use alloc_header;
 }

@@ -2,7 +2,7 @@
 //!
 //! | objects | what is visited |
 //! |---|---|
-//! | of reflected fields | what Object and Any fields hold, of the type and its ancestors |
+//! | of reflected fields | what Object, Any and Weak fields hold, of the type and its ancestors |
 //! | Array, Map | the values (and keys), which do not change |
 //! | List, Dict | the same, under the container's lock |
 //! | Error | its cause and its context |
@@ -24,6 +24,15 @@ use crate::slots::{any_slot_swap, drop_strong, raw_dec, slot_store};
 use crate::type_index;
 use crate::types::type_info;
 
+/// How an object that is visited is held by the one that is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// By a strong reference: it is alive, and stays so while its place is locked.
+    Strong,
+    /// By a weak one: its space is there, and so are its counts. It can be dead, or die meanwhile.
+    Weak,
+}
+
 /// Where a field lies.
 ///
 /// # Safety
@@ -43,26 +52,26 @@ impl Drop for Unlock<'_> {
     }
 }
 
-unsafe extern "C" fn visit_value<F: FnMut(NonNull<ObjectHeader>)>(
+unsafe extern "C" fn visit_value<F: FnMut(NonNull<ObjectHeader>, Edge)>(
     context: *mut c_void,
     value: *const RawAny,
 ) {
     // SAFETY: called back with the context and a value as handed over below.
     if let Some(child) = unsafe { (*value).as_object() } {
         // SAFETY: as above; nobody else uses the closure meanwhile.
-        unsafe { (*context.cast::<F>())(child) };
+        unsafe { (*context.cast::<F>())(child, Edge::Strong) };
     }
 }
 
-/// Calls `visit` with each object that this one is seen to hold by a strong reference, once for each. False
-/// if it holds more, perhaps.
+/// Calls `visit` with each object that this one is seen to hold, once for each reference to it. False if it
+/// holds more, perhaps.
 ///
 /// `visit` may run under the object's locks: it looks at most, and waits for none.
 ///
 /// # Safety
 ///
 /// A live object.
-pub unsafe fn visit_children<F: FnMut(NonNull<ObjectHeader>)>(
+pub unsafe fn visit_children<F: FnMut(NonNull<ObjectHeader>, Edge)>(
     object: NonNull<ObjectHeader>,
     mut visit: F,
 ) -> bool {
@@ -89,7 +98,7 @@ pub unsafe fn visit_children<F: FnMut(NonNull<ObjectHeader>)>(
             }
             type_index::ERROR => {
                 for child in object.cast::<ErrorObj>().as_ref().held() {
-                    visit(child);
+                    visit(child, Edge::Strong);
                 }
                 true
             }
@@ -107,7 +116,7 @@ pub unsafe fn visit_children<F: FnMut(NonNull<ObjectHeader>)>(
 unsafe fn visit_fields(
     object: NonNull<ObjectHeader>,
     info: &'static TypeInfo,
-    visit: &mut impl FnMut(NonNull<ObjectHeader>),
+    visit: &mut impl FnMut(NonNull<ObjectHeader>, Edge),
 ) -> bool {
     // SAFETY: alive by the caller's contract.
     let header = unsafe { object.as_ref() };
@@ -116,17 +125,24 @@ unsafe fn visit_fields(
     let _unlock = Unlock(header, bits);
     for field in info.all_fields() {
         // SAFETY: the kind says what lies at the place; nobody changes it while we hold the lock.
-        let child = unsafe {
+        let (child, edge) = unsafe {
             match field.kind() {
-                Some(FieldKind::Object) => {
-                    NonNull::new(*place::<*mut ObjectHeader>(object, field))
+                Some(FieldKind::Object) => (
+                    NonNull::new(*place::<*mut ObjectHeader>(object, field)),
+                    Edge::Strong,
+                ),
+                Some(FieldKind::Any) => {
+                    ((*place::<RawAny>(object, field)).as_object(), Edge::Strong)
                 }
-                Some(FieldKind::Any) => (*place::<RawAny>(object, field)).as_object(),
-                _ => None,
+                Some(FieldKind::Weak) => (
+                    NonNull::new(*place::<*mut ObjectHeader>(object, field)),
+                    Edge::Weak,
+                ),
+                _ => continue,
             }
         };
         if let Some(child) = child {
-            visit(child);
+            visit(child, edge);
         }
     }
     true

@@ -30,6 +30,7 @@ const COUNTS_TWICE: u8 = 9;
 const BLIND_FLAGGED_UPGRADE: u8 = 10;
 const RELAXED_LAST: u8 = 11;
 const BLIND_DEC: u8 = 12;
+const LOOKS_TWICE: u8 = 13;
 
 /// The same steps, but for one.
 struct Twin<const FLAW: u8>(AtomicU64);
@@ -167,6 +168,17 @@ impl<const FLAW: u8> Words for Twin<FLAW> {
 
     fn strong(&self) -> u32 {
         self.0.load(Relaxed) as u32
+    }
+
+    fn both(&self) -> (u32, u32) {
+        let strong = self.0.load(Relaxed);
+        let weak = if FLAW == LOOKS_TWICE {
+            self.0.load(Relaxed)
+        } else {
+            strong
+        };
+        let all_weak = (weak & !SHARED) / WEAK;
+        (strong as u32, all_weak as u32 - u32::from(weak as u32 != 0))
     }
 }
 
@@ -324,6 +336,25 @@ fn a_flagged_upgrade_races_the_last_drop<C: Words>() {
     });
 }
 
+/// Who turns one kind of reference into the other is seen by whoever looks at both counts.
+fn a_look_misses_nobody<C: Words>() {
+    let strong = object::<C>();
+    strong.counts.inc_weak();
+    let own = strong.clone();
+    let thread = thread::spawn(move || {
+        assert!(own.upgrade(), "it is alive");
+        own.drop_weak();
+        own
+    });
+    // As above; what is read then may be older.
+    thread::yield_now();
+    let (all, weak) = strong.counts.both();
+    assert!(all - 1 + weak >= 1, "held by neither: {all}, {weak}");
+    thread.join().unwrap().drop_strong();
+    strong.drop_strong();
+    strong.ended();
+}
+
 /// One test, because a panic hook is the process's.
 #[test]
 fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
@@ -338,6 +369,7 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
         holds a_bit_set_meanwhile_is_seen::<Counts>;
         holds a_bit_set_meanwhile_loses_no_reference::<Counts>;
         holds a_flagged_upgrade_races_the_last_drop::<Counts>;
+        holds a_look_misses_nobody::<Counts>;
 
         holds clones_are_dropped_on_three_threads::<Sound>;
         holds an_upgrade_races_the_last_drop::<Sound>;
@@ -348,6 +380,7 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
         holds a_bit_set_meanwhile_is_seen::<Sound>;
         holds a_bit_set_meanwhile_loses_no_reference::<Sound>;
         holds a_flagged_upgrade_races_the_last_drop::<Sound>;
+        holds a_look_misses_nobody::<Sound>;
 
         is_caught clones_are_dropped_on_three_threads::<Twin<RELAXED_DEC>>;
         is_caught clones_are_dropped_on_three_threads::<Twin<NO_ACQUIRE>>;
@@ -363,5 +396,6 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
         is_caught a_bit_set_meanwhile_loses_no_reference::<Twin<RELAXED_FLAGGED_DEC>>;
         is_caught a_bit_set_meanwhile_loses_no_reference::<Twin<COUNTS_TWICE>>;
         is_caught a_flagged_upgrade_races_the_last_drop::<Twin<BLIND_FLAGGED_UPGRADE>>;
+        is_caught a_look_misses_nobody::<Twin<LOOKS_TWICE>>;
     }
 }

@@ -18,6 +18,7 @@ pub(crate) trait Words: Send + Sync + 'static {
     fn is_unique(&self) -> bool;
     fn set_shared(&self) -> u32;
     fn strong(&self) -> u32;
+    fn both(&self) -> (u32, u32);
     /// The runtime's arithmetic, once bit 63 was seen.
     fn dec_flagged(&self) -> Released;
     fn upgrade_flagged(&self) -> Taken;
@@ -57,6 +58,9 @@ impl Words for Counts {
     }
     fn strong(&self) -> u32 {
         Counts::strong(self)
+    }
+    fn both(&self) -> (u32, u32) {
+        Counts::both(self)
     }
     fn dec_flagged(&self) -> Released {
         // SAFETY: see above.

@@ -11,7 +11,11 @@ class _Weak:
 
     The field reads as the object while it lives, and as None afterwards. It takes an object or
     None. Parents, owners and observers are what it is for: a tree of children and weak parents is
-    freed when its root is.
+    freed when its root is, and by the collector if something in it leads back to the root.
+
+    What is part of such a cycle is not collected while an object that lives refers to it weakly:
+    native code could come by it there at any moment. An object with attributes of its own that
+    nothing native holds is; the field is None then.
     """
 
     __slots__ = ()

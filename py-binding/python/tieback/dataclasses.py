@@ -257,7 +257,7 @@ def _make(
         if name in cls.__dict__ and (name == "__setstate__" or type(cls) is not type):
             setattr(described, name, _finishing(cls.__dict__[name]))
     dropped = [f.name for f in own + again]
-    reaches_python = any(kind.kind in ("object", "any") for kind in types.values())
+    reaches_python = any(kind.kind in ("object", "any", "weak") for kind in types.values())
     new: Any = without_dict(described, dropped, weakref_slot, reaches_python)
     index = _core.register_type(
         f"{cls.__module__}.{cls.__qualname__}" if key is None else key,

@@ -14,6 +14,12 @@
 //! native code that nobody sees, it is not visited, and so the collector takes the wrapper for held: which it
 //! is. In the same way natives without a wrapper are walked through when the last who holds them is found.
 //!
+//! Weak references of fields are edges too, counted for themselves: who reads the field of something that lives
+//! makes a strong one of it without asking anybody. So all weak ones have to be found as well, and who is reached
+//! reaches what it refers to weakly. Two things are different. Where only a wrapper that shares its object's life
+//! holds that, an upgrade attaches first, so weak ones do not matter: [`Natives::of`]. And a weak edge keeps the
+//! space of what it names, not the object: it is gone through only where a wrapper keeps that alive.
+//!
 //! # Two passes, one picture
 //!
 //! The collector first subtracts what its candidates refer to from their counts, then marks what can be
@@ -26,22 +32,19 @@
 //! No reference count is touched (hazard 4), and locks are tried, not waited for.
 
 use core::ffi::{c_int, c_void};
-use core::hash::BuildHasherDefault;
 use core::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hashbrown::HashMap;
 use object_core::header::flags::LEAF;
-use object_core::{ObjectHeader, clear_children, visit_children};
+use object_core::{Edge, ObjectHeader, clear_children, visit_children};
 use pyo3::ffi;
-use smallvec::SmallVec;
 
 use crate::py::carrier::carried;
 use crate::py::hang;
 use crate::py::host::tied_word;
-use crate::py::near::Near;
 use crate::py::passes::{self, Pass};
+use crate::py::records::{Collection, Found, NATIVE, Natives};
 use crate::py::refs::is_collected;
 use crate::py::wrapper::{state, storage};
 use crate::tie::State;
@@ -60,130 +63,9 @@ pub(crate) fn pass_is_over() {
     SUBTRACTING.store(false, Ordering::Relaxed);
 }
 
-/// What was found of a wrapper, or of a native object without one, in this pass.
-#[derive(Default, Clone, Copy)]
-struct Record {
-    /// Where the pass's list has what its object holds.
-    from: u32,
-    to: u32,
-    /// How many that hold its object natively were found.
-    holders: u32,
-    /// The pass has come by the wrapper, and added a reference for who holds its object natively.
-    added: bool,
-    /// Nobody in Python holds the wrapper: it goes by itself in this collection.
-    dying: bool,
-    /// A native: what it leads to was reached.
-    reached: bool,
-}
-
-/// What is found is a Python object; or with this bit, a native one that has a record.
-const NATIVE: usize = 1;
-
-/// What one object leads to: mostly a few.
-type Found = SmallVec<[usize; 6]>;
-
-type Records = HashMap<usize, Record, BuildHasherDefault<Near>>;
-
-/// The pass under way, or the last one. Guarded by the interpreter, and by a lock so that Rust knows.
-#[derive(Default)]
-struct Collection {
-    pass: u32,
-    /// By the addresses of wrappers and natives; made by the first.
-    records: Option<Records>,
-    found: Vec<usize>,
-    /// Not all could be noted: from here on nobody is the last to hold anything.
-    short: bool,
-}
-
-static COLLECTION: Mutex<Collection> = Mutex::new(Collection {
-    pass: 0,
-    records: None,
-    found: Vec::new(),
-    short: false,
-});
+static COLLECTION: Mutex<Collection> = Mutex::new(Collection::new());
 
 impl Collection {
-    /// A new pass: what the last one noted goes, and what memory it took.
-    fn begin(&mut self) {
-        self.pass = self.pass.wrapping_add(1);
-        self.found = Vec::new();
-        self.records = None;
-        self.short = false;
-    }
-
-    /// The record of a wrapper or a native, if there is memory for it.
-    fn record(&mut self, of: usize) -> Option<&mut Record> {
-        let records = self.records.get_or_insert_default();
-        if records.try_reserve(1).is_err() {
-            self.short = true;
-            return None;
-        }
-        Some(records.entry(of).or_default())
-    }
-
-    fn known(&self, of: usize) -> Record {
-        let records = self.records.as_ref();
-        records
-            .and_then(|records| records.get(&of).copied())
-            .unwrap_or_default()
-    }
-
-    /// One more was found that holds it natively; whether that makes `all` of them.
-    fn is_last_holder(&mut self, of: usize, all: u32) -> bool {
-        let found = self.record(of).map(|record| {
-            record.holders += 1;
-            record.holders
-        });
-        found == Some(all) && !self.short
-    }
-
-    /// Notes what a wrapper or a native holds; false if there is no memory for that.
-    fn note(&mut self, of: usize, found: &[usize]) -> bool {
-        if found.is_empty() {
-            return true;
-        }
-        let (from, to) = (self.found.len(), self.found.len() + found.len());
-        let (Ok(from), Ok(to), Ok(())) = (
-            u32::try_from(from),
-            u32::try_from(to),
-            self.found.try_reserve(found.len()),
-        ) else {
-            self.short = true;
-            return false;
-        };
-        let Some(record) = self.record(of) else {
-            return false;
-        };
-        (record.from, record.to) = (from, to);
-        self.found.extend_from_slice(found);
-        true
-    }
-
-    /// What was noted of a wrapper that is reached, natives walked through: each once, since what it led to is
-    /// reached from then on.
-    fn noted(&mut self, of: usize) -> Found {
-        let (mut into, mut next) = (Found::new(), Found::new());
-        next.push(of);
-        while let Some(at) = next.pop() {
-            let record = self.known(at);
-            for i in record.from as usize..record.to as usize {
-                let found = self.found[i];
-                if found & NATIVE == 0 {
-                    into.push(found);
-                    continue;
-                }
-                let records = self.records.as_mut();
-                // One without a record was never walked through.
-                if let Some(native) = records.and_then(|records| records.get_mut(&found)) {
-                    if !core::mem::replace(&mut native.reached, true) {
-                        next.push(found);
-                    }
-                }
-            }
-        }
-        into
-    }
-
     /// What `wrapper` visits in a subtracting pass.
     fn subtract(&mut self, wrapper: *mut ffi::PyObject, pass: Pass) -> Found {
         // SAFETY: a live wrapper.
@@ -206,10 +88,8 @@ impl Collection {
         };
         // SAFETY: attached; what a wrapper's handle names is alive by its reference.
         let (counts, flags) = unsafe { (object.as_ref().counts(), object.as_ref().flags()) };
-        let natives = counts.strong() - 1;
-        // A weak reference becomes strong on any thread, unless only a wrapper that shares its object's life
-        // holds that.
-        let held = natives > 0 || (counts.weak() > 0 && !there.is(state::SHARES));
+        let natives = Natives::of(counts, there.is(state::SHARES));
+        let held = !natives.is_none();
         // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
         if held && unsafe { passes::is_dying(wrapper, pass) } {
             // It goes by itself, and its object lives on with all that it holds.
@@ -218,7 +98,7 @@ impl Collection {
             }
             return Found::new();
         }
-        let closed = natives > 0 && counts.weak() == 0 && self.known(address).holders == natives;
+        let closed = self.known(address).holders == natives;
         if held && !closed && !there.is(state::OWNED) {
             // SAFETY: the collector subtracts, and looks at what this wrapper refers to: it counts there.
             unsafe { passes::add(wrapper, pass) };
@@ -277,7 +157,7 @@ impl Walk<'_> {
                 self.visited.push(held.expose_provenance());
                 return;
             }
-            visit_children(object, |child| self.child(child, depth));
+            visit_children(object, |child, edge| self.child(child, edge, depth));
         }
     }
 
@@ -285,15 +165,17 @@ impl Walk<'_> {
     ///
     /// # Safety
     ///
-    /// As [`within`](Self::within).
-    unsafe fn child(&mut self, child: NonNull<ObjectHeader>, depth: u32) {
+    /// As [`within`](Self::within); behind a weak edge it can be dead.
+    unsafe fn child(&mut self, child: NonNull<ObjectHeader>, edge: Edge, depth: u32) {
         // SAFETY: the caller's contract; an Active wrapper is alive, as we are attached.
         unsafe {
             let header = child.as_ref();
             let counts = header.counts();
             if let Some(State::Active(shown)) = tied_word(child).map(|word| peek(word).state()) {
                 let shown = shown.as_ptr().cast::<ffi::PyObject>();
-                self.wrapper(shown, child);
+                self.wrapper(shown, child, edge);
+            } else if edge == Edge::Weak {
+                // Without a wrapper, and perhaps dead by now: nothing is seen there.
             } else if depth == 0 || header.flags() & LEAF != 0 {
             } else if counts.is_unique() {
                 self.within(child, depth - 1);
@@ -308,7 +190,12 @@ impl Walk<'_> {
     /// # Safety
     ///
     /// As [`within`](Self::within).
-    unsafe fn wrapper(&mut self, wrapper: *mut ffi::PyObject, object: NonNull<ObjectHeader>) {
+    unsafe fn wrapper(
+        &mut self,
+        wrapper: *mut ffi::PyObject,
+        object: NonNull<ObjectHeader>,
+        edge: Edge,
+    ) {
         // SAFETY: alive by its wrapper's reference.
         let (counts, class) = unsafe { (object.as_ref().counts(), ffi::Py_TYPE(wrapper)) };
         // SAFETY: a live wrapper's.
@@ -320,7 +207,7 @@ impl Walk<'_> {
             // One that the interpreter has parked in its teardown is shown to nobody: a reference to it would
             // end it twice.
             // SAFETY: as above.
-            if unsafe { ffi::Py_REFCNT(wrapper) } > 0 {
+            if edge == Edge::Strong && unsafe { ffi::Py_REFCNT(wrapper) } > 0 {
                 self.found.push(address);
             }
             return;
@@ -330,13 +217,17 @@ impl Walk<'_> {
         if unsafe { passes::is_dying(wrapper, self.pass) } {
             return;
         }
+        // SAFETY: a live wrapper.
+        let there = unsafe { storage(wrapper) };
+        let natives = Natives::of(counts, there.is(state::SHARES));
+        if edge == Edge::Weak && natives.weak == 0 {
+            return;
+        }
         self.found.push(address);
-        if counts.weak() == 0 && collection.is_last_holder(address, counts.strong() - 1) {
-            // SAFETY: as above.
-            let owned = unsafe { storage(wrapper) }.is(state::OWNED);
-            if owned || collection.known(address).added {
-                self.visited.push(address);
-            }
+        if collection.is_last_holder(address, edge, natives)
+            && (there.is(state::OWNED) || collection.known(address).added)
+        {
+            self.visited.push(address);
         }
     }
 
@@ -351,7 +242,8 @@ impl Walk<'_> {
             return;
         };
         self.found.push(address);
-        if !collection.is_last_holder(address, strong) {
+        let all = Natives { strong, weak: 0 };
+        if !collection.is_last_holder(address, Edge::Strong, all) {
             return;
         }
         let (found, visited) = (
@@ -430,11 +322,11 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
         let there = storage(wrapper);
         there.forget_pass();
         if let Some(object) = NonNull::new(there.address()) {
-            let counts = object.as_ref().counts();
             // Looked at again: somebody may have come by it since.
+            let natives = Natives::of(object.as_ref().counts(), there.is(state::SHARES));
             let known = collection().known(wrapper.addr());
-            let dead = counts.strong() <= 1 + known.holders
-                && (counts.weak() == 0 || there.is(state::SHARES))
+            let dead = natives.strong <= known.holders.strong
+                && natives.weak <= known.holders.weak
                 && !known.dying;
             if dead && object.as_ref().flags() & LEAF == 0 {
                 clear_children(object);
@@ -444,9 +336,9 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
     0
 }
 
-/// How many that hold the object of `wrapper` natively were found in the last pass.
+/// How many strong references to the object of `wrapper` were found in the last pass, besides its own.
 pub(crate) fn holders(wrapper: *mut ffi::PyObject) -> u32 {
-    collection().known(wrapper.addr()).holders
+    collection().known(wrapper.addr()).holders.strong
 }
 
 /// Lets the collector's calls come to [`traverse`] and [`clear`] for instances of Python's subclasses.

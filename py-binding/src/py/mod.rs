@@ -33,6 +33,7 @@ mod trim;
 mod moved;
 mod carrier;
 mod passes;
+mod records;
 mod collect;
 mod dealloc;
 mod errors;

@@ -79,7 +79,7 @@ pub(crate) fn type_reaches_python(index: i32) -> bool {
     hang::ready();
     type_info(index).is_some_and(|info| {
         info.all_fields().any(|field| match field.kind() {
-            Some(FieldKind::Object) => true,
+            Some(FieldKind::Object | FieldKind::Weak) => true,
             Some(FieldKind::Any) => field.value_kind().is_none(),
             _ => false,
         })

@@ -248,9 +248,12 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
         } else {
             CString::new(format!("tieback.{}", info.key())).map_err(|_| no_memory())?
         };
-        let reaches_python = info
-            .all_fields()
-            .any(|field| matches!(field.kind(), Some(FieldKind::Object | FieldKind::Any)));
+        let reaches_python = info.all_fields().any(|field| {
+            matches!(
+                field.kind(),
+                Some(FieldKind::Object | FieldKind::Any | FieldKind::Weak)
+            )
+        });
         let class = make_plain_class(&name, base, reaches_python)?;
         let done = (|| {
             if !info.doc().is_empty() {

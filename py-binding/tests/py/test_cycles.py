@@ -376,31 +376,32 @@ class Graph:
         self.crowded = False
         self.largest = 0
 
+    def make(self) -> Any:
+        if self.random.random() < 0.5:
+            return Counted(self.serial)
+        return Marked(self.serial, mark=Mark(self.serial, self.alive.discard))
+
+    def has_attributes(self, x: Any) -> bool:
+        return isinstance(x, Counted)
+
     def new(self) -> Any:
         self.serial += 1
-        x: Any
-        if self.random.random() < 0.5:
-            x = Counted(self.serial)
+        x = self.make()
+        if self.has_attributes(x):
             x.ends = self.alive.discard
-        else:
-            x = Marked(self.serial)
-            x.mark = Mark(self.serial, self.alive.discard)
         self.alive.add(self.serial)
         self.edges[self.serial] = {}
         return x
 
-    @staticmethod
-    def name(x: Any, field: str) -> str:
+    def name(self, x: Any, field: str) -> str:
         """Of the attribute that an edge of this kind goes to."""
         if field == "to":
             return field
-        if field in ("closure", "note") and not isinstance(x, Marked):
-            return "note"
-        return "any"  # Marked has no attributes
+        return "note" if field in ("closure", "note") and self.has_attributes(x) else "any"
 
     def cut(self, x: Any) -> None:
         x.to = x.any = None
-        if not isinstance(x, Marked):
+        if self.has_attributes(x):
             x.note = None
         self.edges[x.number].clear()
 
@@ -489,11 +490,12 @@ class Graph:
                 number
             )
 
-    def reachable(self) -> set[int]:
+    def reachable(self, edges: dict[int, dict[str, list[int]]] | None = None) -> set[int]:
+        edges = self.edges if edges is None else edges
         todo = [*self.roots, *self.held.values()]
         seen = set(todo)
         while todo:
-            for targets in self.edges[todo.pop()].values():
+            for targets in edges[todo.pop()].values():
                 for one in targets:
                     if one not in seen:
                         seen.add(one)
@@ -506,10 +508,30 @@ class Graph:
         assert self.reachable() <= self.alive, "collected though it is reachable"
         gc.collect()
         assert self.reachable() == self.alive
+        self.forget()
+
+    def forget(self) -> None:
+        """What is not alive any more."""
         for number in [number for number in self.edges if number not in self.alive]:
             del self.edges[number]
         self.largest = max(self.largest, len(self.alive))
         self.crowded = len(self.alive) > self.ENOUGH
+
+    def run(self, edits: int) -> None:
+        """Checked at intervals; in the end nothing is held, and nothing is left."""
+        for n in range(edits):
+            self.edit()
+            if n % 500 == 499:
+                self.check()
+            elif n % 50 == 49:
+                gc.collect(n % 2)
+        self.roots.clear()
+        for number in self.held:
+            lib.release(number)
+        self.held.clear()
+        self.check()
+        assert not self.alive
+        print(f"{self.serial} nodes were made, {self.largest} at most alive", file=sys.stderr)
 
 
 @dc.py_class("test_cycles.Marked")
@@ -537,20 +559,8 @@ class Counted(Node):
 def test_random_edits_against_plain_python():
     print(f"TIEBACK_GRAPH_SEED={SEED} TIEBACK_GRAPH_EDITS={EDITS}", file=sys.stderr)
     before = tieback.stats()
-    graph = Graph(SEED)
-    for n in range(EDITS):
-        graph.edit()
-        if n % 500 == 499:
-            graph.check()
-        elif n % 50 == 49:
-            gc.collect(n % 2)
-    graph.roots.clear()
-    for number in graph.held:
-        lib.release(number)
-    graph.held.clear()
-    graph.check()
-    assert not graph.alive and tieback.stats() == before
-    print(f"{graph.serial} nodes were made, {graph.largest} at most alive", file=sys.stderr)
+    Graph(SEED).run(EDITS)
+    assert tieback.stats() == before
 
 
 def test_counts_do_not_change_by_looking():
