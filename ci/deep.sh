@@ -4,6 +4,7 @@
 # said with its reason. Two lanes run beside each other, since most steps need one core most of the time.
 #   TIEBACK_DEEP_SECONDS=3600   how long each stress test goes on (60 unless told)
 #   TIEBACK_MODEL_PROGRAMS=N    how many random programs the reference model runs (20000)
+#   TIEBACK_GRAPH_EDITS=N       how many random edits of a graph are checked against Python's (1000000)
 #   TIEBACK_STRESS=N            how many times as often the programs at exit run (3)
 #   SECONDS_EACH=N              how long each fuzz target goes on (20)
 #   STEPS="loom tsan"           these steps only, by the names of the table
@@ -17,7 +18,8 @@ results=$deep/results
 # Built once and not again: what makes a second build quick only fills the disk.
 export CARGO_INCREMENTAL=0
 programs=${TIEBACK_MODEL_PROGRAMS:-20000} times=${TIEBACK_STRESS:-3} seconds=${TIEBACK_DEEP_SECONDS:-60}
-unset TIEBACK_MODEL_PROGRAMS TIEBACK_STRESS # of one step each, not of every suite
+edits=${TIEBACK_GRAPH_EDITS:-1000000}
+unset TIEBACK_MODEL_PROGRAMS TIEBACK_GRAPH_EDITS TIEBACK_STRESS # of one step each, not of every suite
 spent() { # What no later step of either lane uses, below the folder of what is built.
     [ -z "${STEPS:-}" ] || return 0
     (cd "$target" && for name; do rm -rf $name; done)
@@ -74,6 +76,7 @@ long() { $python -m pytest -s -p no:cacheprovider "$@"; }
 model() { TIEBACK_MODEL_PROGRAMS=$programs long $tests/test_model.py; }
 stress() { TIEBACK_STRESS_SECONDS=$seconds long $tests/test_stress.py; }
 shutdown() { TIEBACK_STRESS=$times long $tests/test_shutdown_at_work.py; }
+edits() { TIEBACK_GRAPH_EDITS=$edits long $tests/test_cycles.py $tests/test_cycles_weak.py -k random_edits; }
 # The collector at (nearly) every allocation; stress under it would only be slow.
 collector() {
     TIEBACK_COLLECT=1 run_tests $python $tests --ignore $tests/test_stress.py --ignore $tests/test_shutdown_at_work.py
@@ -94,6 +97,7 @@ cp "$target"/debug/lib*.so "$TIEBACK_TEST_LIBRARIES"
 (
     step model model
     step valgrind-python bash ci/valgrind-python.sh
+    step edits edits
     step stress stress
     step shutdown shutdown
     step valgrind env CARGO_TARGET_DIR="$target/valgrind" bash ci/memory.sh valgrind
@@ -126,6 +130,7 @@ spent loom
 step tsan make tsan
 spent tsan
 step address bash ci/memory.sh address
+step address-python bash ci/memory.sh address-python
 spent asan
 step fuzz make fuzz
 spent "fuzz-*"

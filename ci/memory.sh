@@ -81,11 +81,12 @@ del with_attributes
 tieback.testing.use_count(ctypes.cast(address, ctypes.py_object).value)' >"$room/seen.log" 2>&1 || found=$?
     [ $found = 99 ] && grep -q "heap-use-after-free" "$room/seen.log" ||
         stop "no use after free was reported (exit code $found): $room/seen.log"
+    # Two look at what Python's allocator has, which is not in use here.
     say "Python tests of shared life, cycles and the tie"
     export TIEBACK_GRAPH_EDITS=10000 TIEBACK_TIMEOUT=900
     checked $python -m pytest -p no:cacheprovider --numprocesses auto --dist worksteal \
         $tests/test_shared_life*.py $tests/test_cycles*.py $tests/test_trim.py $tests/test_tie*.py \
-        $tests/test_deferred.py $tests/test_identity.py
+        $tests/test_deferred.py $tests/test_identity.py -k "not answers_how_many and not system_gets_it"
 }
 
 memcheck() {
