@@ -15,7 +15,7 @@ trixie() {
         mkdir -p "$root"
         if ! debootstrap --arch="$1" --variant=minbase --include=rustc,cargo,gcc,libc6-dev,python3-dev \
             trixie "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1; then
-            skip "$2" "debootstrap failed: $(tail -1 "$root.log")"; return 1
+            skip "$2" "debootstrap failed: $(tail -n 1 "$root.log" | cut -c 1-200), see $root.log"; return 1
         fi
         touch "$root/.complete"
     fi
