@@ -22,8 +22,8 @@ use py_binding::tie::lock::{Free, Lock, peek};
 use py_binding::tie::release;
 use py_binding::tie::word::{State, Word, Wrapper};
 use share_model::{
-    BLIND_TAKE, CLEARS_BLINDLY, FORGETS_EARLY, Flaw, IMPATIENT, Kind, LOOKS_EARLY, Locked, Model,
-    NO_ARM, NO_RESCUE, Native, ONE, SEEN, Sound, face,
+    BLIND_TAKE, CLEARS_BLINDLY, DECIDES_EARLY, FORGETS_EARLY, Flaw, IMPATIENT, Kind, LOOKS_EARLY,
+    Locked, Model, NO_ARM, NO_RESCUE, Native, ONE, SEEN, Sound, face,
 };
 
 fn nothing(_: &dyn Fn(Native)) {}
@@ -243,6 +243,9 @@ fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
         is_caught settle_against_settle::<Locked<Unlocked>>;
         is_caught settle_against_settle::<Locked<Relaxing>>;
         is_caught settle_against_settle::<Flaw<LOOKS_EARLY>>;
+        is_caught what_was_taken_is_kept::<Locked<Relaxing>>;
+        is_caught two_drops::<Flaw<DECIDES_EARLY>>;
+        is_caught an_unattached_drop_against_a_fetch::<Flaw<DECIDES_EARLY>>;
         is_caught an_upgrade_against_the_end::<Flaw<BLIND_TAKE>>;
         is_caught a_del_that_hands_itself_on::<Flaw<NO_ARM>>;
         is_caught a_drain_against_the_last_python_drop::<Flaw<NO_RESCUE>>;

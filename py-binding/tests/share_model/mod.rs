@@ -39,6 +39,8 @@ pub(crate) const FORGETS_EARLY: u8 = 5;
 pub(crate) const LOOKS_EARLY: u8 = 6;
 /// A move clears bit 63 whoever shows the object by then.
 pub(crate) const CLEARS_BLINDLY: u8 = 7;
+/// Whether a drop is told is decided by a look at the count before it, not by the drop itself.
+pub(crate) const DECIDES_EARLY: u8 = 8;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Life {
@@ -301,7 +303,11 @@ impl<K: Kind> Model<K> {
                 Released::Slow => {}
                 done => return self.released(done),
             }
-            if let Some(done) = counts.dec_unless_two() {
+            if K::FLAW == DECIDES_EARLY {
+                if counts.strong() != 2 {
+                    return self.released(counts.dec_flagged());
+                }
+            } else if let Some(done) = counts.dec_unless_two() {
                 return self.released(done);
             }
             counts.inc_weak();
