@@ -22,11 +22,11 @@ use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
 use crate::entry::AllocatorEntry;
-use crate::header::AllocHeader;
+use crate::header::{AllocHeader, DeleteSpace};
 use crate::layout_word::{LayoutWord, SizedHeader};
-use crate::locate::before;
+use crate::locate::{before, delete_space_of};
 use crate::offset::MIN_ALIGN;
-use crate::prefix::{block_for, far_start, is_usual, near_start, reach, wire};
+use crate::prefix::{block_for, far_start, is_usual, near_offset, near_start, reach, wire};
 
 /// Blocks from the program's global allocator (`#[global_allocator]`, or std's).
 ///
@@ -96,6 +96,25 @@ unsafe extern "C" fn far_delete(body: *mut c_void) {
         let body = NonNull::new_unchecked(body);
         give_back(far_start::<SizedHeader>(body), body);
     }
+}
+
+/// The size of a body that [`DEFAULT_BACKING`] of this copy of the crate handed out and that [`is_usual`]
+/// covers; `None` for any other.
+///
+/// # Safety
+///
+/// A headed body that is there.
+#[inline(always)]
+pub(crate) unsafe fn usual_size(body: NonNull<c_void>) -> Option<usize> {
+    // SAFETY: the caller's: a header ends at the body; if it names `near_delete`, `take` wired a
+    // `SizedHeader`.
+    let layout = unsafe {
+        if !ptr::fn_addr_eq(delete_space_of(body), near_delete as DeleteSpace) {
+            return None;
+        }
+        (*before::<SizedHeader>(body).as_ptr()).layout.layout()
+    };
+    (layout.align() == MIN_ALIGN).then(|| layout.size() - near_offset::<SizedHeader>())
 }
 
 /// # Safety

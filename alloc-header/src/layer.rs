@@ -14,10 +14,14 @@
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
+#[cfg(feature = "default-backing")]
+use crate::builtin::usual_size;
 use crate::error::AllocError;
 use crate::header::{DeleteSpace, TiedHeader};
 use crate::locate::delete;
 use crate::offset::MIN_ALIGN;
+#[cfg(feature = "default-backing")]
+use crate::prefix::near_offset;
 use crate::prefix::{block_for, far_start, is_usual, near_start, reach, wire};
 use crate::registry::Registry;
 
@@ -100,6 +104,24 @@ unsafe fn layer(
 pub unsafe fn layer_release_near(body: NonNull<c_void>) {
     // SAFETY: near bodies were wired near, at the backing's body, which is headed.
     unsafe { delete(near_start::<TiedHeader>(body)) }
+}
+
+/// The size of a near body whose block this copy's [`DEFAULT_BACKING`](crate::DEFAULT_BACKING) handed out for
+/// an alignment up to 8; `None` for any other.
+///
+/// For frontends that keep some such blocks for their next objects, instead of giving each back: a body of
+/// that size may be wired there again, which is what [`layer_allocate`] would answer while the registry's backing
+/// is that one. All that has to be written is the back word.
+///
+/// # Safety
+///
+/// `body` came from [`layer_allocate`] and has its `near` in the header.
+#[cfg(feature = "default-backing")]
+#[inline(always)]
+pub unsafe fn layer_usual_size(body: NonNull<c_void>) -> Option<usize> {
+    // SAFETY: near bodies were wired near, at the backing's body, which is headed.
+    let size = unsafe { usual_size(near_start::<TiedHeader>(body)) }?;
+    Some(size - near_offset::<TiedHeader>())
 }
 
 /// Gives a far body's block back to the backing it came from.

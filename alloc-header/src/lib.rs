@@ -88,6 +88,8 @@ pub use builtin::DEFAULT_BACKING;
 pub use entry::{AllocateFn, AllocatorEntry, FAILING_BACKING};
 pub use error::{AllocError, FrontendTaken, LayoutError};
 pub use header::{AllocHeader, DeleteSpace, TiedHeader};
+#[cfg(feature = "default-backing")]
+pub use layer::layer_usual_size;
 pub use layer::{is_mine, layer_allocate, layer_release_far, layer_release_near};
 pub use locate::{delete, delete_space_of, header_of, tied_header_of, word_of};
 pub use offset::{BlockLayout, MAX_ALIGN, MIN_ALIGN, NEAR_ALIGN, body_offset};

@@ -58,7 +58,7 @@ const fn prefix_for<N>(align: usize) -> usize {
 }
 
 /// The offset of every near body: a multiple of each near alignment, with room for `N`.
-const fn near_offset<N>() -> usize {
+pub(crate) const fn near_offset<N>() -> usize {
     prefix_for::<N>(MIN_ALIGN)
 }
 

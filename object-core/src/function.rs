@@ -309,8 +309,20 @@ where
     match outcome {
         Ok(()) => 0,
         // SAFETY: as above.
-        Err(error) => unsafe { return_packed(Err(error), result) },
+        Err(error) => unsafe { return_error(error, result) },
     }
+}
+
+/// [`return_packed`] of what seldom happens, apart from the way of what often does.
+///
+/// # Safety
+///
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn return_error(error: Error, result: *mut RawAny) -> i32 {
+    // SAFETY: the caller's contract.
+    unsafe { return_packed(Err(error), result) }
 }
 
 /// Writes a call's outcome the way [`SafeCall`] says.

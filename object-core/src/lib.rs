@@ -207,7 +207,7 @@ mod surface {
     pub use crate::place::panic_text;
     pub use crate::place::report_unraisable;
     pub use crate::reflected::{
-        FieldSpec, holds_references, register_reflected, try_new_reflected,
+        FieldSpec, begin_reflected, holds_references, register_reflected, try_new_reflected,
     };
     pub use crate::register_error::RegisterError;
     pub use crate::runtime::{

@@ -108,31 +108,70 @@ pub fn try_new_reflected(info: &'static TypeInfo, leaf: bool) -> Result<ObjectRe
     if info.flags & type_flags::REFLECTED == 0 {
         return Err(RegisterError::BadDescription.into());
     }
+    let body = allocate(info.size as usize, info.align as usize, info.type_index)?;
+    // SAFETY: a body of that size, which is ours.
+    Ok(unsafe { begin_reflected(body, info, leaf) })
+}
+
+/// As [`try_new_reflected`], in a body that the caller has: for frontends that keep some.
+///
+/// # Safety
+///
+/// A body as the frontend's entry would answer for the type's size and alignment, the caller's alone; a
+/// reflected type; `leaf` as there.
+#[inline(always)]
+pub unsafe fn begin_reflected(body: NonNull<c_void>, info: &'static TypeInfo, leaf: bool) -> ObjectRef {
     let size = info.size as usize;
-    let body = allocate(size, info.align as usize, info.type_index)?;
     let extra = if leaf { flags::LEAF | flags::PLAIN } else { 0 };
     // SAFETY: the body has `size` bytes, at least a header's; zero is a value of every kind of
     // field; the deleter reads the fields of the object's own type.
     unsafe {
-        let fields = body.as_ptr().cast::<u8>().add(size_of::<ObjectHeader>());
-        fields.write_bytes(0, size - size_of::<ObjectHeader>());
+        clear(body.as_ptr().cast::<u8>().add(size_of::<ObjectHeader>()), size - size_of::<ObjectHeader>());
         commit(body.cast(), info.type_index, extra, delete_reflected);
-        Ok(ObjectRef::from_raw(body.cast()))
+        ObjectRef::from_raw(body.cast())
     }
 }
 
-/// Apart, so that the deleter of an object that owns nothing needs no frame.
+/// Zeroes the fields of a new body: whole words.
 ///
 /// # Safety
 ///
-/// A reflected object of its own type, whose fields nobody reads any more.
+/// So many bytes are there, and nobody else's; they begin where a word may.
+#[inline(always)]
+unsafe fn clear(fields: *mut u8, size: usize) {
+    type Word = u64;
+    // Most have a few fields, which are written sooner than memset is called. (Volatile: or else the compiler
+    // would call it.)
+    const FEW: usize = 8 * size_of::<Word>();
+    debug_assert!(size % size_of::<Word>() == 0);
+    // SAFETY: the caller's contract.
+    unsafe {
+        if size > FEW {
+            fields.write_bytes(0, size);
+        } else {
+            for word in 0..size / size_of::<Word>() {
+                fields.cast::<Word>().add(word).write_volatile(0);
+            }
+        }
+    }
+}
+
+/// Apart, and jumped to, so that the deleter of an object that owns nothing needs no frame.
+///
+/// # Safety
+///
+/// A reflected object of its own type, whose fields nobody reads any more; the deleter's bits.
 #[inline(never)]
-unsafe fn drop_fields(header: NonNull<ObjectHeader>) {
+unsafe extern "C" fn delete_fields(header: NonNull<ObjectHeader>, bits: i32) {
     // SAFETY: readable by the caller's contract.
     let number = unsafe { header.as_ref() }.type_index();
     for field in type_info(number).into_iter().flat_map(TypeInfo::all_fields) {
         // SAFETY: the caller's contract.
         unsafe { drop_field(header, field) };
+    }
+    if bits & DELETE_SPACE != 0 {
+        // SAFETY: the caller's contract.
+        unsafe { free(header.as_ptr().cast()) };
     }
 }
 
@@ -141,12 +180,13 @@ unsafe extern "C" fn delete_reflected(object: *mut c_void, bits: i32) {
     let Some(header) = NonNull::new(object.cast::<ObjectHeader>()) else { return };
     // SAFETY: the header stays readable until the space is freed.
     let is_leaf = unsafe { header.as_ref() }.flags() & flags::LEAF != 0;
-    if bits & DELETE_BODY != 0 && !is_leaf {
-        // SAFETY: the last strong reference went: nobody else reads the fields.
-        unsafe { drop_fields(header) };
-    }
-    if bits & DELETE_SPACE != 0 {
-        // SAFETY: placed behind a header; nobody reaches the space any more.
-        unsafe { free(object) };
+    // SAFETY: the last strong reference went: nobody else reads the fields. Placed behind a header; nobody
+    // reaches the space any more.
+    unsafe {
+        if bits & DELETE_BODY != 0 && !is_leaf {
+            delete_fields(header, bits);
+        } else if bits & DELETE_SPACE != 0 {
+            free(object);
+        }
     }
 }

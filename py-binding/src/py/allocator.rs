@@ -1,33 +1,59 @@
 //! The tying frontend's allocator entry: a back word in front of every object.
 //!
-//! Blocks come from whatever backing is current; the word is layered on top. Each of the two
-//! `delete_space`s is one function, so that "is it mine" is two compares.
+//! Blocks come from whatever backing is current, or are such as came from it before ([`blocks`]); the word is
+//! layered on top. Each of the two `delete_space`s is one function, so that "is it mine" is two compares.
 
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::Ordering;
 
 use alloc_header::{
-    AllocatorEntry, FrontendTaken, Registry, layer_allocate, layer_release_far, layer_release_near,
-    word_of,
+    AllocatorEntry, DEFAULT_BACKING, FrontendTaken, MIN_ALIGN, Registry, layer_allocate,
+    layer_release_far, layer_release_near, word_of,
 };
 use object_core::runtime;
 
 use crate::py::attached;
+use crate::py::blocks;
 use crate::py::counts::{self, Count};
-use crate::tie::kept_storage;
 use crate::tie::lock::peek;
+use crate::tie::{Word, kept_storage};
 
 /// Frees a near body: the wrapper storage it kept, then its block.
 #[inline(never)]
 pub(crate) unsafe extern "C" fn near(body: *mut c_void) {
     // Quiet: native code calls it, attached or not; what then frees Python's side is ready by itself.
-    if let Some(body) = NonNull::new(body) {
-        // SAFETY: `delete_space`'s contract: the block is ours, near, and nobody reaches it.
-        unsafe {
-            let_go_of_wrapper(body);
-            layer_release_near(body);
-            counts::add(Count::Objects, -1);
+    // SAFETY: `delete_space`'s contract: a block of ours, near, that nobody reaches.
+    unsafe {
+        // The way of nearly all small ones: no storage is kept for it, and its block is.
+        let body = NonNull::new_unchecked(body);
+        if peek(word_of(body)) == Word::DETACHED {
+            if let Some(own) = counts::own() {
+                if blocks::keep(own, body) {
+                    counts::add_to(own, Count::Objects, -1);
+                    return;
+                }
+            }
         }
+        near_otherwise(body);
+    }
+}
+
+/// [`near`] of what is not kept at once. A C function, which does not unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe extern "C" fn near_otherwise(body: NonNull<c_void>) {
+    // Quiet: as `near`.
+    // SAFETY: the caller's contract.
+    unsafe {
+        let_go_of_wrapper(body);
+        if !counts::own().is_some_and(|own| blocks::keep(own, body)) {
+            layer_release_near(body);
+        }
+        counts::add(Count::Objects, -1);
     }
 }
 
@@ -58,6 +84,22 @@ unsafe fn let_go_of_wrapper(body: NonNull<c_void>) {
     }
 }
 
+/// A body that an object had before, ours to make one of that size in; if there is one, and a new one would come
+/// from where it came. Its bytes are anything.
+#[inline(always)]
+pub(crate) fn used(registry: &Registry, size: usize) -> Option<NonNull<c_void>> {
+    if !core::ptr::eq(registry.backing(), &raw const DEFAULT_BACKING) {
+        return None;
+    }
+    let own = counts::own()?;
+    let body = blocks::take(own, size)?;
+    // SAFETY: a near body of ours.
+    let word = unsafe { word_of(body) };
+    word.store(Word::DETACHED.bits(), Ordering::Relaxed); // nobody else has it
+    counts::add_to(own, Count::Objects, 1);
+    Some(body)
+}
+
 unsafe extern "C" fn allocate(
     size: usize,
     align: usize,
@@ -65,11 +107,32 @@ unsafe extern "C" fn allocate(
     context: *mut c_void,
 ) -> *mut c_void {
     // Quiet: nothing of Python's is touched.
-    // SAFETY: the entry below hands us the registry; near and far give the block back once.
-    let body = unsafe {
-        let registry = &*context.cast::<Registry>();
-        layer_allocate(registry, size, align, type_index, near, far, 0)
-    };
+    // SAFETY: the entry below hands us the registry.
+    let registry = unsafe { &*context.cast::<Registry>() };
+    if align <= MIN_ALIGN {
+        if let Some(body) = used(registry, size) {
+            return body.as_ptr();
+        }
+    }
+    // SAFETY: as above.
+    unsafe { allocate_new(size, align, type_index, registry) }
+}
+
+/// [`allocate`], of a block that was nobody's. A C function, which does not unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe extern "C" fn allocate_new(
+    size: usize,
+    align: usize,
+    type_index: i32,
+    registry: &Registry,
+) -> *mut c_void {
+    // Quiet: as `allocate`.
+    // SAFETY: near and far give the block back once.
+    let body = unsafe { layer_allocate(registry, size, align, type_index, near, far, 0) };
     match body {
         Ok(body) => {
             counts::add(Count::Objects, 1);

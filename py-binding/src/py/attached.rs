@@ -9,6 +9,7 @@ use object_core::table::Sharing;
 use object_core::{Error, ObjectHeader};
 use pyo3::ffi;
 
+use crate::py::blocks;
 use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::hold::{self, Hold};
@@ -286,14 +287,20 @@ extern "C" fn drain_pending(_: *mut c_void) -> c_int {
     0
 }
 
-/// Frees what unattached threads left; a load and a branch if there is nothing.
+/// Whether there is nothing that unattached threads left: a load and a branch or two.
+#[inline]
+pub(crate) fn is_drained() -> bool {
+    DEFERRED.is_empty() && share::is_settled()
+}
+
+/// Frees what unattached threads left, if there is any.
 ///
 /// # Safety
 ///
 /// Attached, and no word is held.
 #[inline]
 pub(crate) unsafe fn drain() {
-    if !DEFERRED.is_empty() || !share::is_settled() {
+    if !is_drained() {
         // SAFETY: the caller's contract.
         unsafe { drain_all() };
     }
@@ -366,7 +373,10 @@ pub(crate) unsafe fn reset_after_fork() {
     GATE.reset();
     DRAIN_CALL.failed(); // it may have been the parent's
     // SAFETY: the caller's contract.
-    unsafe { kept::reset_after_fork() };
+    unsafe {
+        kept::reset_after_fork();
+        blocks::reset_after_fork();
+    }
     // SAFETY: attached; no word is held by a thread that forks.
     unsafe { drain() };
     DEFERRED.forget();

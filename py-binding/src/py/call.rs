@@ -39,101 +39,101 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
     hang::enter();
     // SAFETY: the vectorcall contract: attached, `nargs` live arguments, a tuple of names or NULL.
     unsafe {
-        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-        if QUIET && names.is_null() {
-            let shown = if count == 1 {
-                call_few::<1>(callable, args)
-            } else {
-                call_some(callable, args, count)
-            };
-            if let Some(shown) = shown {
-                return shown;
-            }
+        let count = ffi::PyVectorcall_NARGS(nargsf);
+        if !QUIET || !names.is_null() {
+            return call_any(callable, args, count, names);
         }
-        // Who passes nothing may pass no place either.
-        let args = if count == 0 {
-            &[]
-        } else {
-            core::slice::from_raw_parts(args, count)
-        };
-        call_any(callable, args, names)
+        match count {
+            1 => call_few::<1>(callable, args),
+            2 => call_two(callable, args),
+            3 => call_three(callable, args),
+            _ => call_any(callable, args, count, names),
+        }
     }
 }
 
-/// Two arguments, or three.
-///
 /// # Safety
 ///
 /// As [`call_few`].
 #[inline(never)]
-unsafe fn call_some(
+unsafe extern "C" fn call_two(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
-    count: usize,
-) -> Option<*mut ffi::PyObject> {
+) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract.
-    unsafe {
-        match count {
-            2 => call_few::<2>(callable, args),
-            3 => call_few::<3>(callable, args),
-            _ => None,
-        }
-    }
+    unsafe { call_few::<2>(callable, args) }
 }
 
-/// The way of many calls: a few arguments, each a wrapper with an object. `None`: nothing was done.
+/// # Safety
+///
+/// As [`call_few`].
+#[inline(never)]
+unsafe extern "C" fn call_three(
+    callable: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe { call_few::<3>(callable, args) }
+}
+
+/// The way of many calls: a few arguments, each a wrapper with an object.
 ///
 /// # Safety
 ///
-/// As a vectorcall of so many arguments, where nobody moves an object out of its wrapper meanwhile.
+/// As a vectorcall of so many arguments without names, where nobody moves an object out of its wrapper
+/// meanwhile.
 #[inline(always)]
 unsafe fn call_few<const N: usize>(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
-) -> Option<*mut ffi::PyObject> {
+) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract; the function keeps SafeCall's contract. Lent objects are there
     // when the call returns.
     unsafe {
-        let function = NonNull::new(storage(callable).address())?;
+        let otherwise = || call_any(callable, args, N as isize, null_mut());
+        let Some(function) = NonNull::new(storage(callable).address()) else {
+            return otherwise();
+        };
         if function.as_ref().flags() & RELEASES_INTERPRETER != 0 {
-            return None;
+            return otherwise();
         }
-        let mut objects = [null_mut::<ObjectHeader>(); N];
+        let mut wrappers = [null_mut::<ffi::PyObject>(); N];
         let mut raws = [MaybeUninit::<RawAny>::uninit(); N];
         for i in 0..N {
-            let arg = *args.add(i);
-            if !has_teardown(arg) {
-                return None;
+            wrappers[i] = *args.add(i);
+            if !has_teardown(wrappers[i]) {
+                return otherwise();
             }
-            let object = NonNull::new(storage(arg).address())?;
+            let Some(object) = NonNull::new(storage(wrappers[i]).address()) else {
+                return otherwise();
+            };
             put_object(raws[i].as_mut_ptr(), object);
-            objects[i] = object.as_ptr();
         }
         let _ = lend(&storage(callable).loans);
-        for i in 0..N {
-            let _ = lend(&storage(*args.add(i)).loans);
+        for wrapper in wrappers {
+            let _ = lend(&storage(wrapper).loans);
         }
         let mut result = RawAny::NONE;
         let call = function.cast::<FunctionObj>().as_ref().safe_call();
         let first = raws.as_ptr().cast::<RawAny>();
         let failed = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
-        for i in 0..N {
-            take_back(*args.add(i));
+        for wrapper in wrappers {
+            take_back(wrapper);
         }
         take_back(callable);
         // What was an argument and comes back is an object, whatever the callee says; and its wrapper,
-        // which holds it as well, is at hand.
+        // which holds it as well, is at hand. (It was lent, and so shows the object that it showed.)
         if failed == 0 {
-            for (i, &object) in objects.iter().enumerate() {
-                let arg = *args.add(i);
-                if object == result.value.object && shows(arg, object, result.type_index) {
-                    ffi::Py_INCREF(arg);
+            for wrapper in wrappers {
+                let object = storage(wrapper).address();
+                if object == result.value.object && shows(wrapper, object, result.type_index) {
+                    ffi::Py_INCREF(wrapper);
                     dec_ref(NonNull::new_unchecked(object));
-                    return Some(arg);
+                    return wrapper;
                 }
             }
         }
-        Some(show_outcome(failed, result))
+        show_outcome(failed, result)
     }
 }
 
@@ -154,17 +154,26 @@ unsafe fn shows(wrapper: *mut ffi::PyObject, object: *mut ObjectHeader, number: 
     }
 }
 
+/// The way of all calls. A C function, which does not unwind: so it is jumped to.
+///
 /// # Safety
 ///
-/// As a vectorcall.
+/// As a vectorcall; `count` is not negative.
 #[inline(never)]
-unsafe fn call_any(
+unsafe extern "C" fn call_any(
     callable: *mut ffi::PyObject,
-    args: &[*mut ffi::PyObject],
+    args: *const *mut ffi::PyObject,
+    count: isize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract.
     unsafe {
+        // Who passes nothing may pass no place either.
+        let args = if count == 0 {
+            &[]
+        } else {
+            core::slice::from_raw_parts(args, count as usize)
+        };
         if !names.is_null() && ffi::PyTuple_Size(names) > 0 {
             return raise!(Exc::Type, "a native Function takes no keyword arguments").null();
         }
@@ -183,7 +192,7 @@ unsafe fn call_any(
 ///
 /// Attached; what a call wrote, which is ours.
 #[inline(never)]
-unsafe fn show_outcome(failed: i32, result: RawAny) -> *mut ffi::PyObject {
+unsafe extern "C" fn show_outcome(failed: i32, result: RawAny) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract.
     match unsafe { packed_outcome(failed, result) } {
         // SAFETY: attached.

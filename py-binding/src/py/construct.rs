@@ -7,11 +7,14 @@
 
 use core::ptr::null_mut;
 
-use object_core::{ObjectArc, ObjectRef, is_instance, try_new_reflected};
+use alloc_header::MIN_ALIGN;
+use object_core::abi::type_flags;
+use object_core::{ObjectArc, ObjectRef, begin_reflected, is_instance, runtime, try_new_reflected};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::py::allocator::used;
 use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
 use crate::py::context::Context;
 use crate::py::fill::{Arguments, InitVars, fill};
@@ -38,18 +41,43 @@ pub(crate) unsafe extern "C" fn class_vectorcall(
     unsafe {
         if let Some(record) = by_class(class) {
             if let Some(plan) = record.plan() {
-                let seen = look(plan, class);
-                let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-                if seen == GENERATED && names.is_null() && count == plan.direct.len() && count > 0 {
-                    return construct_directly(record, plan, args).unwrap_or(null_mut());
+                if look(plan, class) == GENERATED && names.is_null() {
+                    let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+                    if count == plan.direct.len() && count > 0 {
+                        return construct_directly(record, plan, args).unwrap_or(null_mut());
+                    }
                 }
+            }
+        }
+        call_otherwise(class, args, nargsf, names)
+    }
+}
+
+/// [`class_vectorcall`] of what is not made [directly](construct_directly). A C function, which does not
+/// unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe extern "C" fn call_otherwise(
+    class: *mut ffi::PyTypeObject,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        let arguments = Arguments::new(args, count, names);
+        if let Some(record) = by_class(class) {
+            if let Some(plan) = record.plan() {
+                let seen = look(plan, class);
                 if seen & GENERATED != 0 {
-                    let arguments = Arguments::new(args, count, names);
                     return construct(record, plan, seen, &arguments).unwrap_or(null_mut());
                 }
             }
         }
-        let arguments = Arguments::new(args, ffi::PyVectorcall_NARGS(nargsf) as usize, names);
         call_the_long_way(class, &arguments).unwrap_or(null_mut())
     }
 }
@@ -122,7 +150,7 @@ unsafe fn construct_directly(
         let object = new_native(record)?;
         let address = ObjectArc::as_ptr(&object);
         for (i, &field) in plan.direct.iter().enumerate() {
-            store_new(address, field, *args.add(i), record.class)?;
+            store_new(address, field, *args.add(i), &record.class)?;
         }
         let wrapper = record.instantiate();
         if wrapper.is_null() {
@@ -175,6 +203,21 @@ unsafe fn construct(
 /// A new native object of a class's type, its fields zero.
 #[inline(always)]
 unsafe fn new_native(record: &'static ClassRecord) -> Result<ObjectRef, Raised> {
+    let info = record.info;
+    if info.flags & type_flags::REFLECTED != 0 && info.align as usize <= MIN_ALIGN {
+        // SAFETY: a table's registry lives as long as the process.
+        let registry = unsafe { &*runtime().registry };
+        if let Some(body) = used(registry, info.size as usize) {
+            // SAFETY: a body of ours, of that size.
+            return Ok(unsafe { begin_reflected(body, info, record.leaf) });
+        }
+    }
+    new_native_elsewhere(record)
+}
+
+/// As [`new_native`], in a block that was nobody's.
+#[inline(never)]
+fn new_native_elsewhere(record: &'static ClassRecord) -> Result<ObjectRef, Raised> {
     // SAFETY: attached.
     try_new_reflected(record.info, record.leaf).map_err(|_| unsafe { no_memory() })
 }

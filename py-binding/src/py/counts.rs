@@ -6,6 +6,8 @@
 
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
+use crate::py::refs::QUIET;
+
 /// What is counted.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
@@ -19,11 +21,11 @@ pub(crate) enum Count {
 
 const COUNTS: usize = 3;
 /// A power of two.
-const LINES: usize = 64;
+pub(crate) const LINES: usize = 64;
 
 /// # Invariants
 ///
-/// Only the thread `owner` writes the counts; 0 is nobody's yet.
+/// Only the thread `owner` writes the counts; 0 is nobody's yet. (Of [`ATTACHED`] whoever holds the GIL.)
 #[repr(align(64))]
 struct Line {
     owner: AtomicUsize,
@@ -39,10 +41,15 @@ impl Line {
     }
 }
 
+/// With a GIL: of what is counted with it held. `owner` is nobody's.
+static ATTACHED: Line = Line::new();
 static OWN: [Line; LINES] = [const { Line::new() }; LINES];
 static SHARED: Line = Line::new();
 
-/// A number that no other living thread has; not 0.
+/// What threads without any storage of their own are called: it is nobody's line.
+const ENDING: usize = 1;
+
+/// A number that no other living thread has and that is not 0; or [`ENDING`].
 #[inline(always)]
 fn thread() -> usize {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -64,22 +71,49 @@ fn thread() -> usize {
             static HERE: u8 = const { 0 };
         }
         HERE.try_with(|here| core::ptr::from_ref(here).addr())
-            .unwrap_or(1)
+            .unwrap_or(ENDING)
     }
+}
+
+/// Counts so many more, on an attached thread: cheaper than [`add`] where that means that no other thread
+/// counts so.
+#[inline(always)]
+pub(crate) fn add_attached(what: Count, by: isize) {
+    if QUIET {
+        // Relaxed: the GIL orders those who come here.
+        add_own(&ATTACHED, what, by);
+    } else {
+        add(what, by);
+    }
+}
+
+/// The number of this thread's own line, if it has one: below [`LINES`], and no other living thread's.
+#[inline(always)]
+pub(crate) fn own() -> Option<usize> {
+    let me = thread();
+    (OWN[line(me)].owner.load(Ordering::Relaxed) == me).then_some(line(me))
+}
+
+/// Which line a thread has or may get.
+#[inline(always)]
+fn line(me: usize) -> usize {
+    me.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - LINES.ilog2())
+}
+
+/// Counts so many more, on the thread whose own line has this number.
+#[inline(always)]
+pub(crate) fn add_to(own: usize, what: Count, by: isize) {
+    add_own(&OWN[own], what, by);
 }
 
 /// Counts so many more, on any thread.
 #[inline(always)]
 pub(crate) fn add(what: Count, by: isize) {
-    let me = thread();
-    let line =
-        &OWN[me.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - LINES.ilog2())];
     // Relaxed, also below: a line of this thread's own is seen by it alone, and a sum is exact when those
     // who counted are through, by whatever orders that.
-    if line.owner.load(Ordering::Relaxed) == me {
-        add_own(line, what, by);
-    } else {
-        add_first(line, me, what, by);
+    match own() {
+        Some(own) => add_to(own, what, by),
+        None => add_first(what, by),
     }
 }
 
@@ -94,11 +128,15 @@ fn add_own(line: &Line, what: Count, by: isize) {
 
 #[cold]
 #[inline(never)]
-fn add_first(line: &Line, me: usize, what: Count, by: isize) {
-    let free = line
-        .owner
-        .compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed);
-    if free.is_ok() {
+fn add_first(what: Count, by: isize) {
+    let me = thread();
+    let line = &OWN[line(me)];
+    let free = me != ENDING
+        && line
+            .owner
+            .compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+    if free {
         // INVARIANT: ours from here on.
         add_own(line, what, by);
     } else {
@@ -109,7 +147,7 @@ fn add_first(line: &Line, me: usize, what: Count, by: isize) {
 /// How many there are now.
 pub(crate) fn sum(what: Count) -> isize {
     OWN.iter()
-        .chain([&SHARED])
+        .chain([&SHARED, &ATTACHED])
         .map(|line| line.counts[what as usize].load(Ordering::Relaxed))
         .fold(0, isize::wrapping_add)
 }

@@ -32,6 +32,24 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
     // SAFETY: the slot's contract: attached, the Python count reached 0.
     unsafe {
         let class = ffi::Py_TYPE(object);
+        if is_collected(class) || (*class).tp_finalize.is_some() {
+            watched_dealloc(object, class);
+        } else {
+            settle(object);
+        }
+    }
+}
+
+/// [`wrapper_dealloc`] where the collector or a finalizer has to be asked first. A C function, which does not
+/// unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As there; `class` is the wrapper's.
+#[inline(never)]
+unsafe extern "C" fn watched_dealloc(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+    // SAFETY: the caller's contract.
+    unsafe {
         let collected = is_collected(class);
         if collected && can_be_cyclic(object) && entrusted(&Cpython, object) {
             drain();
@@ -61,8 +79,30 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
         }
+        settle_apart(object);
+    }
+}
+
+/// # Safety
+///
+/// As [`settle`].
+#[inline(never)]
+unsafe extern "C" fn settle_apart(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    unsafe { settle(object) };
+}
+
+/// The tie's part.
+///
+/// # Safety
+///
+/// Attached; the wrapper is untracked and nobody can reach it through Python.
+#[inline(always)]
+unsafe fn settle(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract.
+    unsafe {
         if dealloc(&Cpython, as_wrapper(object)) == Storage::Keep {
-            counts::add(Count::Kept, 1);
+            counts::add_attached(Count::Kept, 1);
         }
         drain();
     }

@@ -44,6 +44,18 @@ fn python(wrapper: Wrapper) -> *mut ffi::PyObject {
     wrapper.as_ptr().cast()
 }
 
+/// # Safety
+///
+/// As [`refs::revive`].
+#[inline(never)]
+unsafe fn revive_tracked(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract; kept storage is untracked.
+    unsafe {
+        refs::revive(object);
+        ffi::PyObject_GC_Track(object.cast());
+    }
+}
+
 // SAFETY: each method does what the trait says, see there.
 unsafe impl Host for Cpython {
     type Error = Raised;
@@ -154,10 +166,11 @@ unsafe impl Host for Cpython {
                 state.load(Ordering::Relaxed) & state::LISTED,
                 Ordering::Relaxed,
             );
-            refs::revive(object);
-            counts::add(Count::Kept, -1);
+            counts::add_attached(Count::Kept, -1);
             if refs::is_collected(ffi::Py_TYPE(object)) {
-                ffi::PyObject_GC_Track(object.cast());
+                revive_tracked(object);
+            } else {
+                refs::revive(object);
             }
         }
     }

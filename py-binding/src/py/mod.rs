@@ -13,8 +13,9 @@
 
 mod hang;
 mod raise;
-mod counts;
 mod refs;
+mod counts;
+mod blocks;
 mod notes;
 mod storage;
 mod share;

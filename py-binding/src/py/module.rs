@@ -15,9 +15,9 @@ use pyo3::types::{PyDict, PyType};
 use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
-    allocator, array, attached, callback, capsule, carrier, classes, collect, descriptor,
+    allocator, array, attached, blocks, callback, capsule, carrier, classes, collect, descriptor,
     error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass,
-    reflect, registry, share, slots, testing,
+    reflect, registry, share, slots, spare, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -54,6 +54,18 @@ fn settle_runtime(py: Python<'_>) -> PyResult<()> {
         Bound::from_owned_ptr_or_err(py, ffi::PyCapsule_New(table, name.as_ptr(), None))?
     };
     dict.set_item(ANCHOR, capsule)
+}
+
+/// Whether the interpreter was told to use an allocator that shows what is done to freed memory
+/// (`PYTHONMALLOC=malloc`, as under valgrind, or one that checks; `-X dev`).
+fn memory_is_watched(py: Python<'_>) -> PyResult<bool> {
+    let usual = ["", "default", "pymalloc", "mimalloc"];
+    let asked = std::env::var_os("PYTHONMALLOC");
+    let flags = py.import("sys")?.getattr("flags")?;
+    Ok(
+        asked.is_some_and(|name| usual.iter().all(|&usual| name != usual))
+            || flags.getattr("dev_mode")?.is_truthy()?,
+    )
 }
 
 /// Tells `sys.unraisablehook` of a destructor's panic, if this thread may touch Python.
@@ -162,6 +174,10 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
             .map_err(|error| raised(py, error))?;
         module.add("Error", PyType::from_borrowed_type_ptr(py, error))?;
     }
+    if memory_is_watched(py)? {
+        blocks::keep_none();
+        spare::keep_none();
+    }
     testing::register_functions().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
     module.add("error_classes", &native)?;
     errors::set_classes(native);
@@ -218,6 +234,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(testing::stats, module)?,
         wrap_pyfunction!(testing::trim, module)?,
         wrap_pyfunction!(testing::deferred, module)?,
+        wrap_pyfunction!(testing::spare_blocks, module)?,
         wrap_pyfunction!(close_gate, module)?,
         wrap_pyfunction!(after_fork, module)?,
     ] {

@@ -1,13 +1,14 @@
 //! Native values as Python objects.
 
 use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::AtomicUsize;
 
 use object_core::abi::RawAny;
 use object_core::refs::inc_ref;
 use object_core::{Any, AnyView, Error, ObjectArc, ObjectHeader, ObjectRef, type_index as index};
 use pyo3::{Python, ffi};
 
-use crate::py::attached::drain;
+use crate::py::attached::{drain, is_drained};
 use crate::py::carrier::{EXPLICIT, carried};
 use crate::py::errors::carried_exception;
 use crate::py::hang;
@@ -55,9 +56,39 @@ pub(crate) unsafe fn value_into_python(value: Any) -> *mut ffi::PyObject {
 pub(crate) unsafe fn object_to_python(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract.
     unsafe {
-        match live_face(object) {
-            Some(shown) => shown,
+        if object.as_ref().type_index() < index::DYNAMIC_BEGIN {
+            return object_to_python_slowly(object);
+        }
+        match tied_word(object) {
             None => object_to_python_slowly(object),
+            Some(word) => match hit(&Cpython, word) {
+                Some(wrapper) => wrapper.as_ptr().cast(),
+                None => tied_to_python(object, word),
+            },
+        }
+    }
+}
+
+/// As [`object_to_python`], of a tied object that shows as a wrapper, and has no live one. A C function, which
+/// does not unwind: so it is jumped to, and its callers need no frame.
+///
+/// # Safety
+///
+/// As there; `word` is the object's.
+#[inline(never)]
+unsafe extern "C" fn tied_to_python(
+    object: NonNull<ObjectHeader>,
+    word: &AtomicUsize,
+) -> *mut ffi::PyObject {
+    // SAFETY: alive by the caller's contract.
+    unsafe {
+        inc_ref(object);
+        if !is_drained() {
+            return show_slowly(object);
+        }
+        match rewrap(&Cpython, word, object.cast()) {
+            Some(wrapper) => wrapper.as_ptr().cast(),
+            None => show_slowly(object),
         }
     }
 }
@@ -79,7 +110,7 @@ pub(crate) unsafe fn live_face(object: NonNull<ObjectHeader>) -> Option<*mut ffi
     }
 }
 
-/// A C function, which does not unwind: so it is jumped to, and its callers need no frame.
+/// As [`object_to_python`], of any object. Jumped to as [`tied_to_python`] is.
 ///
 /// # Safety
 ///
@@ -93,17 +124,15 @@ unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *
             if let Some(shown) = special(object) {
                 return shown;
             }
-            if let Some(wrapper) = tied_word(object).and_then(|word| hit(&Cpython, word)) {
-                return wrapper.as_ptr().cast();
-            }
+        }
+        if let Some(word) = tied_word(object) {
+            return match hit(&Cpython, word) {
+                Some(wrapper) => wrapper.as_ptr().cast(),
+                None => tied_to_python(object, word),
+            };
         }
         inc_ref(object);
-        drain();
-        let kept = tied_word(object).and_then(|word| rewrap(&Cpython, word, object.cast()));
-        match kept {
-            Some(wrapper) => wrapper.as_ptr().cast(),
-            None => show_slowly(object),
-        }
+        show_slowly(object)
     }
 }
 
@@ -113,7 +142,7 @@ unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *
 ///
 /// Attached; the reference is the caller's.
 #[inline(never)]
-unsafe fn show_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
+unsafe extern "C" fn show_slowly(object: NonNull<ObjectHeader>) -> *mut ffi::PyObject {
     hang::enter();
     // SAFETY: the caller's contract; no word is held.
     unsafe {

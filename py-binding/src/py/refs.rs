@@ -353,6 +353,26 @@ unsafe extern "C" {
     fn _Py_NewReference(object: *mut ffi::PyObject);
 }
 
+/// Makes new storage an object of that class with one reference.
+///
+/// # Safety
+///
+/// Attached; the storage is the caller's alone and long enough; a live class.
+#[inline]
+pub(crate) unsafe fn begin(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if QUIET {
+            // `PyObject_Init` by name: it asks the class whether it is on the heap, as ours are.
+            ffi::Py_INCREF(class.cast());
+            (*object).ob_type = class;
+            _Py_NewReference(object);
+        } else {
+            ffi::PyObject_Init(object, class);
+        }
+    }
+}
+
 /// Makes kept storage count as a live, armed object with one reference: its class, and the reference
 /// it holds to it, were kept.
 ///

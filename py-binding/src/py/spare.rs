@@ -5,13 +5,27 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 
 use crate::py::refs::QUIET;
 
-/// How many are kept: 2 KiB.
+/// How many are kept, at most: 2 KiB.
 const MOST: usize = 64;
+
+/// How many are kept now.
+///
+/// # Invariants
+///
+/// [`MOST`], or none.
+static ROOM: AtomicUsize = AtomicUsize::new(MOST);
+
+/// From here on none are kept: all storage goes back at once, and a tool that watches memory sees that.
+pub(crate) fn keep_none() {
+    // Relaxed: a number of its own. INVARIANT: none.
+    ROOM.store(0, Ordering::Relaxed);
+}
 
 /// # Invariants
 ///
@@ -59,10 +73,10 @@ pub(crate) unsafe fn take() -> *mut ffi::PyObject {
 #[inline(always)]
 pub(crate) unsafe fn keep(storage: *mut ffi::PyObject) -> bool {
     let len = SPARE.len.get();
-    if !QUIET || len == MOST {
+    if !QUIET || len >= ROOM.load(Ordering::Relaxed) {
         return false;
     }
-    // SAFETY: in the array; the GIL is held. INVARIANT: the caller's contract.
+    // SAFETY: in the array, by ROOM's invariant; the GIL is held. INVARIANT: the caller's contract.
     unsafe {
         *SPARE.storages.get().cast::<*mut ffi::PyObject>().add(len) = storage;
     }

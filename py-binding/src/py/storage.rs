@@ -172,12 +172,12 @@ pub(crate) unsafe fn storage<'a>(wrapper: *mut ffi::PyObject) -> &'a WrapperObje
 pub(crate) unsafe fn is_stateless(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the caller's contract.
     let (class, flags) = unsafe { (&*class, refs::flags(class)) };
-    (class.tp_basicsize == PLAIN_SIZE || flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0)
-        && class.tp_dictoffset == 0
-        && class.tp_weaklistoffset == 0
-        && class.tp_finalize.is_none()
-        && class.tp_del.is_none()
-        && flags & MANAGED == 0
+    // Where there is no room but for the wrapper's own words, nothing else can lie in it.
+    let room = class.tp_basicsize != PLAIN_SIZE
+        && (flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL == 0
+            || class.tp_dictoffset != 0
+            || class.tp_weaklistoffset != 0);
+    !room && flags & MANAGED == 0 && class.tp_finalize.is_none() && class.tp_del.is_none()
 }
 
 /// Dict or weak references that the interpreter manages in front of the object (3.11, 3.12 on).

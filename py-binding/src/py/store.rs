@@ -121,7 +121,7 @@ pub(crate) unsafe fn store_new(
     object: NonNull<ObjectHeader>,
     field: &Field,
     value: *mut ffi::PyObject,
-    class: *mut ffi::PyTypeObject,
+    class: &*mut ffi::PyTypeObject,
 ) -> Result<(), Raised> {
     // SAFETY: the caller's contract; the field's kind says what lies there.
     unsafe {
@@ -150,13 +150,33 @@ pub(crate) unsafe fn store_new(
             }
             _ => {}
         }
-        let context = Context {
-            class,
-            in_init: true,
-            shared: null_mut(),
-        };
-        store(object, field, value, context)
+        store_new_slowly(object, field, value, *class)
     }
+}
+
+/// [`store_new`] of what needs more.
+///
+/// # Errors
+///
+/// As [`store`].
+///
+/// # Safety
+///
+/// As [`store_new`].
+#[inline(never)]
+unsafe fn store_new_slowly(
+    object: NonNull<ObjectHeader>,
+    field: &Field,
+    value: *mut ffi::PyObject,
+    class: *mut ffi::PyTypeObject,
+) -> Result<(), Raised> {
+    let context = Context {
+        class,
+        in_init: true,
+        shared: null_mut(),
+    };
+    // SAFETY: the caller's contract.
+    unsafe { store(object, field, value, context) }
 }
 
 /// # Safety

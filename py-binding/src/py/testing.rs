@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
 use crate::py::attached::{self, deferred_len};
+use crate::py::blocks;
 use crate::py::counts::{self, Count, sum};
 use crate::py::hang;
 use crate::py::host::tied_word;
@@ -81,6 +82,13 @@ pub(crate) fn trim() -> usize {
     hang::ready();
     // SAFETY: attached; no word is held.
     unsafe { give_back() }
+}
+
+/// How many blocks of dead objects this thread keeps for its next ones.
+#[pyfunction]
+pub(crate) fn spare_blocks() -> usize {
+    hang::ready();
+    blocks::count()
 }
 
 /// How many frees wait for an attached thread, without freeing them.

@@ -4,6 +4,7 @@
 use pyo3::ffi;
 
 use crate::py::attached::{drain, inside};
+use crate::py::blocks;
 use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::host::Cpython;
@@ -33,12 +34,13 @@ pub(crate) unsafe fn give_back() -> usize {
             &mut taken,
         );
         count += taken.len();
-        counts::add(Count::Kept, -(taken.len() as isize));
+        counts::add_attached(Count::Kept, -(taken.len() as isize));
         for storage in taken.drain(..) {
             // SAFETY: attached; the word that named it does no more.
             unsafe { wrapper::free(storage.as_ptr().cast()) };
         }
     }
+    blocks::give_back();
     // SAFETY: attached; spare storage is nobody's.
     unsafe {
         loop {

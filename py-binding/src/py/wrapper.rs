@@ -22,7 +22,7 @@ pub(crate) use crate::py::storage::{
 /// # Safety
 ///
 /// Attached; `class` is a live subclass of the wrapper base. May run the collector.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
     // SAFETY: the class is alive; plain classes free with PyObject_Free, which this pairs with; the
     // others allocate themselves.
@@ -35,13 +35,13 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
         }
         let mut object = spare::take();
         if object.is_null() {
-            object = ffi::PyObject_Malloc(PLAIN_SIZE as usize).cast();
+            object = plain_storage();
             if object.is_null() {
-                return no_memory().null();
+                return null_mut();
             }
         }
-        counts::add(Count::Wrappers, 1);
-        ffi::PyObject_Init(object, class);
+        counts::add_attached(Count::Wrappers, 1);
+        refs::begin(object, class);
         let wrapper = object.cast::<WrapperObject>();
         (&raw mut (*wrapper).handle).write(AtomicPtr::new(null_mut()));
         (&raw mut (*wrapper).loans).write(AtomicU32::new(0));
@@ -50,7 +50,25 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
     }
 }
 
+/// New storage for the wrapper's own words. NULL with MemoryError.
+///
+/// # Safety
+///
+/// Attached.
+#[inline(never)]
+unsafe fn plain_storage() -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let object = ffi::PyObject_Malloc(PLAIN_SIZE as usize);
+        if object.is_null() {
+            return no_memory().null();
+        }
+        object.cast()
+    }
+}
+
 /// As [`allocate`], of a class whose instances have more than the wrapper's own words.
+#[inline(never)]
 unsafe fn allocate_large(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
     hang::ready(); // the allocation may run the collector
     // SAFETY: the caller's contract; zeroed memory is an empty wrapper.
@@ -63,7 +81,7 @@ unsafe fn allocate_large(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
             None => no_memory().null(),
         };
         if !object.is_null() {
-            counts::add(Count::Wrappers, 1);
+            counts::add_attached(Count::Wrappers, 1);
             if shares {
                 storage(object).mark(state::SHARES | state::STATEFUL, true);
             }
@@ -84,24 +102,43 @@ unsafe fn allocate_large(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
 pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
     // SAFETY: the storage keeps its class alive; after tp_free only the class is touched.
     unsafe {
-        counts::add(Count::Wrappers, -1);
+        counts::add_attached(Count::Wrappers, -1);
         let said = storage(wrapper).state.load(Ordering::Acquire);
         if said & (state::SHARES | state::LISTED) != 0 {
-            if said & state::SHARES != 0 {
-                share::unprepare();
-            }
-            if said & state::LISTED != 0 {
-                kept::unlist(wrapper);
-            }
+            forget(wrapper, said);
         }
         let class = ffi::Py_TYPE(wrapper);
         let plain = !is_collected(class) && (*class).tp_basicsize == PLAIN_SIZE;
         if !plain || !spare::keep(wrapper) {
-            if let Some(free) = (*class).tp_free {
-                free(wrapper.cast());
-            }
+            free_large(wrapper, class);
         }
         ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// What others know of storage that goes, by what its state says.
+///
+/// # Safety
+///
+/// As [`free`].
+#[inline(never)]
+unsafe fn forget(wrapper: *mut ffi::PyObject, said: u32) {
+    if said & state::SHARES != 0 {
+        share::unprepare();
+    }
+    if said & state::LISTED != 0 {
+        kept::unlist(wrapper);
+    }
+}
+
+/// As [`free`], of storage that is not kept for the next wrapper.
+#[inline(never)]
+unsafe fn free_large(wrapper: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if let Some(free) = (*class).tp_free {
+            free(wrapper.cast());
+        }
     }
 }
 

@@ -15,7 +15,7 @@
 //! 2 left. There is no second party and no handshake.
 
 use crate::tie::host::Host;
-use crate::tie::lock::Held;
+use crate::tie::lock::{Held, Lock};
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
 use crate::tie::word::{State, Word, Wrapper};
 
@@ -25,7 +25,8 @@ use crate::tie::word::{State, Word, Wrapper};
 /// # Safety
 ///
 /// That is so, and the thread is attached.
-#[inline]
+// Always: every drop of a wrapper comes here.
+#[inline(always)]
 pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     // SAFETY: the storage is the caller's until it is kept or freed below.
     let Some(object) = (unsafe { host.handle(wrapper) }) else {
@@ -36,43 +37,59 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     // SAFETY: as above. I3: the handle's reference is ours from here on.
     unsafe { host.set_handle(wrapper, None) };
     // SAFETY: alive by the reference just taken over.
-    let storage = match unsafe { host.word(object) } {
-        None => Storage::Free,
-        Some(word) => {
-            // If ours is the only reference the object dies in a moment, and there is nothing to keep
-            // the storage for. The class is judged now: it may have got a `__del__` a moment ago.
-            // SAFETY: storage and object are there.
-            let others = unsafe { host.others_hold(object) };
-            // SAFETY: as above.
-            let keep = others && unsafe { host.is_stateless(wrapper) };
-            if keep {
-                // SAFETY: the storage is ours, and no word is held.
-                unsafe { host.expect_kept(wrapper) };
-            }
+    if let Some(word) = unsafe { host.word(object) } {
+        // If ours is the only reference the object dies in a moment, and there is nothing to keep
+        // the storage for. The class is judged now: it may have got a `__del__` a moment ago.
+        // SAFETY: storage and object are there.
+        let others = unsafe { host.others_hold(object) };
+        // SAFETY: as above.
+        if others && unsafe { host.is_stateless(wrapper) } {
+            // SAFETY: the storage is ours, and no word is held.
+            unsafe { host.expect_kept(wrapper) };
             let mut held = Held::<H::Lock>::hold(word);
-            let (next, storage) = on_dealloc(held.state(), wrapper, keep);
+            let (next, storage) = settled(&held, wrapper, true);
             if storage == Storage::Keep {
                 // SAFETY: before the word says so; the reference taken over is still ours.
                 unsafe { host.keep_for(wrapper, object) };
             }
             if let Some(state) = next {
                 held.set(state);
-                if others && !keep {
+            }
+            drop(held);
+            // From here on kept storage is anybody's to revive, where words are shared.
+            if storage == Storage::Keep {
+                // I1. SAFETY: as below.
+                unsafe { host.dec_object(object) };
+                return Storage::Keep;
+            }
+        } else {
+            let mut held = Held::<H::Lock>::hold(word);
+            let (next, _free) = settled(&held, wrapper, false);
+            if let Some(state) = next {
+                held.set(state);
+                if others {
                     // SAFETY: the reference taken over is still ours.
                     unsafe { host.ended(object) };
                 }
             }
-            // From here on kept storage is anybody's to revive, where words are shared.
-            storage
         }
-    };
-    if storage == Storage::Free {
-        // SAFETY: the word does not name it (any more).
-        unsafe { host.free_storage(wrapper) };
     }
+    // SAFETY: the word does not name it (any more).
+    unsafe { host.free_storage(wrapper) };
     // I1. SAFETY: ours to give; the last thing this function does.
     unsafe { host.dec_object(object) };
-    storage
+    Storage::Free
+}
+
+/// What the table says of a wrapper that dies. Nearly all are canonical: asked first, so that its answer to
+/// that is known when this is compiled.
+#[inline(always)]
+fn settled<L: Lock>(held: &Held<'_, L>, dying: Wrapper, keep: bool) -> (Option<State>, Storage) {
+    if held.says(State::Active(dying)) {
+        on_dealloc(State::Active(dying), dying, keep)
+    } else {
+        on_dealloc(held.state(), dying, keep)
+    }
 }
 
 /// A wrapper's Python count reached 0, but its object may be part of a cycle with it, so that the

@@ -60,11 +60,12 @@ pub unsafe fn rewrap<H: Host>(host: &H, word: &AtomicUsize, object: Object) -> O
     };
     // SAFETY: kept storage is its object's alone, and the word is held. I3: the caller's reference goes with
     // the handle.
-    unsafe {
-        host.revive(kept);
-        host.set_handle(kept, Some(object));
-    }
+    unsafe { host.set_handle(kept, Some(object)) };
     held.set(State::Active(kept));
+    drop(held);
+    // Last, so that nothing is left to be done behind it: nobody looks at the word while we are attached.
+    // SAFETY: as above.
+    unsafe { host.revive(kept) };
     Some(kept)
 }
 

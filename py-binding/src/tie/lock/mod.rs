@@ -72,6 +72,13 @@ impl<'a, L: Lock> Held<'a, L> {
         self.now.state()
     }
 
+    /// Whether the word says `state`: one compare.
+    #[inline]
+    #[must_use]
+    pub fn says(&self, state: State) -> bool {
+        self.now == Word::of(state)
+    }
+
     /// Makes the word say `state`, when the lock is given back.
     #[inline]
     pub fn set(&mut self, state: State) {
