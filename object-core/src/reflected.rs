@@ -142,14 +142,15 @@ unsafe fn clear(fields: *mut u8, size: usize) {
     type Word = u64;
     // Most have a few fields, which are written sooner than memset is called. (Volatile: or else the compiler
     // would call it.)
-    const FEW: usize = 8 * size_of::<Word>();
+    const FEW: usize = 8;
+    let words = size / size_of::<Word>();
     debug_assert!(size % size_of::<Word>() == 0);
     // SAFETY: the caller's contract.
     unsafe {
-        if size > FEW {
+        if words > FEW {
             fields.write_bytes(0, size);
         } else {
-            for word in 0..size / size_of::<Word>() {
+            for word in 0..words {
                 fields.cast::<Word>().add(word).write_volatile(0);
             }
         }

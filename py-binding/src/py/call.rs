@@ -60,6 +60,7 @@ unsafe extern "C" fn call_two(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe { call_few::<2>(callable, args) }
 }
@@ -72,6 +73,7 @@ unsafe extern "C" fn call_three(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe { call_few::<3>(callable, args) }
 }
@@ -166,6 +168,7 @@ unsafe extern "C" fn call_any(
     count: isize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe {
         // Who passes nothing may pass no place either.
@@ -193,6 +196,7 @@ unsafe extern "C" fn call_any(
 /// Attached; what a call wrote, which is ours.
 #[inline(never)]
 unsafe extern "C" fn show_outcome(failed: i32, result: RawAny) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     match unsafe { packed_outcome(failed, result) } {
         // SAFETY: attached.

@@ -66,6 +66,7 @@ unsafe extern "C" fn call_otherwise(
     nargsf: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe {
         let count = ffi::PyVectorcall_NARGS(nargsf) as usize;

@@ -48,6 +48,7 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
 /// As there; `class` is the wrapper's.
 #[inline(never)]
 unsafe extern "C" fn watched_dealloc(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe {
         let collected = is_collected(class);
@@ -88,6 +89,7 @@ unsafe extern "C" fn watched_dealloc(object: *mut ffi::PyObject, class: *mut ffi
 /// As [`settle`].
 #[inline(never)]
 unsafe extern "C" fn settle_apart(object: *mut ffi::PyObject) {
+    // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe { settle(object) };
 }

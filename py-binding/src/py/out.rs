@@ -80,6 +80,7 @@ unsafe extern "C" fn tied_to_python(
     object: NonNull<ObjectHeader>,
     word: &AtomicUsize,
 ) -> *mut ffi::PyObject {
+    // Quiet: its callers have said so, and what may run Python code says so again.
     // SAFETY: alive by the caller's contract.
     unsafe {
         inc_ref(object);
