@@ -14,6 +14,7 @@
 //! - `echoes`: every kind of argument and result. `callbacks`: calling functions that came in.
 //! - `holds`: references kept in Rust statics. `threads`: calls on Rust threads.
 //! - `shared`: references that come and go on threads that never attach.
+//! - `early`: the same by the slow functions, as a library from before ABI 1.2 counts.
 //! - `faults`: a backing whose n-th allocation fails.
 
 mod tally;
@@ -43,6 +44,9 @@ mod holds;
 mod shared;
 
 #[allow(unsafe_code)]
+mod early;
+
+#[allow(unsafe_code)]
 mod faults;
 
 rust_binding::export_library!(|exports| {
@@ -58,6 +62,7 @@ rust_binding::export_library!(|exports| {
     holds::export(exports);
     threads::export(exports);
     shared::export(exports);
+    early::export(exports);
     faults::export(exports);
     Ok(())
 });
