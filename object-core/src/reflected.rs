@@ -132,7 +132,7 @@ pub unsafe fn begin_reflected(body: NonNull<c_void>, info: &'static TypeInfo, le
     }
 }
 
-/// Zeroes the fields of a new body: whole words.
+/// Zeroes the fields of a new body.
 ///
 /// # Safety
 ///
@@ -144,10 +144,10 @@ unsafe fn clear(fields: *mut u8, size: usize) {
     // would call it.)
     const FEW: usize = 8;
     let words = size / size_of::<Word>();
-    debug_assert!(size % size_of::<Word>() == 0);
     // SAFETY: the caller's contract.
     unsafe {
-        if words > FEW {
+        // A type that C describes may end in the middle of a word.
+        if words > FEW || size % size_of::<Word>() != 0 {
             fields.write_bytes(0, size);
         } else {
             for word in 0..words {

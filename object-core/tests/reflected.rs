@@ -7,12 +7,12 @@ mod common;
 
 use common::heap::{Heap, failing, live};
 use common::{Drops, Noisy, Point, baseline};
-use object_core::abi::{FieldKind, TypeInfo, type_flags};
+use object_core::abi::{ByteSlice, FieldKind, TypeDesc, TypeInfo, type_flags};
 use object_core::header::flags;
 use object_core::{
     AnyView, Bytes, FieldSpec, NewError, Object, ObjectArc, ObjectHeader, ObjectRef, RegisterError,
-    Str, holds_references, read_field, register_reflected, try_new_reflected, type_index as index,
-    type_info, write_field,
+    Str, holds_references, read_field, register_reflected, runtime, try_new_reflected,
+    type_index as index, type_info, write_field,
 };
 
 #[global_allocator]
@@ -109,6 +109,41 @@ fn heirs_have_their_parents_fields_first() {
         assert_eq!(read.get::<i64>().unwrap(), value);
     }
     assert!(!holds_references(child) && holds_references(grandchild));
+}
+
+/// A description of C's may end in the middle of a word.
+#[test]
+fn a_new_object_is_zero_to_its_last_byte() {
+    const HEADER: usize = size_of::<ObjectHeader>();
+    for size in HEADER + 1..120 {
+        let key = format!("reflected.Ends{size}");
+        let desc = TypeDesc {
+            key: ByteSlice::new(key.as_bytes()),
+            doc: ByteSlice::EMPTY,
+            parent: index::OBJECT,
+            flags: type_flags::REFLECTED,
+            size: size as u32,
+            align: 8,
+            fields: core::ptr::null(),
+            methods: core::ptr::null(),
+            num_fields: 0,
+            num_methods: 0,
+        };
+        // SAFETY: what the description points to is alive for the call.
+        let info = type_info(unsafe { (runtime().type_register)(&raw const desc) }).unwrap();
+        // The next object finds what the last one left behind, if it is given its block.
+        for _ in 0..3 {
+            let object = make(info);
+            let body = ObjectArc::as_ptr(&object).as_ptr().cast::<u8>();
+            for at in HEADER..size {
+                // SAFETY: a byte of the body, of no field, and nobody else's.
+                unsafe {
+                    assert_eq!(*body.add(at), 0, "byte {at} of {size}");
+                    *body.add(at) = 0xA5;
+                }
+            }
+        }
+    }
 }
 
 #[test]
