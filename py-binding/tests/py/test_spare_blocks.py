@@ -155,9 +155,11 @@ def test_none_are_kept_where_memory_is_watched(setting: str, options: list[str],
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_goes_on_with_its_own_shelf():
     ran_cleanly("""
-import os, threading, tieback
+import os, threading, warnings, tieback
 from tieback import _core
 from tieback.dataclasses import py_class
+
+warnings.simplefilter("ignore")  # from 3.12 on fork warns where there are threads
 
 @py_class("spare_blocks.Forked")
 class Forked(tieback.Object):
