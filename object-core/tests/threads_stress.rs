@@ -53,7 +53,7 @@ fn at_once(part: impl Fn(usize) + Sync) {
 struct Notes {
     header: ObjectHeader,
     notes: [UnsafeCell<usize>; THREADS],
-    told: Told,
+    _told: Told,
     total: &'static AtomicUsize,
 }
 object!(Notes, "threads_stress.Notes");
@@ -66,7 +66,7 @@ impl Notes {
         ObjectArc::new(Self {
             header: ObjectHeader::new(),
             notes: std::array::from_fn(|_| UnsafeCell::new(0)),
-            told: Told(drops.clone()),
+            _told: Told(drops.clone()),
             total,
         })
     }
@@ -81,7 +81,6 @@ impl Drop for Notes {
     fn drop(&mut self) {
         let sum = self.notes.iter_mut().map(|note| *note.get_mut()).sum();
         self.total.fetch_add(sum, Ordering::Relaxed);
-        assert_eq!(self.told.0.count(), self.told.0.count());
     }
 }
 
