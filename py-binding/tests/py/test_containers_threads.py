@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from typing import Any, Callable
 
 import pytest
@@ -117,8 +118,9 @@ def test_a_dict() -> None:
         it.update({i % 11: Item(i), "x": Item(i)})
         if i % 40 == 0:
             it.clear()
-        elif i % 10 == 0 and len(it) > 2:
-            it.popitem()
+        elif i % 10 == 0:
+            with suppress(KeyError):  # the other one may have cleared it
+                it.popitem()
 
     race(
         [write, write],
