@@ -72,6 +72,7 @@ impl Collection {
         let there = unsafe { storage(wrapper) };
         let address = wrapper.expose_provenance();
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
+        there.judge();
         if begins || !there.note_pass(self.pass) {
             self.begin();
             there.note_pass(self.pass);
@@ -320,7 +321,7 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
     // SAFETY: the slot's contract: attached, a live wrapper.
     unsafe {
         let there = storage(wrapper);
-        there.forget_pass();
+        there.forget_pass_of_dead();
         if let Some(object) = NonNull::new(there.address()) {
             // Looked at again: somebody may have come by it since.
             let natives = Natives::of(object.as_ref().counts(), there.is(state::SHARES));

@@ -47,11 +47,14 @@ pub(crate) mod state {
     pub(crate) const FINALIZED: u32 = 64;
     /// Its class had state of its own when it was made.
     pub(crate) const STATEFUL: u32 = 128;
-    /// The lowest of twelve bits: in which of the collector's passes that subtract it was looked at; 0 when the
+    /// The lowest of eleven bits: in which of the collector's passes that subtract it was looked at; 0 when the
     /// collector is through with it.
     pub(crate) const PASS: u32 = 1 << 8;
-    /// All twelve.
-    pub(crate) const PASSES: u32 = LISTED - PASS;
+    /// All eleven.
+    pub(crate) const PASSES: u32 = DOOMED - PASS;
+    /// The collector found it dead also when its finalizers had run, and is about to take it apart, or has:
+    /// weak references say that it is gone.
+    pub(crate) const DOOMED: u32 = 1 << 19;
     /// Its storage is among those that a trim looks through, for as long as there is storage.
     pub(crate) const LISTED: u32 = 1 << 20;
     /// One thread that writes a frozen field; the bits from here on count them.
@@ -90,7 +93,7 @@ impl WrapperObject {
     }
 
     /// Notes in which of the collector's passes that subtract it is looked at; false if it was in this one
-    /// already. Passes are told apart as long as there are not 4095 between two: that is all the collector does
+    /// already. Passes are told apart as long as there are not 2047 between two: that is all the collector does
     /// between this and [`forget_pass`](Self::forget_pass).
     pub(crate) fn note_pass(&self, pass: u32) -> bool {
         // Never 0, which new wrappers have.
@@ -101,12 +104,35 @@ impl WrapperObject {
         old != now
     }
 
-    /// The collector is through with it: reached, or cleared.
+    /// A pass that subtracts comes by. One that did before, and has not heard of the wrapper since, is of the
+    /// same collection: then it is doomed, unless it is [reached](Self::forget_pass) now.
+    pub(crate) fn judge(&self) {
+        let now = self.state.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        if now & state::PASSES != 0 {
+            self.state.fetch_or(state::DOOMED, Ordering::Relaxed);
+        } else if now & state::DOOMED != 0 {
+            // It outlived that.
+            self.state.fetch_and(!state::DOOMED, Ordering::Relaxed);
+        }
+    }
+
+    /// The collector is through with it: reached.
     #[inline]
     pub(crate) fn forget_pass(&self) {
-        if self.state.load(Ordering::Relaxed) & state::PASSES != 0 {
+        self.forget(state::PASSES | state::DOOMED);
+    }
+
+    /// The collector is through with it: cleared.
+    pub(crate) fn forget_pass_of_dead(&self) {
+        self.forget(state::PASSES);
+    }
+
+    #[inline]
+    fn forget(&self, bits: u32) {
+        if self.state.load(Ordering::Relaxed) & bits != 0 {
             // Relaxed: as above.
-            self.state.fetch_and(!state::PASSES, Ordering::Relaxed);
+            self.state.fetch_and(!bits, Ordering::Relaxed);
         }
     }
 

@@ -45,11 +45,25 @@ class StatefulTip(Tip):
     pass
 
 
+@dc.py_class("test_cycles_weak.Last")
+class Last(dc.Object):
+    """Not followed by the collector: it ends where what held it is cleared."""
+
+    number: int = 0
+
+    @staticmethod
+    def look() -> None: ...
+
+    def __del__(self) -> None:
+        self.look()
+
+
 class Opaque:
     """Crosses in a carrier."""
 
     def __init__(self, to: Any = None) -> None:
         self.to = to
+        self.last: Any = None
 
 
 @pytest.fixture(autouse=True)
@@ -368,6 +382,31 @@ def test_weak_references_to_the_dead_are_none():
     gc.collect()
     assert child.parent is None
     gc.collect()
+
+
+def test_nothing_is_found_that_is_being_taken_apart(monkeypatch: pytest.MonkeyPatch):
+    """What a dead cycle drops runs `__del__` in the middle of it: no weak reference leads there any more. (The
+    interpreter relies on that: 3.11 crashes where somebody reads the `__dict__` that it is clearing.)"""
+    child = Node(2)
+    found: list[Any] = []
+
+    def look() -> None:
+        parent = child.parent
+        found.append((parent, weak(), parent and (parent.payload, parent.__dict__)))
+
+    monkeypatch.setattr(Last, "look", staticmethod(look))
+    for first in (True, False):
+        payload = Opaque() if first else None
+        parent = Stateful(1)
+        payload = payload or Opaque()
+        payload.last, payload.to = [Last()], parent
+        parent.payload, parent.own = payload, [Last()]
+        child.parent, weak = parent, weakref.ref(parent)
+        del parent, payload
+        gc.collect()
+        assert found == [(None, None, None)] * 2
+        assert child.parent is None
+        found.clear()
 
 
 def test_a_thousand_times():
