@@ -8,17 +8,16 @@
 //! with it.)
 //!
 //! Only blocks of the default backing: those of any other go back to it at once. And none while somebody looks
-//! for uses of freed memory ([`keep_none`]).
+//! for uses of freed memory ([`Room::keep_none`]).
 
-use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc_header::{layer_release_near, layer_usual_size};
 use object_core::ObjectHeader;
 
 use crate::py::counts::{self, LINES};
+use crate::py::stack::{Room, Stack};
 
 /// How many of each size a shelf has, at most: with all of them, 10 KiB of blocks a thread.
 const MOST: usize = 15;
@@ -26,14 +25,10 @@ const MOST: usize = 15;
 const SIZES: usize = 8;
 const STEP: usize = 8;
 
-/// # Invariants
-///
-/// The first `len` are bodies of this row's size, near and wired, from this library's default backing, which
-/// nobody else names; there are at most [`MOST`].
-struct Row {
-    len: Cell<usize>,
-    bodies: UnsafeCell<[*mut c_void; MOST]>,
-}
+pub(crate) static ROOM: Room = Room::of(MOST);
+
+/// Bodies of one size, near and wired, from this library's default backing.
+type Row = Stack<MOST>;
 
 /// A row for each size.
 type Shelf = [Row; SIZES];
@@ -43,30 +38,7 @@ struct Shelves([Shelf; LINES]);
 // SAFETY: a shelf is only touched by the thread whose line has its number, and nothing is called meanwhile.
 unsafe impl Sync for Shelves {}
 
-static SHELVES: Shelves = Shelves(
-    [const {
-        [const {
-            Row {
-                len: Cell::new(0),
-                bodies: UnsafeCell::new([core::ptr::null_mut(); MOST]),
-            }
-        }; SIZES]
-    }; LINES],
-);
-
-/// How many are kept now.
-///
-/// # Invariants
-///
-/// [`MOST`], or none.
-static ROOM: AtomicUsize = AtomicUsize::new(MOST);
-
-/// From here on none are kept: every block goes back at once, and a tool that watches memory sees that.
-/// (What stands on the shelves stays there until [`give_back`].)
-pub(crate) fn keep_none() {
-    // Relaxed: a number of its own. INVARIANT: none.
-    ROOM.store(0, Ordering::Relaxed);
-}
+static SHELVES: Shelves = Shelves([const { [const { Row::new() }; SIZES] }; LINES]);
 
 /// The row of bodies of this size.
 #[inline(always)]
@@ -79,12 +51,7 @@ fn row(own: usize, size: usize) -> Option<&'static Row> {
 /// A body of that size, wired as it was; its other bytes are anything. `own`: the number of this thread's line.
 #[inline(always)]
 pub(crate) fn take(own: usize, size: usize) -> Option<NonNull<c_void>> {
-    let row = row(own, size)?;
-    let len = row.len.get().checked_sub(1)?;
-    row.len.set(len);
-    let bodies = row.bodies.get().cast::<*mut c_void>();
-    // SAFETY: by the type invariant; the shelf is this thread's.
-    Some(unsafe { NonNull::new_unchecked(bodies.add(len).read()) })
+    row(own, size)?.take()
 }
 
 /// Keeps a body's block, if there is room for it; else false. `own`: the number of this thread's line.
@@ -98,23 +65,13 @@ pub(crate) unsafe fn keep(own: usize, body: NonNull<c_void>) -> bool {
     let Some(row) = (unsafe { layer_usual_size(body) }).and_then(|size| row(own, size)) else {
         return false;
     };
-    let len = row.len.get();
-    if len >= ROOM.load(Ordering::Relaxed) {
-        return false;
-    }
-    let bodies = row.bodies.get().cast::<*mut c_void>();
-    // SAFETY: the shelf is this thread's; by ROOM's invariant there is a place. INVARIANT: the caller's
-    // contract, and what was looked at above.
-    unsafe { bodies.add(len).write(body.as_ptr()) };
-    row.len.set(len + 1);
-    true
+    // SAFETY: the caller's contract; of this row's size, as was looked at above.
+    unsafe { row.put(body, &ROOM) }
 }
 
 /// How many stand on this thread's shelf.
 pub(crate) fn count() -> usize {
-    counts::own().map_or(0, |own| {
-        SHELVES.0[own].iter().map(|row| row.len.get()).sum()
-    })
+    counts::own().map_or(0, |own| SHELVES.0[own].iter().map(Row::len).sum())
 }
 
 /// Gives back what stands on this thread's shelf.
@@ -139,9 +96,10 @@ pub(crate) unsafe fn reset_after_fork() {
     for (number, shelf) in SHELVES.0.iter().enumerate() {
         if Some(number) != own {
             // Not written where there is nothing: the child's pages stay its parent's.
-            for row in shelf.iter().filter(|row| row.len.get() != 0) {
-                row.len.set(0);
-            }
+            shelf
+                .iter()
+                .filter(|row| row.len() != 0)
+                .for_each(Row::forget);
         }
     }
 }

@@ -15,6 +15,7 @@ mod hang;
 mod raise;
 mod refs;
 mod counts;
+mod stack;
 mod blocks;
 mod notes;
 mod storage;

@@ -175,8 +175,8 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("Error", PyType::from_borrowed_type_ptr(py, error))?;
     }
     if memory_is_watched(py)? {
-        blocks::keep_none();
-        spare::keep_none();
+        blocks::ROOM.keep_none();
+        spare::ROOM.keep_none();
     }
     testing::register_functions().map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
     module.add("error_classes", &native)?;

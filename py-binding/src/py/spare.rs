@@ -3,45 +3,25 @@
 //!
 //! With a GIL only, which guards the list: without one each thread would need its own.
 
-use core::cell::{Cell, UnsafeCell};
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::ptr::{NonNull, null_mut};
 
 use pyo3::ffi;
 
 use crate::py::refs::QUIET;
+use crate::py::stack::{Room, Stack};
 
 /// How many are kept, at most: 2 KiB.
 const MOST: usize = 64;
 
-/// How many are kept now.
-///
-/// # Invariants
-///
-/// [`MOST`], or none.
-static ROOM: AtomicUsize = AtomicUsize::new(MOST);
+pub(crate) static ROOM: Room = Room::of(MOST);
 
-/// From here on none are kept: all storage goes back at once, and a tool that watches memory sees that.
-pub(crate) fn keep_none() {
-    // Relaxed: a number of its own. INVARIANT: none.
-    ROOM.store(0, Ordering::Relaxed);
-}
-
-/// # Invariants
-///
-/// The first `len` are storages of plain wrappers, from `PyObject_Malloc`, which nobody else names.
-struct Spare {
-    len: Cell<usize>,
-    storages: UnsafeCell<[*mut ffi::PyObject; MOST]>,
-}
+/// Storages of plain wrappers, from `PyObject_Malloc`.
+struct Spare(Stack<MOST>);
 
 // SAFETY: only touched with the GIL held, and nothing is called while it is.
 unsafe impl Sync for Spare {}
 
-static SPARE: Spare = Spare {
-    len: Cell::new(0),
-    storages: UnsafeCell::new([null_mut(); MOST]),
-};
+static SPARE: Spare = Spare(Stack::new());
 
 /// A storage, or NULL. Its bytes are what they were.
 ///
@@ -50,19 +30,13 @@ static SPARE: Spare = Spare {
 /// Attached.
 #[inline(always)]
 pub(crate) unsafe fn take() -> *mut ffi::PyObject {
-    let len = SPARE.len.get();
-    if !QUIET || len == 0 {
+    if !QUIET {
         return null_mut();
     }
-    SPARE.len.set(len - 1);
-    // SAFETY: by the type invariant; the GIL is held.
-    unsafe {
-        *SPARE
-            .storages
-            .get()
-            .cast::<*mut ffi::PyObject>()
-            .add(len - 1)
-    }
+    SPARE
+        .0
+        .take()
+        .map_or(null_mut(), |storage| storage.as_ptr().cast())
 }
 
 /// Keeps a storage; false if there are enough.
@@ -71,15 +45,7 @@ pub(crate) unsafe fn take() -> *mut ffi::PyObject {
 ///
 /// Attached; a plain wrapper's storage, which nobody names any more.
 #[inline(always)]
-pub(crate) unsafe fn keep(storage: *mut ffi::PyObject) -> bool {
-    let len = SPARE.len.get();
-    if !QUIET || len >= ROOM.load(Ordering::Relaxed) {
-        return false;
-    }
-    // SAFETY: in the array, by ROOM's invariant; the GIL is held. INVARIANT: the caller's contract.
-    unsafe {
-        *SPARE.storages.get().cast::<*mut ffi::PyObject>().add(len) = storage;
-    }
-    SPARE.len.set(len + 1);
-    true
+pub(crate) unsafe fn keep(storage: NonNull<ffi::PyObject>) -> bool {
+    // SAFETY: the caller's contract.
+    QUIET && unsafe { SPARE.0.put(storage.cast(), &ROOM) }
 }

@@ -109,7 +109,7 @@ pub(crate) unsafe fn free(wrapper: *mut ffi::PyObject) {
         }
         let class = ffi::Py_TYPE(wrapper);
         let plain = !is_collected(class) && (*class).tp_basicsize == PLAIN_SIZE;
-        if !plain || !spare::keep(wrapper) {
+        if !plain || !spare::keep(NonNull::new_unchecked(wrapper)) {
             free_large(wrapper, class);
         }
         ffi::Py_DECREF(class.cast());
