@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Orderin
 
 use alloc_header::word_of;
 use object_core::ObjectHeader;
-use object_core::count::{Counts, Taken};
+use object_core::count::Counts;
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
@@ -26,10 +26,10 @@ use crate::py::notes;
 use crate::py::raise::{Raised, no_memory};
 use crate::py::refs;
 use crate::py::storage::{WrapperObject, as_wrapper, is_stateless, state, storage};
-use crate::tie::lock::{Held, ThisBuild, assert_none_held};
+use crate::tie::lock::{ThisBuild, assert_none_held};
 use crate::tie::settle::{Queued, SettleQueue};
 use crate::tie::share::{self, Owner, Rescue};
-use crate::tie::{Host, Object, State, Wrapper, entrust};
+use crate::tie::{Host, Object, Wrapper, entrust};
 
 /// Owns a weak reference to each object on it.
 static QUEUE: SettleQueue = SettleQueue::new();
@@ -218,6 +218,11 @@ unsafe impl Owner for Python {
         unsafe { storage(python(wrapper)) }.mark(state::FINALIZED, true)
     }
 
+    unsafe fn is_doomed(&self, wrapper: Wrapper) -> bool {
+        // SAFETY: the trait's contract.
+        unsafe { storage(python(wrapper)) }.is(state::DOOMED)
+    }
+
     unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
         // SAFETY: the trait's contract.
         unsafe { refs::try_incref(python(wrapper)) }
@@ -400,21 +405,14 @@ pub(crate) unsafe fn settle_lent(wrapper: *mut ffi::PyObject) {
     }
 }
 
-/// As [`share::upgrade`]; but what the collector takes apart is dead: CPython relies on that no code sees it.
+/// As [`share::upgrade`].
 ///
 /// # Safety
 ///
 /// As there.
 pub(crate) unsafe fn upgrade(object: NonNull<ObjectHeader>) -> bool {
-    // SAFETY: the caller's contract; storage that a held word names is there.
-    unsafe {
-        let held = Held::<ThisBuild>::hold(word_of(object.cast()));
-        if matches!(held.state(), State::Active(at) if storage(python(at)).is(state::DOOMED)) {
-            return object.as_ref().counts().upgrade_unless_one() == Some(Taken::Counted);
-        }
-        drop(held);
-        share::upgrade(&Python, object.cast())
-    }
+    // SAFETY: the caller's contract.
+    unsafe { share::upgrade(&Python, object.cast()) }
 }
 
 /// Leaves an object to be settled later, by an attached thread; with a weak reference, which is the

@@ -100,6 +100,13 @@ pub unsafe trait Owner {
     /// The wrapper's storage is there.
     unsafe fn note_past(&self, wrapper: Wrapper) -> bool;
 
+    /// Whether the collector has found the wrapper dead, and takes it apart: no code may see it again. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there.
+    unsafe fn is_doomed(&self, wrapper: Wrapper) -> bool;
+
     /// Takes a Python reference to the wrapper unless its count is 0. Quiet.
     ///
     /// # Safety
@@ -286,7 +293,7 @@ pub unsafe fn rescue<H: Owner>(host: &H, wrapper: Wrapper, object: Object, holde
 }
 
 /// Makes a strong reference for somebody who holds a weak one, where only the wrapper holds the object;
-/// false if that is on its way out.
+/// false if that is on its way out, or doomed.
 ///
 /// # Safety
 ///
@@ -298,7 +305,9 @@ pub unsafe fn upgrade<H: Owner>(host: &H, object: Object) -> bool {
         let had = {
             let held = Held::<H::Lock>::hold(host.word(object));
             match held.state() {
-                State::Active(wrapper) if host.try_incref(wrapper) => Some(wrapper),
+                State::Active(wrapper) if !host.is_doomed(wrapper) && host.try_incref(wrapper) => {
+                    Some(wrapper)
+                }
                 _ => None,
             }
         };

@@ -118,6 +118,9 @@ unsafe impl<K: Kind> Owner for Model<K> {
     unsafe fn note_past(&self, wrapper: Wrapper) -> bool {
         face(wrapper).past.swap(true, Relaxed)
     }
+    unsafe fn is_doomed(&self, _: Wrapper) -> bool {
+        false // no collector in these models
+    }
     unsafe fn try_incref(&self, wrapper: Wrapper) -> bool {
         self.try_take(wrapper)
     }
