@@ -37,6 +37,10 @@ pub mod flags {
     /// The body has nothing to drop: the deleter would do nothing but have the space freed, which may
     /// as well be done without it. Only beside [`HEADED`].
     pub const PLAIN: u32 = 1 << 4;
+    /// Of a headed body, by whether there is nothing in it to drop.
+    pub(crate) const fn if_nothing_drops(nothing: bool) -> u32 {
+        if nothing { LEAF | PLAIN } else { 0 }
+    }
     /// All bits of the runtime's.
     pub const RUNTIME: u32 = 0xFF;
     /// Of a function: it may run while the interpreter is released.

@@ -158,8 +158,8 @@ impl<H: ItemsHead> Room<H> {
     /// All items are laid.
     #[inline]
     unsafe fn complete(self, head: H) -> ObjectArc<H> {
-        let plain = !needs_drop::<H>() && !needs_drop::<H::Item>();
-        let extra = flags::ITEMS | if plain { flags::LEAF | flags::PLAIN } else { 0 };
+        let nothing = !needs_drop::<H>() && !needs_drop::<H::Item>();
+        let extra = flags::ITEMS | flags::if_nothing_drops(nothing);
         // SAFETY: by the type invariant the body is ours alone until it is returned, and `len` items lie
         // behind it, of which the deleter knows.
         unsafe {

@@ -109,7 +109,7 @@ impl<T: Object> Space<T> {
     /// Makes an object of it.
     #[inline(always)]
     pub(crate) fn place(self, value: T) -> NonNull<T> {
-        let extra = if needs_drop::<T>() { 0 } else { flags::LEAF | flags::PLAIN };
+        let extra = flags::if_nothing_drops(!needs_drop::<T>());
         // SAFETY: by the type invariant; the deleter is T's.
         unsafe {
             fill(self.body, value);

@@ -122,7 +122,7 @@ pub fn try_new_reflected(info: &'static TypeInfo, leaf: bool) -> Result<ObjectRe
 #[inline(always)]
 pub unsafe fn begin_reflected(body: NonNull<c_void>, info: &'static TypeInfo, leaf: bool) -> ObjectRef {
     let size = info.size as usize;
-    let extra = if leaf { flags::LEAF | flags::PLAIN } else { 0 };
+    let extra = flags::if_nothing_drops(leaf);
     // SAFETY: the body has `size` bytes, at least a header's; zero is a value of every kind of
     // field; the deleter reads the fields of the object's own type.
     unsafe {

@@ -49,7 +49,7 @@ pub(crate) fn place<T: Body>(body: T) -> Result<NonNull<T>, T> {
     // deleter is the body's. The header is written last.
     unsafe {
         object.write(body);
-        object.cast().write(ObjectHeader::placed(T::TYPE_INDEX, 0, delete::<T>));
+        ObjectHeader::place(object.cast(), T::TYPE_INDEX, 0, delete::<T>);
     }
     Ok(object)
 }
