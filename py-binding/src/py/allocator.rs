@@ -25,35 +25,60 @@ pub(crate) unsafe extern "C" fn near(body: *mut c_void) {
     // Quiet: native code calls it, attached or not; what then frees Python's side is ready by itself.
     // SAFETY: `delete_space`'s contract: a block of ours, near, that nobody reaches.
     unsafe {
-        // The way of nearly all small ones: no storage is kept for it, and its block is.
         let body = NonNull::new_unchecked(body);
+        // The way of nearly all: no storage is kept for it.
         if peek(word_of(body)) == Word::DETACHED {
-            if let Some(own) = counts::own() {
-                if blocks::keep(own, body) {
-                    counts::add_to(own, Count::Objects, -1);
-                    return;
-                }
-            }
+            give_near_back(body);
+        } else {
+            near_with_wrapper(body);
         }
-        near_otherwise(body);
     }
 }
 
-/// [`near`] of what is not kept at once. A C function, which does not unwind: so it is jumped to.
+/// Keeps a near body's block for the next one, or gives it back.
+///
+/// # Safety
+///
+/// As [`near`], and no storage is kept for it.
+#[inline(always)]
+unsafe fn give_near_back(body: NonNull<c_void>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if let Some(own) = counts::own() {
+            if blocks::keep(own, body) {
+                counts::add_to(own, Count::Objects, -1);
+                return;
+            }
+        }
+        release_near(body);
+    }
+}
+
+/// A C function, which does not unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As [`give_near_back`].
+#[inline(never)]
+unsafe extern "C" fn release_near(body: NonNull<c_void>) {
+    // Quiet: as `near`.
+    // SAFETY: the caller's contract.
+    unsafe { layer_release_near(body) };
+    counts::add(Count::Objects, -1);
+}
+
+/// [`near`] of what has had a wrapper. Jumped to as [`release_near`] is.
 ///
 /// # Safety
 ///
 /// As there.
 #[inline(never)]
-unsafe extern "C" fn near_otherwise(body: NonNull<c_void>) {
+unsafe extern "C" fn near_with_wrapper(body: NonNull<c_void>) {
     // Quiet: as `near`.
     // SAFETY: the caller's contract.
     unsafe {
         let_go_of_wrapper(body);
-        if !counts::own().is_some_and(|own| blocks::keep(own, body)) {
-            layer_release_near(body);
-        }
-        counts::add(Count::Objects, -1);
+        give_near_back(body);
     }
 }
 

@@ -41,11 +41,15 @@ pub(crate) unsafe extern "C" fn class_vectorcall(
     unsafe {
         if let Some(record) = by_class(class) {
             if let Some(plan) = record.plan() {
-                if look(plan, class) == GENERATED && names.is_null() {
+                let seen = look(plan, class);
+                if seen == GENERATED && names.is_null() {
                     let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
                     if count == plan.direct.len() && count > 0 {
                         return construct_directly(record, plan, args).unwrap_or(null_mut());
                     }
+                }
+                if seen & GENERATED != 0 {
+                    return call_generated(record, plan, seen, args, nargsf, names);
                 }
             }
         }
@@ -53,8 +57,30 @@ pub(crate) unsafe extern "C" fn class_vectorcall(
     }
 }
 
-/// [`class_vectorcall`] of what is not made [directly](construct_directly). A C function, which does not
-/// unwind: so it is jumped to.
+/// [`class_vectorcall`] where the constructor is a generated one. A C function, which does not unwind: so it is
+/// jumped to.
+///
+/// # Safety
+///
+/// As there; `seen` is what [`look`] found.
+#[inline(never)]
+unsafe extern "C" fn call_generated(
+    record: &'static ClassRecord,
+    plan: &'static Plan,
+    seen: u32,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // Quiet: what jumps here has entered.
+    // SAFETY: the caller's contract.
+    unsafe {
+        let arguments = Arguments::new(args, ffi::PyVectorcall_NARGS(nargsf) as usize, names);
+        construct(record, plan, seen, &arguments).unwrap_or(null_mut())
+    }
+}
+
+/// [`class_vectorcall`] of all other classes. Jumped to as [`call_generated`] is.
 ///
 /// # Safety
 ///
@@ -69,16 +95,7 @@ unsafe extern "C" fn call_otherwise(
     // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
     unsafe {
-        let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
-        let arguments = Arguments::new(args, count, names);
-        if let Some(record) = by_class(class) {
-            if let Some(plan) = record.plan() {
-                let seen = look(plan, class);
-                if seen & GENERATED != 0 {
-                    return construct(record, plan, seen, &arguments).unwrap_or(null_mut());
-                }
-            }
-        }
+        let arguments = Arguments::new(args, ffi::PyVectorcall_NARGS(nargsf) as usize, names);
         call_the_long_way(class, &arguments).unwrap_or(null_mut())
     }
 }

@@ -61,15 +61,28 @@ pub(crate) unsafe fn object_to_python(object: NonNull<ObjectHeader>) -> *mut ffi
         }
         match tied_word(object) {
             None => object_to_python_slowly(object),
-            Some(word) => match hit(&Cpython, word) {
-                Some(wrapper) => wrapper.as_ptr().cast(),
-                None => tied_to_python(object, word),
-            },
+            Some(word) => face_of_tied(object, word),
         }
     }
 }
 
-/// As [`object_to_python`], of a tied object that shows as a wrapper, and has no live one. A C function, which
+/// As [`object_to_python`], of a tied object that shows as a wrapper.
+///
+/// # Safety
+///
+/// As there; `word` is the object's.
+#[inline(always)]
+unsafe fn face_of_tied(object: NonNull<ObjectHeader>, word: &AtomicUsize) -> *mut ffi::PyObject {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match hit(&Cpython, word) {
+            Some(wrapper) => wrapper.as_ptr().cast(),
+            None => tied_to_python(object, word),
+        }
+    }
+}
+
+/// As [`face_of_tied`], of an object that has no live wrapper. A C function, which
 /// does not unwind: so it is jumped to, and its callers need no frame.
 ///
 /// # Safety
@@ -127,10 +140,7 @@ unsafe extern "C" fn object_to_python_slowly(object: NonNull<ObjectHeader>) -> *
             }
         }
         if let Some(word) = tied_word(object) {
-            return match hit(&Cpython, word) {
-                Some(wrapper) => wrapper.as_ptr().cast(),
-                None => tied_to_python(object, word),
-            };
+            return face_of_tied(object, word);
         }
         inc_ref(object);
         show_slowly(object)
