@@ -76,7 +76,7 @@ long() { $python -m pytest -s -p no:cacheprovider "$@"; }
 model() { TIEBACK_MODEL_PROGRAMS=$programs long $tests/test_model.py; }
 stress() { TIEBACK_STRESS_SECONDS=$seconds long $tests/test_stress.py; }
 shutdown() { TIEBACK_STRESS=$times long $tests/test_shutdown_at_work.py; }
-edits() { TIEBACK_GRAPH_EDITS=$edits long $tests/test_cycles.py $tests/test_cycles_weak.py -k random_edits; }
+edits() { TIEBACK_GRAPH_EDITS=$edits long $tests/test_cycles_edits.py $tests/test_cycles_weak.py -k random_edits; }
 # The collector at (nearly) every allocation; stress under it would only be slow.
 collector() {
     TIEBACK_COLLECT=1 run_tests $python $tests --ignore $tests/test_stress.py --ignore $tests/test_shutdown_at_work.py

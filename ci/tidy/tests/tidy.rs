@@ -33,12 +33,6 @@ fn collect(root: &Path, folder: &Path, tree: &mut Tree) {
     }
 }
 
-/// Not two files yet.
-const LONG: [&str; 2] = [
-    "py-binding/tests/py/test_cycles.py",
-    "py-binding/tests/py/test_cycles_stateless.py",
-];
-
 #[test]
 fn the_workspace_keeps_the_rules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -55,11 +49,7 @@ fn the_workspace_keeps_the_rules() {
         );
     }
     let problems = check(&tree);
-    let lines: Vec<String> = problems
-        .iter()
-        .filter(|problem| !(problem.rule == "length" && LONG.contains(&&*problem.file)))
-        .map(ToString::to_string)
-        .collect();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(
         lines.is_empty(),
         "{} rules are broken:\n{}",

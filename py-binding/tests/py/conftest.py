@@ -63,6 +63,15 @@ def nothing_left_behind(request: pytest.FixtureRequest):
     assert after == before, f"left behind: {before} -> {after}"
 
 
+@pytest.fixture
+def nothing_by_itself():
+    """The collector runs when a test says so, and what it finds says the test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 FAILED = pytest.StashKey[bool]()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +13,8 @@ import pytest
 import tieback
 from tie_support import lib, ran_cleanly
 from tieback import dataclasses as dc
+
+pytestmark = pytest.mark.usefixtures("nothing_by_itself")
 
 
 @dc.py_class("test_cycles_passes.Node")
@@ -33,14 +34,6 @@ class Loud:
 
     def __del__(self) -> None:
         self.ended.append(1)
-
-
-@pytest.fixture(autouse=True)
-def nothing_by_itself() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def test_what_lives_lives_through_thousands_of_collections():

@@ -9,15 +9,18 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Optional
 
 import pytest
 
 import tieback
-from test_cycles import EDITS, SEED, Counted, Graph, Mark
+from cycle_support import Opaque
+from test_cycles_edits import EDITS, SEED, Counted, Graph, Mark
 from tie_support import lib
 from tieback import dataclasses as dc
+
+pytestmark = pytest.mark.usefixtures("nothing_by_itself")
 
 
 @dc.py_class("test_cycles_weak.Node")
@@ -56,23 +59,6 @@ class Last(dc.Object):
 
     def __del__(self) -> None:
         self.look()
-
-
-class Opaque:
-    """Crosses in a carrier."""
-
-    def __init__(self, to: Any = None) -> None:
-        self.to = to
-        self.last: Any = None
-
-
-@pytest.fixture(autouse=True)
-def nothing_by_itself() -> Iterator[None]:
-    """The collector runs when a test says so."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def adopt(parent: Any, *children: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import tieback
+from test_processes import needs_fork
 from tie_support import ran_cleanly
 from tieback import _core
 from tieback.dataclasses import py_class
@@ -153,7 +154,7 @@ def test_none_are_kept_where_memory_is_watched(setting: str, options: list[str],
     assert int(done.stdout) == kept
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_fork
 def test_a_forked_child_goes_on_with_its_own_shelf():
     ran_cleanly("""
 import os, threading, warnings, tieback

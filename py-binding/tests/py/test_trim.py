@@ -13,6 +13,7 @@ from typing import Any, Callable
 import pytest
 
 import tieback
+from test_processes import needs_fork
 from tie_support import TIED, STATEFUL, Leaf, Slotted, at_rest, crowd, lib, ran_cleanly, state_of
 
 FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -192,7 +193,7 @@ class TestThreads:
 
 
 class TestProcesses:
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+    @needs_fork
     def test_in_a_forked_child(self):
         assert (
             ran_cleanly("""
