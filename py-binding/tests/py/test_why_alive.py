@@ -151,6 +151,16 @@ class TestRoots:
         reason = tieback.why_alive(Leaf(1))
         assert reason.root == "held by this call alone"
 
+    @pytest.mark.parametrize("bound, most", [("_MOST_STEPS", 3), ("_MOST_SECONDS", 0.0)])
+    def test_a_search_ends_in_time(self, bound: str, most: float, monkeypatch: pytest.MonkeyPatch):
+        """Far from any root it says how far it came, instead of walking a large process for minutes."""
+        SHELF.append(functools.reduce(lambda inside, _: [inside], range(20), Leaf(1)))
+        monkeypatch.setattr(tieback._why, bound, most)
+        reason = asked(lambda: functools.reduce(lambda outside, _: outside[0], range(20), SHELF[0]))
+        SHELF.clear()
+        assert reason.kind == "unknown" and reason.root.startswith("no root among the nearest ")
+        assert len(reason.steps) < 6 and reason.steps[-1].what == "tie_support.Leaf (active, strong 1)"
+
     def test_the_callers_own_variable_is_told_last(self):
         x = Leaf(1)
         assert tieback.why_alive(x).root.startswith("local 'x' of")
