@@ -211,6 +211,27 @@ impl Counts {
         self.dec_exchange(old, old - STRONG_ONE).ok()
     }
 
+    /// Gives a strong reference back of which the caller knows that it is not the last one. False: bit 63
+    /// is set, [`dec_strong`](Self::dec_strong) has to do it, and nothing was done.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a strong reference, which goes, and holds another, its own or a lent one. Nobody sets
+    /// bit 63 meanwhile: a thread that is attached to an interpreter with a lock knows that, since who sets
+    /// it is attached, too.
+    #[inline]
+    #[must_use]
+    pub unsafe fn dec_kept(&self) -> bool {
+        // Relaxed: of bit 63 alone, which stays as it is.
+        if self.0.load(Ordering::Relaxed) & SHARED != 0 {
+            return false;
+        }
+        // What it was is not asked: the processor has an instruction for that, which is faster than those
+        // that tell. Release as every decrement: who holds the other reference may not be this thread.
+        self.0.fetch_sub(STRONG_ONE, Ordering::Release);
+        true
+    }
+
     /// Gives a strong reference back.
     ///
     /// # Safety

@@ -436,15 +436,22 @@ impl Lie {
 pub fn catch<R>(call: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     #[cfg(feature = "std")]
     {
-        std::panic::catch_unwind(core::panic::AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-            let text = crate::place::panic_text(&*payload);
-            let error = Error::format("PanicError", format_args!("Rust code panicked: {text}"));
-            crate::place::discard(payload);
-            Err(error)
-        })
+        std::panic::catch_unwind(core::panic::AssertUnwindSafe(call))
+            .unwrap_or_else(|payload| Err(panicked(payload)))
     }
     #[cfg(not(feature = "std"))]
     call()
+}
+
+/// A caught panic as an error. Apart, so that what catches needs no room for it.
+#[cfg(feature = "std")]
+#[cold]
+#[inline(never)]
+fn panicked(payload: std::boxed::Box<dyn core::any::Any + Send>) -> Error {
+    let text = crate::place::panic_text(&*payload);
+    let error = Error::format("PanicError", format_args!("Rust code panicked: {text}"));
+    crate::place::discard(payload);
+    error
 }
 
 impl fmt::Debug for Function {

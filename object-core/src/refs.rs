@@ -66,6 +66,22 @@ pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
     }
 }
 
+/// [`dec_ref`] of an object that the caller keeps by another reference: a little faster.
+///
+/// # Safety
+///
+/// The caller owns a strong reference and does not use it afterwards; the rest is
+/// [`Counts::dec_kept`](crate::count::Counts::dec_kept)'s.
+#[inline]
+pub unsafe fn dec_ref_kept(object: NonNull<ObjectHeader>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if !object.as_ref().counts().dec_kept() {
+            dec_ref(object);
+        }
+    }
+}
+
 /// [`dec_ref`], where the reference may be the last.
 ///
 /// # Safety

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use object_core::abi::{ByteSlice, RawAny, TypeDesc, TypeInfo};
 use object_core::count::{Released, Taken};
 use object_core::header::{DELETE_BODY, DELETE_SPACE, flags};
+use object_core::refs::dec_ref_kept;
 use object_core::slots::{
     any_slot_load, drop_strong, drop_weak, slot_load, slot_store, weak_slot_load,
 };
@@ -273,6 +274,19 @@ fn the_runtime_sees_a_flagged_object_come_to_be_held_and_everything_given_back()
         drop(weak); // the space
     });
     assert_eq!(calls, (2, 5, 2));
+}
+
+#[test]
+fn one_of_two_is_given_back_in_place_unless_flagged() {
+    let calls = calls(|| {
+        for object in [ObjectArc::new(ObjectHeader::new()), flagged()] {
+            let second = ObjectArc::into_raw(object.clone()); // of the flagged one: settle
+            // SAFETY: `object` is the other reference; nobody else knows the object.
+            unsafe { dec_ref_kept(second) }; // of the flagged one: dec
+            assert_eq!(ObjectArc::strong_count(&object), 1);
+        } // of the flagged one: dec
+    });
+    assert_eq!(calls, (1, 2, 0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc; // not loom's, which would order more than the counts do
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use loom::sync::atomic::{AtomicU64, fence};
+use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
 use loom::thread;
 use modelled::{Words, object};
 use object_core::count::{Counts, Released, Taken};
@@ -31,6 +31,8 @@ const BLIND_FLAGGED_UPGRADE: u8 = 10;
 const RELAXED_LAST: u8 = 11;
 const BLIND_DEC: u8 = 12;
 const LOOKS_TWICE: u8 = 13;
+const RELAXED_KEPT: u8 = 14;
+const SUBTRACTS_IN_TWO: u8 = 15;
 
 /// The same steps, but for one.
 struct Twin<const FLAW: u8>(AtomicU64);
@@ -103,6 +105,24 @@ impl<const FLAW: u8> Words for Twin<FLAW> {
             self.0.fetch_sub(1, Release); // and then slowly, too
         }
         Released::Slow
+    }
+
+    fn dec_kept(&self) -> bool {
+        let old = self.0.load(Relaxed);
+        if old & SHARED != 0 {
+            return false;
+        }
+        if FLAW == SUBTRACTS_IN_TWO {
+            self.0.store(old - 1, Release);
+        } else {
+            let order = if FLAW == RELAXED_KEPT {
+                Relaxed
+            } else {
+                Release
+            };
+            self.0.fetch_sub(1, order);
+        }
+        true
     }
 
     fn upgrade(&self) -> Taken {
@@ -197,6 +217,29 @@ fn clones_are_dropped_on_three_threads<C: Words>() {
         .into_iter()
         .for_each(|thread| thread.join().unwrap());
     first.ended();
+}
+
+/// What a call returns is given back, and the argument that it is keeps the object: a reference of
+/// another thread's, which lends it meanwhile.
+fn one_of_two_is_given_back<C: Words>() {
+    let lent = object::<C>();
+    let done = Arc::new(AtomicBool::new(false));
+    let thread = thread::spawn({
+        let (own, done) = (lent.clone_strong(), done.clone());
+        move || {
+            own.look();
+            assert!(own.counts.dec_kept());
+            done.store(true, Relaxed); // which orders nothing: the counts do
+        }
+    });
+    let third = lent.clone_strong();
+    while !done.load(Relaxed) {
+        thread::yield_now();
+    }
+    lent.drop_strong();
+    third.drop_strong();
+    lent.ended();
+    thread.join().unwrap();
 }
 
 fn an_upgrade_races_the_last_drop<C: Words>() {
@@ -361,6 +404,7 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
     type Sound = Twin<0>; // without a flaw the copy is as good; so what is caught is the flaw
     models! {
         holds clones_are_dropped_on_three_threads::<Counts>;
+        holds one_of_two_is_given_back::<Counts>;
         holds an_upgrade_races_the_last_drop::<Counts>;
         holds a_downgrade_races_a_drop::<Counts>;
         holds weak_references_end_the_space_once::<Counts>;
@@ -372,6 +416,7 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
         holds a_look_misses_nobody::<Counts>;
 
         holds clones_are_dropped_on_three_threads::<Sound>;
+        holds one_of_two_is_given_back::<Sound>;
         holds an_upgrade_races_the_last_drop::<Sound>;
         holds a_downgrade_races_a_drop::<Sound>;
         holds weak_references_end_the_space_once::<Sound>;
@@ -385,6 +430,8 @@ fn the_counts_pass_every_model_and_each_weakness_fails_its_own() {
         is_caught clones_are_dropped_on_three_threads::<Twin<RELAXED_DEC>>;
         is_caught clones_are_dropped_on_three_threads::<Twin<NO_ACQUIRE>>;
         is_caught clones_are_dropped_on_three_threads::<Twin<RELAXED_LAST>>;
+        is_caught one_of_two_is_given_back::<Twin<RELAXED_KEPT>>;
+        is_caught one_of_two_is_given_back::<Twin<SUBTRACTS_IN_TWO>>;
         is_caught an_upgrade_races_the_last_drop::<Twin<BLIND_UPGRADE>>;
         is_caught a_downgrade_races_a_drop::<Twin<FORGETS_WEAK>>;
         is_caught a_downgrade_races_a_drop::<Twin<RELAXED_DEC>>;

@@ -12,6 +12,8 @@ pub(crate) trait Words: Send + Sync + 'static {
     /// Whether the runtime has to settle.
     fn inc(&self) -> bool;
     fn dec(&self) -> Released;
+    /// Of one of two references; where nobody sets bit 63.
+    fn dec_kept(&self) -> bool;
     fn upgrade(&self) -> Taken;
     fn inc_weak(&self);
     fn dec_weak(&self) -> bool;
@@ -36,6 +38,10 @@ impl Words for Counts {
     fn dec(&self) -> Released {
         // As `refs::dec_ref`. SAFETY: see above.
         unsafe { self.dec_often().unwrap_or_else(|| self.dec_strong()) }
+    }
+    fn dec_kept(&self) -> bool {
+        // SAFETY: see above.
+        unsafe { Counts::dec_kept(self) }
     }
     fn upgrade(&self) -> Taken {
         // SAFETY: see above.

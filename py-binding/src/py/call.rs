@@ -8,7 +8,6 @@ use core::ptr::{NonNull, null_mut};
 
 use object_core::abi::RawAny;
 use object_core::header::flags::RELEASES_INTERPRETER;
-use object_core::refs::dec_ref;
 use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
 use pyo3::ffi;
 
@@ -20,11 +19,9 @@ use crate::py::host::tied_word;
 use crate::py::into::pass;
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
-use crate::py::refs::{QUIET, lend};
+use crate::py::refs::{QUIET, dec_kept, lend};
 use crate::py::share::settle_lent;
-use crate::py::wrapper::{Loan, as_wrapper, storage, take_back};
-use crate::tie::lock::peek;
-use crate::tie::{State, Word};
+use crate::py::wrapper::{Loan, storage, take_back};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -123,36 +120,19 @@ unsafe fn call_few<const N: usize>(
             take_back(wrapper);
         }
         take_back(callable);
-        // What was an argument and comes back is an object, whatever the callee says; and its wrapper,
-        // which holds it as well, is at hand. (It was lent, and so shows the object that it showed.)
-        if failed == 0 {
+        // What was an argument and comes back shows as the wrapper that it came in, if it is tied to one:
+        // lent, that shows the object that it showed, and holds it.
+        if failed == 0 && result.type_index >= index::DYNAMIC_BEGIN {
             for wrapper in wrappers {
-                let object = storage(wrapper).address();
-                if object == result.value.object && shows(wrapper, object, result.type_index) {
+                let object = NonNull::new_unchecked(storage(wrapper).address());
+                if object.as_ptr() == result.value.object && tied_word(object).is_some() {
                     ffi::Py_INCREF(wrapper);
-                    dec_ref(NonNull::new_unchecked(object));
+                    dec_kept(object);
                     return wrapper;
                 }
             }
         }
         show_outcome(failed, result)
-    }
-}
-
-/// Whether the wrapper is what an object shows as that is of this type.
-///
-/// # Safety
-///
-/// Attached; a live wrapper and a live object.
-#[inline(always)]
-unsafe fn shows(wrapper: *mut ffi::PyObject, object: *mut ObjectHeader, number: i32) -> bool {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let object = NonNull::new_unchecked(object);
-        object.as_ref().type_index() == number
-            && number >= index::DYNAMIC_BEGIN
-            && tied_word(object)
-                .is_some_and(|word| peek(word) == Word::of(State::Active(as_wrapper(wrapper))))
     }
 }
 

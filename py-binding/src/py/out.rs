@@ -14,6 +14,7 @@ use crate::py::errors::carried_exception;
 use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::raise::{Exc, Raised, raise};
+use crate::py::refs::dec_kept;
 use crate::tie::{hit, rewrap, wrap};
 
 /// A new Python reference to what a borrowed value shows as; NULL with an exception.
@@ -182,7 +183,7 @@ pub(crate) unsafe fn object_into_python(object: ObjectRef) -> *mut ffi::PyObject
         }
         if let Some(word) = tied_word(address) {
             if let Some(wrapper) = hit(&Cpython, word) {
-                drop(object);
+                dec_kept(ObjectArc::into_raw(object));
                 return wrapper.as_ptr().cast();
             }
         }

@@ -5,14 +5,18 @@
 //! |---|---|---|---|
 //! | take a reference unless the count is 0 | a look at the count | `PyUnstable_TryIncRef` | the shared count, by hand |
 //! | make that work on any thread | nothing | `PyUnstable_EnableTryIncRef` | a flag in the shared count, by hand |
+//! | bit 63 of a native count, while a thread is attached | its to set | any thread's to set | any thread's to set |
 //! | a wrapper's object is in use | counted where Python code may run | always counted | always counted |
 //!
 //! Without a GIL `__del__` is a case of its own. While it runs the interpreter makes the object its
 //! thread's, with one reference and no flag: only that thread can tell that it is alive (for others its
 //! count is 0). When it has run the count is 0, still without a flag, and still its thread's.
 
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use object_core::ObjectHeader;
+use object_core::refs::{dec_ref, dec_ref_kept};
 use pyo3::ffi;
 
 #[cfg(not(Py_GIL_DISABLED))]
@@ -314,6 +318,23 @@ pub(crate) use imp::Glance;
 
 /// Nobody else touches Python's side while this thread runs no Python code.
 pub(crate) const QUIET: bool = cfg!(not(Py_GIL_DISABLED));
+
+/// Gives a native reference back of an object that a live wrapper keeps.
+///
+/// # Safety
+///
+/// Attached; the caller owns a strong reference, does not use it afterwards, and has a reference to the wrapper.
+#[inline]
+pub(crate) unsafe fn dec_kept(object: NonNull<ObjectHeader>) {
+    // SAFETY: the caller's contract. Bit 63 is set by attached threads, which alone are none where this one is.
+    unsafe {
+        if QUIET {
+            dec_ref_kept(object);
+        } else {
+            dec_ref(object);
+        }
+    }
+}
 
 /// Takes a reference unless the count is 0 (the object's teardown is under way).
 ///
