@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import copyreg
+import functools
 from typing import Any
 
 from tieback import _core
@@ -13,8 +14,9 @@ from tieback._errors import Error
 
 __all__: list[str] = []
 
-# ``cls.__new__(cls, ...)``, as pickles call it.
+# ``cls.__new__(cls, ...)``, as pickles call it; the other one with keyword arguments.
 _new: Any = copyreg.__newobj__  # type: ignore[attr-defined]
+_new_ex: Any = copyreg.__newobj_ex__  # type: ignore[attr-defined]
 
 
 def _native_fields(cls: type) -> list[str]:
@@ -38,12 +40,15 @@ def _getstate(self: Object) -> dict[str, Any]:
     cls = type(self)
     self.__reduce_check__()
     state: dict[str, Any] = {}
-    for name in (*_native_fields(cls), *_slots(cls)):
+    own = (*_native_fields(cls), *_slots(cls))
+    for name in own:
         try:
             state[name] = getattr(self, name)
         except AttributeError:
             continue
-    state.update(getattr(self, "__dict__", {}))
+    for name, value in getattr(self, "__dict__", {}).items():
+        if name not in own:  # there it is shadowed: no attribute access finds it
+            state[name] = value
     return state
 
 
@@ -79,14 +84,9 @@ def _reduce_check(self: Object) -> None:
 
 
 def _reduce_ex(self: Object, protocol: int) -> tuple[Any, ...]:
-    reduce = type(self).__reduce__
-    if reduce is not Object.__reduce__:
-        return reduce(self)  # type: ignore[return-value]
-    self.__reduce_check__()
-    state = self.__getstate__()
-    if state is None:  # nobody will call __setstate__, which ends the building
-        return _new_without_state, (type(self),)
-    return _core.new_unfilled, (type(self),), state
+    if type(self).__reduce__ is not Object.__reduce__:
+        return self.__reduce__()  # type: ignore[return-value]
+    return _reduce(self)
 
 
 def _new_without_state(cls: type[Object]) -> Object:
@@ -97,7 +97,12 @@ def _new_without_state(cls: type[Object]) -> Object:
 
 
 def _reduce(self: Object) -> tuple[Any, ...]:
-    return _reduce_ex(self, 4)
+    """The same for every protocol. Asks no class for another way: one that has it may be asking."""
+    self.__reduce_check__()
+    state = self.__getstate__()
+    if state is None:  # nobody will call __setstate__, which ends the building
+        return _new_without_state, (type(self),)
+    return _core.new_unfilled, (type(self),), state
 
 
 def _same(self: Any) -> Any:
@@ -107,21 +112,19 @@ def _same(self: Any) -> Any:
 
 
 def _rebuilt(self: Any, memo: dict[int, Any] | None = None) -> Any:
-    """A copy of a Python subclass's container, with what it keeps besides."""
+    """A copy of a Python subclass's container, as the library makes one of a subclass of ``list``."""
     self.same_as(self)
-    reduced: tuple[Any, ...] = (*self.__reduce__(), None)
-    make, arguments, state = reduced[:3]
+    by_others = copyreg.dispatch_table.get(type(self))
+    reduced: Any = by_others(self) if by_others else self.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return self
+    make, arguments, *rest = reduced
     if memo is not None:
         arguments = copy.deepcopy(arguments, memo)
         if id(self) in memo:
             return memo[id(self)]  # an element that leads back here has made the copy already
-    new = make(*arguments)
-    if memo is not None:
-        memo[id(self)] = new
-        state = copy.deepcopy(state, memo)
-    if state:
-        new.__setstate__(state)
-    return new
+    made = functools.partial(make, *arguments)
+    return copy._reconstruct(self, memo, made, (), *rest)  # type: ignore[attr-defined]
 
 
 def _copy(self: Any) -> Any:
@@ -138,14 +141,7 @@ def _copy_mutable(self: Any) -> Any:
     """A new one of the same items; of a subclass, too."""
     if type(self) in (List, Dict):
         return self.copy()
-    new = _new(type(self))
-    if isinstance(self, List):
-        new.extend(_core.list_read(self)[0])
-    else:
-        _core.dict_update(new, self)
-    if state := _own_state(self):
-        new.__setstate__(state)
-    return new
+    return _rebuilt(self)
 
 
 def _deepcopy_array(self: Array[Any], memo: dict[int, Any]) -> Any:
@@ -167,30 +163,54 @@ def _deepcopy_map(self: Map[Any, Any], memo: dict[int, Any]) -> Any:
 def _reduce_list(self: Any) -> tuple[Any, ...]:
     """Made empty and then filled, so that one that contains itself comes out as it went in."""
     items = iter(_core.list_read(self)[0])
-    return _new, (type(self),), _own_state(self), items
+    return *_new_call(self), self.__getstate__(), items
 
 
 def _reduce_dict(self: Any) -> tuple[Any, ...]:
     """As a List."""
     pairs = iter(_core.map_read(self))
-    return _new, (type(self),), _own_state(self), None, pairs
-
-
-def _own_state(self: Any) -> dict[str, Any] | None:
-    """What a subclass of Python's keeps besides."""
-    return getattr(self, "__dict__", None) or None
-
-
-def _set_own_state(self: Any, state: dict[str, Any]) -> None:
-    self.__dict__.update(state)
+    return *_new_call(self), self.__getstate__(), None, pairs
 
 
 def _reduce_immutable(self: Any) -> tuple[Any, ...]:
     """Made with what is in it; as of a tuple, ``__init__`` is not called."""
-    items = list(self) if isinstance(self, Array) else _core.map_read(self)
     if type(self) in (Array, Map):
-        return type(self), (items,)
-    return _new, (type(self), items), _own_state(self)
+        return type(self), self.__getnewargs__()
+    return *_new_call(self), self.__getstate__()
+
+
+def _new_call(self: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The call of ``__new__`` that makes a container again, with the arguments that its class names."""
+    cls = type(self)
+    if hasattr(cls, "__getnewargs_ex__"):
+        arguments, named = self.__getnewargs_ex__()
+        if named:
+            return _new_ex, (cls, arguments, named)
+    else:
+        arguments = self.__getnewargs__() if hasattr(cls, "__getnewargs__") else ()
+    return _new, (cls, *arguments)
+
+
+def _newargs_immutable(self: Any) -> tuple[Any, ...]:
+    return (list(self) if isinstance(self, Array) else _core.map_read(self),)
+
+
+def _own_state(self: Any) -> Any:
+    """What a subclass of Python's keeps besides, as the library says it."""
+    if type(self) in (Array, List, Map, Dict):
+        return None
+    return object.__getstate__(self)
+
+
+def _set_own_state(self: Any, state: Any) -> None:
+    """As for a class without a ``__setstate__``: a dict, or a pair of one and what is in slots."""
+    slots = None
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    if state:
+        self.__dict__.update(state)
+    for name, value in (slots or {}).items():
+        setattr(self, name, value)
 
 
 def _reduce_error(self: Error) -> tuple[Any, ...]:
@@ -219,11 +239,23 @@ _give(
     reduce_ex=_reduce_ex,
     reduce=_reduce,
 )
-_give(Array, reduce=_reduce_immutable, copy=_copy, deepcopy=_deepcopy_array)
+_give(
+    Array,
+    reduce=_reduce_immutable,
+    getnewargs=_newargs_immutable,
+    copy=_copy,
+    deepcopy=_deepcopy_array,
+)
 _give(List, reduce=_reduce_list, copy=_copy_mutable)
-_give(Map, reduce=_reduce_immutable, copy=_copy, deepcopy=_deepcopy_map)
+_give(
+    Map,
+    reduce=_reduce_immutable,
+    getnewargs=_newargs_immutable,
+    copy=_copy,
+    deepcopy=_deepcopy_map,
+)
 _give(Dict, reduce=_reduce_dict, copy=_copy_mutable)
 for _cls in (Array, List, Map, Dict):
-    _give(_cls, reduce_ex=_any_protocol, setstate=_set_own_state)
+    _give(_cls, reduce_ex=_any_protocol, getstate=_own_state, setstate=_set_own_state)
 _give(Function, reduce_ex=_reduce_function, copy=_same, deepcopy=_same_deep)
 _give(Error, reduce=_reduce_error, reduce_ex=_any_protocol, copy=_same, deepcopy=_same_deep)

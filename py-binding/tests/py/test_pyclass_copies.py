@@ -76,6 +76,22 @@ class Reduced(Inner):
         return Reduced, (self.v + 1,)
 
 
+class Asking(Inner):
+    """What it overrides it asks the next class for."""
+
+    def __reduce__(self):
+        return super().__reduce__()
+
+
+class Mixin:
+    def __reduce__(self):
+        return super().__reduce__()
+
+
+class Mixed(Mixin, Loose):
+    pass
+
+
 @py_class(frozen=True)
 class Stateful(Object):
     a: int
@@ -223,6 +239,8 @@ def test_python_subclasses_keep_their_state(again):
     assert (other.a.v, other.b) == (1, 2)
     assert other.__dict__ == {"note": ["note"], "more": ["note"]}
     assert other.more is other.note
+    vars(made)["b"] = "shadowed by the field"
+    assert again(made).b == made.b == 2
     made = Slotted(Inner(1), 2)
     other = again(made)
     assert (other.cache, other.private(), other.b) == ([1], 2, 2)
@@ -244,6 +262,9 @@ def test_a_cycle_through_a_dict(again):
 @every
 def test_reduce_and_state_of_the_class_s_own(again):
     assert again(Reduced(1)).v == 2
+    asked = again(Asking(3)), again(Mixed(Inner(3), 4))
+    assert [type(made) for made in asked] == [Asking, Mixed]
+    assert (asked[0].v, asked[1].b, asked[1].note) == (3, 4, ["note"])
     other = again(Stateful(1, 2))
     assert (other.a, other.b) == (1, 2)
     with pytest.raises(FrozenInstanceError):
