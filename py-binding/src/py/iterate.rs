@@ -1,27 +1,27 @@
 //! Iterators over containers. One that has begun says so when entries come, go or move.
+//!
+//! An iterator has the container's wrapper, as any Python object has another: so the collector sees it, and
+//! cycles through iterators go as those through a `list`'s do. It takes no reference of its own to the native
+//! container, and a container that is moved out meanwhile is not iterated to its end.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::ffi::{c_int, c_void};
+use core::mem::ManuallyDrop;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use object_core::{Any, Array, ArrayObj, Changed, Cursor, Dict, List, ListObj, Map, type_index};
-use pyo3::exceptions::PyRuntimeError;
+use object_core::{
+    Any, Array, Changed, Cursor, Dict, List, Map, Object, ObjectArc, ObjectHeader, type_index,
+};
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use crate::py::hang;
-use crate::py::items::own;
+use crate::py::items::native;
 use crate::py::map::Either;
 use crate::py::map_methods::either;
 use crate::py::out::value_into_python;
-use crate::py::raise::Raised;
-
-/// What is iterated; every step looks at it anew, so that nothing is borrowed between two.
-enum Over {
-    Array(Array),
-    /// Its length when iteration began, and its version.
-    List(List, u64),
-    Map(Map),
-    Dict(Dict, u64),
-}
+use crate::py::raise::{Exc, Raised, raise};
+use crate::py::slots::{native_of, slot};
 
 /// What an iteration over a map gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,31 +35,39 @@ enum What {
 ///
 /// # Invariants
 ///
-/// `at` is the next place; behind the end of what is iterated when it is over.
-#[pyclass(frozen, module = "tieback._core", name = "ContainerIterator")]
-pub(crate) struct Steps {
-    over: Over,
-    what: What,
-    backwards: bool,
-    len: usize,
+/// `at` is the next place; behind the end of what is iterated when it is over. All but the atomics is as it was when
+/// iteration began.
+#[repr(C)]
+struct Steps {
+    ob_base: ffi::PyObject,
+    /// The container's wrapper, owned; null when nothing is to come. Every step looks at its object anew.
+    over: AtomicPtr<ffi::PyObject>,
     at: AtomicUsize,
     given: AtomicUsize,
+    /// Length and version when iteration began.
+    len: usize,
+    version: u64,
+    number: i32,
+    what: What,
+    backwards: bool,
 }
 
 const OVER: usize = usize::MAX;
 
-impl Steps {
-    fn new(over: Over, what: What, backwards: bool, len: usize) -> Self {
-        Self {
-            over,
-            what,
-            backwards,
-            len,
-            at: AtomicUsize::new(0),
-            given: AtomicUsize::new(0),
-        }
-    }
+/// The container behind an address, for one look.
+///
+/// # Safety
+///
+/// It is one, and alive for as long as this is used.
+unsafe fn borrowed<T: Object, C>(
+    object: NonNull<ObjectHeader>,
+    of: impl FnOnce(ObjectArc<T>) -> C,
+) -> ManuallyDrop<C> {
+    // SAFETY: the caller's contract. Never dropped: the reference is not ours.
+    ManuallyDrop::new(of(unsafe { ObjectArc::from_raw(object.cast()) }))
+}
 
+impl Steps {
     /// The place that comes next, counted from the front.
     fn place(&self, at: usize) -> Option<usize> {
         if at >= self.len {
@@ -72,129 +80,366 @@ impl Steps {
         })
     }
 
-    fn next(&self) -> Result<Option<(Any, Any)>, Changed> {
+    /// The next entry.
+    ///
+    /// # Errors
+    ///
+    /// ValueError: the container was moved out. RuntimeError: it has changed.
+    ///
+    /// # Safety
+    ///
+    /// Attached; `over` is the container's wrapper, alive until this returns.
+    unsafe fn step(&self, over: *mut ffi::PyObject) -> Result<Option<(Any, Any)>, Raised> {
         // Relaxed: the containers order what is in them.
         let at = self.at.load(Ordering::Relaxed);
         let one = |value: Any| (Any::NONE, value);
-        let found = match &self.over {
-            Over::Array(array) => self
-                .place(at)
-                .and_then(|at| array.get(at).cloned())
-                .map(one),
-            Over::Map(map) => self
-                .place(at)
-                .and_then(|at| map.pairs().get(at))
-                .map(|[key, value]| (key.clone(), value.clone())),
-            Over::List(list, version) => match self.place(at) {
-                Some(place) => list.get_in(place, *version)?.map(one),
-                None => None,
-            },
-            Over::Dict(dict, version) => return self.step(dict, *version, at),
+        // SAFETY: the caller's contract; each number with its object, which is there for the glance: a look at
+        // it runs no Python code.
+        let found = unsafe {
+            let glance = native(over, self.number)?;
+            let object = glance.object();
+            match self.number {
+                type_index::ARRAY => {
+                    let array = borrowed(object, Array::from_object);
+                    let place = self.place(at);
+                    Ok(place.and_then(|at| array.get(at).cloned()).map(one))
+                }
+                type_index::LIST => match self.place(at) {
+                    Some(place) => borrowed(object, List::from_object)
+                        .get_in(place, self.version)
+                        .map(|found| found.map(one)),
+                    None => Ok(None),
+                },
+                type_index::MAP => {
+                    let map = borrowed(object, Map::from_object);
+                    let pair = self.place(at).and_then(|at| map.pairs().get(at));
+                    Ok(pair.map(|[key, value]| (key.clone(), value.clone())))
+                }
+                _ => return self.step_dict(&borrowed(object, Dict::from_object), at),
+            }
         };
-        if found.is_some() {
-            self.at.store(at + 1, Ordering::Relaxed);
+        match found {
+            Ok(found) => {
+                if found.is_some() {
+                    self.at.store(at + 1, Ordering::Relaxed);
+                }
+                Ok(found)
+            }
+            // SAFETY: attached.
+            Err(Changed) => Err(unsafe { changed("List") }),
         }
-        Ok(found)
     }
 
-    fn step(&self, dict: &Dict, version: u64, at: usize) -> Result<Option<(Any, Any)>, Changed> {
+    /// As [`step`](Self::step), of a Dict.
+    ///
+    /// # Safety
+    ///
+    /// Attached.
+    unsafe fn step_dict(&self, dict: &Dict, at: usize) -> Result<Option<(Any, Any)>, Raised> {
         if at == OVER {
             return Ok(None);
         }
         // Backwards the position is stored from the other end, so that both begin at 0.
         let from = if self.backwards { usize::MAX - at } else { at };
-        let mut cursor = Cursor::from_parts(from, self.backwards, version);
-        let found = dict.step(&mut cursor)?;
+        let mut cursor = Cursor::from_parts(from, self.backwards, self.version);
+        let found = match dict.step(&mut cursor) {
+            Ok(found) => found,
+            // SAFETY: attached.
+            Err(Changed) => return Err(unsafe { changed("Dict") }),
+        };
         let (to, ..) = cursor.parts();
         let to = if self.backwards { usize::MAX - to } else { to };
         self.at
             .store(if found.is_some() { to } else { OVER }, Ordering::Relaxed);
         Ok(found)
     }
+
+    /// Lets the container go.
+    ///
+    /// # Safety
+    ///
+    /// Attached; no other thread is in the middle of a step.
+    unsafe fn let_go(&self) {
+        // Relaxed: nobody else is here.
+        let over = self.over.swap(null_mut(), Ordering::Relaxed);
+        // SAFETY: attached; it was ours.
+        unsafe { ffi::Py_XDECREF(over) };
+    }
 }
 
-#[pymethods]
-impl Steps {
-    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
+/// # Safety
+///
+/// Attached.
+#[cold]
+unsafe fn changed(what: &str) -> Raised {
+    // SAFETY: attached.
+    unsafe { raise!(Exc::Runtime, "{what} changed while it was iterated") }
+}
 
-    fn __next__<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        hang::ready();
-        let (py, iter) = (this.py(), this.get());
-        let found = iter.next().map_err(|Changed| {
-            let what = match iter.over {
-                Over::List(..) => "List",
-                _ => "Dict",
-            };
-            PyRuntimeError::new_err(format!("{what} changed while it was iterated"))
-        })?;
-        let Some((key, value)) = found else {
-            return Ok(None);
+static CLASS: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    hang::ready();
+    // SAFETY: the slot's contract: attached, a live iterator. It has the wrapper until it lets it go, which with
+    // a GIL nobody does in the middle of a step, and without one nobody at all.
+    unsafe {
+        let steps = &*object.cast::<Steps>();
+        let over = steps.over.load(Ordering::Relaxed);
+        if over.is_null() {
+            return null_mut();
+        }
+        match steps.step(over) {
+            Ok(Some(found)) => {
+                // A load and a store: threads that share an iterator share its hint, which is one.
+                let given = steps.given.load(Ordering::Relaxed);
+                steps.given.store(given + 1, Ordering::Relaxed);
+                show(steps.what, found)
+            }
+            Ok(None) => {
+                // Without a GIL another thread may be at a step: there, as with Python's own, the container goes
+                // with its iterator.
+                #[cfg(not(Py_GIL_DISABLED))]
+                steps.let_go();
+                null_mut()
+            }
+            Err(Raised) => null_mut(),
+        }
+    }
+}
+
+/// What an iteration gives of an entry.
+///
+/// # Safety
+///
+/// Attached.
+#[inline]
+unsafe fn show(what: What, (key, value): (Any, Any)) -> *mut ffi::PyObject {
+    // SAFETY: attached; what is made here is given to the new tuple, or given back.
+    unsafe {
+        match what {
+            What::Keys => value_into_python(key),
+            What::Values => value_into_python(value),
+            What::Items => {
+                let key = value_into_python(key);
+                if key.is_null() {
+                    return null_mut();
+                }
+                let value = value_into_python(value);
+                if value.is_null() {
+                    ffi::Py_DECREF(key);
+                    return null_mut();
+                }
+                let pair = ffi::PyTuple_New(2);
+                if pair.is_null() {
+                    ffi::Py_DECREF(key);
+                    ffi::Py_DECREF(value);
+                    return null_mut();
+                }
+                ffi::PyTuple_SET_ITEM(pair, 0, key);
+                ffi::PyTuple_SET_ITEM(pair, 1, value);
+                pair
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn itself(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    hang::enter();
+    // SAFETY: the slot's contract.
+    unsafe { ffi::Py_INCREF(object) };
+    object
+}
+
+unsafe extern "C" fn length_hint(
+    object: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    hang::enter();
+    // SAFETY: the method's contract: attached, a live iterator.
+    unsafe {
+        let steps = &*object.cast::<Steps>();
+        ffi::PyLong_FromSize_t(
+            steps
+                .len
+                .saturating_sub(steps.given.load(Ordering::Relaxed)),
+        )
+    }
+}
+
+unsafe extern "C" fn traverse(
+    object: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    context: *mut c_void,
+) -> c_int {
+    // Quiet: the collector waits for it, and nothing is called but the visitor.
+    // SAFETY: the slot's contract: attached, a live iterator.
+    unsafe {
+        let stop = visit(ffi::Py_TYPE(object).cast(), context);
+        let over = (*object.cast::<Steps>()).over.load(Ordering::Relaxed);
+        if stop != 0 || over.is_null() {
+            return stop;
+        }
+        visit(over, context)
+    }
+}
+
+unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
+    hang::ready();
+    // SAFETY: the slot's contract: attached, an iterator that nobody can reach any more.
+    unsafe { (*object.cast::<Steps>()).let_go() };
+    0
+}
+
+unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+    hang::ready();
+    // SAFETY: the slot's contract: the last reference went.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(object.cast());
+        let class = ffi::Py_TYPE(object);
+        let over = (*object.cast::<Steps>()).over.load(Ordering::Relaxed);
+        if let Some(free) = (*class).tp_free {
+            free(object.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+        ffi::Py_XDECREF(over);
+    }
+}
+
+struct Methods([ffi::PyMethodDef; 2]);
+// SAFETY: immutable; pointers to statics.
+unsafe impl Sync for Methods {}
+
+static METHODS: Methods = Methods([
+    ffi::PyMethodDef {
+        ml_name: c"__length_hint__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunction: length_hint,
+        },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: c"__length_hint__($self, /)\n--\n\nHow many are to come.".as_ptr(),
+    },
+    ffi::PyMethodDef::zeroed(),
+]);
+
+/// Makes the class. Once, at import.
+///
+/// # Errors
+///
+/// The interpreter's.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn make_class() -> Result<(), Raised> {
+    let mut slots = [
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_iter, itself as *mut c_void),
+        slot(ffi::Py_tp_iternext, next as *mut c_void),
+        slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
+        slot(0, null_mut()),
+    ];
+    let flags =
+        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let mut spec = ffi::PyType_Spec {
+        name: c"tieback._core.ContainerIterator".as_ptr(),
+        basicsize: size_of::<Steps>() as i32,
+        itemsize: 0,
+        flags: flags as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: attached; spec and slots are alive for the call, which copies them.
+    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
+    if class.is_null() {
+        return Err(Raised);
+    }
+    CLASS.store(class.cast(), Ordering::Release);
+    Ok(())
+}
+
+/// A new iterator over the container of a wrapper: its type's number, length and version.
+///
+/// # Errors
+///
+/// MemoryError.
+fn begin<'py>(
+    over: &Bound<'py, PyAny>,
+    (number, len, version): (i32, usize, u64),
+    what: What,
+    backwards: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = over.py();
+    // SAFETY: attached; the class was made at import and lives for ever; its instances are Steps, and nobody else
+    // has this one. The collector may come by it while it is zeroed.
+    unsafe {
+        let class = CLASS.load(Ordering::Acquire);
+        let made = match (*class).tp_alloc {
+            Some(alloc) => alloc(class, 0),
+            None => null_mut(),
         };
-        iter.given.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: attached; a new reference or an exception.
-        let show = |value| unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) };
-        Ok(Some(match iter.what {
-            What::Keys => show(key)?,
-            What::Values => show(value)?,
-            What::Items => PyTuple::new(py, [show(key)?, show(value)?])?.into_any(),
-        }))
-    }
-
-    fn __length_hint__(&self) -> usize {
-        self.len.saturating_sub(self.given.load(Ordering::Relaxed))
+        let object = Bound::from_owned_ptr_or_err(py, made)?;
+        let steps = made.cast::<Steps>();
+        // INVARIANT: at its beginning. Plain writes, each to its own place: the collector looks at `over` alone.
+        (&raw mut (*steps).len).write(len);
+        (&raw mut (*steps).version).write(version);
+        (&raw mut (*steps).number).write(number);
+        (&raw mut (*steps).what).write(what);
+        (&raw mut (*steps).backwards).write(backwards);
+        (*steps)
+            .over
+            .store(over.clone().into_ptr(), Ordering::Relaxed);
+        Ok(object)
     }
 }
 
 /// Iterates over the items of an Array or a List.
 #[pyfunction]
-pub(crate) fn iterate_items(object: &Bound<'_, PyAny>, backwards: bool) -> PyResult<Steps> {
+pub(crate) fn iterate_items<'py>(
+    object: &Bound<'py, PyAny>,
+    backwards: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
     let py = object.py();
     let raised = |Raised| PyErr::fetch(py);
-    // SAFETY: attached; called by methods of the two classes. Each number with its object.
-    unsafe {
-        let number = {
-            let native = crate::py::slots::native_of(object.as_ptr()).map_err(raised)?;
-            native.object().as_ref().type_index()
-        };
-        if number == type_index::LIST {
-            let list = own::<ListObj>(object.as_ptr(), type_index::LIST).map_err(raised)?;
-            let list = List::from_object(list);
-            let (len, version) = list.len_and_version();
-            return Ok(Steps::new(
-                Over::List(list, version),
-                What::Values,
-                backwards,
-                len,
-            ));
+    // SAFETY: attached; called by methods of the two classes. Each number with its object, there for the glance.
+    let over = unsafe {
+        let asked = native_of(object.as_ptr()).map_err(raised)?;
+        let is_list = asked.object().as_ref().type_index() == type_index::LIST;
+        drop(asked);
+        if is_list {
+            let glance = native(object.as_ptr(), type_index::LIST).map_err(raised)?;
+            let (len, version) = borrowed(glance.object(), List::from_object).len_and_version();
+            (type_index::LIST, len, version)
+        } else {
+            let glance = native(object.as_ptr(), type_index::ARRAY).map_err(raised)?;
+            let len = borrowed(glance.object(), Array::from_object).len();
+            (type_index::ARRAY, len, 0)
         }
-        let array = own::<ArrayObj>(object.as_ptr(), type_index::ARRAY).map_err(raised)?;
-        let array = Array::from_object(array);
-        let len = array.len();
-        Ok(Steps::new(Over::Array(array), What::Values, backwards, len))
-    }
+    };
+    begin(object, over, What::Values, backwards)
 }
 
 /// Iterates over the keys (0), values (1) or items (2) of a Map or Dict.
 #[pyfunction]
-pub(crate) fn iterate_map(object: &Bound<'_, PyAny>, what: u8, backwards: bool) -> PyResult<Steps> {
+pub(crate) fn iterate_map<'py>(
+    object: &Bound<'py, PyAny>,
+    what: u8,
+    backwards: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
     let what = match what {
         0 => What::Keys,
         1 => What::Values,
         _ => What::Items,
     };
-    Ok(match either(object)? {
-        Either::Map(map) => {
-            let len = map.len();
-            Steps::new(Over::Map(map), what, backwards, len)
-        }
+    let over = match either(object)? {
+        Either::Map(map) => (type_index::MAP, map.len(), 0),
         Either::Dict(dict) => {
             let (cursor, len) = dict.cursor(backwards);
             let (_, _, version) = cursor.parts();
-            Steps::new(Over::Dict(dict, version), what, backwards, len)
+            (type_index::DICT, len, version)
         }
-    })
+    };
+    begin(object, over, what, backwards)
 }

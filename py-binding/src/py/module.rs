@@ -153,6 +153,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // SAFETY: attached; the classes are kept by their records.
     unsafe {
         moved::make_class().map_err(|error| raised(py, error))?;
+        iterate::make_class().map_err(|error| raised(py, error))?;
         descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
         passes::learn().map_err(|error| raised(py, error))?;
         share::set_holders(collect::holders);

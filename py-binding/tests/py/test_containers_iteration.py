@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import operator
-from typing import Any, Callable
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tieback import Dict, List
+import tieback
+from tieback import Array, Dict, List, Map
 from test_containers import Node
+from tie_support import lib
 
 
 @pytest.mark.parametrize(
@@ -59,6 +65,108 @@ def test_an_iterator_keeps_what_it_iterates() -> None:
     items = iter(Dict({"a": Node(3)}).items())
     ((key, node),) = items
     assert (key, node.v) == ("a", 3)
+
+
+class Kept:
+    """Holds whatever it is given, and can be referred to weakly."""
+
+    def __init__(self, to: Any = None) -> None:
+        self.to = to
+
+
+MAKERS: list[Callable[[Any], Any]] = [
+    lambda value: List([value]),
+    lambda value: Array([value]),
+    lambda value: Dict(a=value),
+    lambda value: Map(a=value),
+    lambda value: Dict(a=value).keys(),
+    lambda value: Dict(a=value).values(),
+    lambda value: Map(a=value).items(),
+]
+ITERATORS: dict[str, Callable[[Any], Iterator[Any]]] = {
+    "iter": iter,
+    "reversed": reversed,
+    "zip": lambda it: zip(it, it),
+    "enumerate": enumerate,
+    "map": lambda it: map(str, it),
+    "generator": lambda it: (item for item in it),
+}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("begin", ITERATORS.values(), ids=ITERATORS)
+def test_a_cycle_through_an_iterator_is_collected(begin: Any, make: Any, begun: bool) -> None:
+    gc.collect()
+    before = tieback.stats()
+    middle = Kept()
+    middle.to = begin(make(middle))
+    if begun:
+        next(middle.to)
+    gone = weakref.ref(middle)
+    del middle
+    gc.collect()
+    assert gone() is None
+    assert tieback.stats() == before
+
+
+def test_an_iterator_in_its_own_container_is_collected() -> None:
+    gc.collect()
+    before = tieback.stats()
+    for begin in ITERATORS.values():
+        items: Any = List([1])
+        items.append(begin(items))
+        map: Any = Dict(a=1)
+        for n, view in enumerate((map, map.keys(), map.values(), map.items())):
+            map[f"{n}"] = begin(view)
+        del items, map, view
+    gc.collect()
+    assert tieback.stats() == before
+
+
+def test_what_an_iterator_holds_is_not_collected() -> None:
+    items: Any = List([Kept(), None])
+    items[1] = iter(items)
+    there, iterator = weakref.ref(items[0]), items[1]
+    del items
+    gc.collect()
+    assert next(iterator) is there() and next(iterator) is iterator
+    assert next(iterator, None) is None
+
+
+@pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="without a GIL an iterator keeps its container, as those of Python's do",
+)
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("begin", [iter, reversed])
+def test_an_iterator_that_is_through_lets_go(begin: Any, make: Any) -> None:
+    value = Kept()
+    over, gone = make(value), weakref.ref(value)
+    iterator = begin(over)
+    del over, value
+    assert next(iterator, None) is not None and gone() is not None
+    assert next(iterator, None) is None and gone() is None
+    assert next(iterator, None) is None
+    assert operator.length_hint(iterator) == 0
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_moved_while_it_is_iterated(make: Any) -> None:
+    over = make(1)
+    iterator = iter(over)
+    moved = getattr(over, "_mapping", over)
+    lib.swallow(moved._move())
+    with pytest.raises(ValueError, match="was moved"):
+        next(iterator)
+
+
+def test_a_deep_chain_of_iterators_is_freed() -> None:
+    chain: Any = List()
+    for _ in range(100_000):
+        chain = List([iter(chain)])
+    del chain
+    gc.collect()
 
 
 def test_sorting_what_changes_meanwhile() -> None:
