@@ -136,10 +136,11 @@ class Kind:
                 f"{self.later!r} means nothing yet; define the class before the field is set"
             )
         index = _class_index(found)
-        if index is None or (index == _ROOT and found is not Object):
+        wrong = "is no native class" if index is None else _unregistered(found, index)
+        if index is None or wrong:
             raise TypeError(
-                f"field {self.name!r} of {self.owner.__name__!r}: {self.later!r} is no native "
-                "class; decorate it with py_class or register_object"
+                f"field {self.name!r} of {self.owner.__name__!r}: {self.later!r} {wrong}; decorate "
+                "it with py_class or register_object"
             )
         return index
 
@@ -236,6 +237,18 @@ def _class_index(cls: Any) -> int | None:
     if not isinstance(cls, type) or not issubclass(cls, Object):
         return None
     return _core.class_type_index(cls)
+
+
+def _unregistered(cls: type, index: int) -> str | None:
+    """What is wrong with a class that shows no native type of its own: a field is checked by the
+    object's type, and would take all that the class's parent shows."""
+    if _core.class_of_type(index) is cls:
+        return None
+    for base in cls.__bases__:
+        if issubclass(base, Object) and _core.class_type_index(base) == index:
+            parent = "" if index == _ROOT else f" but an ordinary subclass of {base.__name__!r}"
+            return f"is not registered{parent}"
+    return None
 
 
 def describe(field: Field[Any], cls: type) -> Kind:
@@ -413,10 +426,10 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
         return Kind("object", text, type_index=_index(Error))
     index = _class_index(origin)
     if index is not None:
-        if index == _ROOT and origin is not Object:
+        if wrong := _unregistered(origin, index):
             raise TypeError(
-                f"{cls.__name__}: field {name!r}: {text} is not registered; decorate it with "
-                "py_class or register_object first"
+                f"{cls.__name__}: field {name!r}: {text} {wrong}; decorate it with py_class or "
+                "register_object first"
             )
         return Kind("object", text, type_index=index)
     hint = (

@@ -40,23 +40,27 @@ def _fields(obj: Any, name: str, factory: Callable[[list[tuple[str, Any]]], Any]
     return _plain(obj, factory)
 
 
-def _plain(value: Any, factory: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+def _plain(
+    value: Any, factory: Callable[[list[tuple[str, Any]]], Any], is_key: bool = False
+) -> Any:
+    """``is_key``: a dict must be able to hash what comes out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return factory([(f.name, _plain(getattr(value, f.name), factory)) for f in fields])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[_plain(item, factory) for item in value])
+        return type(value)(*[_plain(item, factory, is_key) for item in value])
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item, factory) for item in value)
+        return type(value)(_plain(item, factory, is_key) for item in value)
     if isinstance(value, Object) and isinstance(value, Sequence):
-        return [_plain(item, factory) for item in value]
+        items = [_plain(item, factory, is_key) for item in value]
+        return tuple(items) if is_key else items
     if isinstance(value, dict):
-        pairs = [(_plain(key, factory), _plain(item, factory)) for key, item in value.items()]
+        pairs = [(_plain(key, factory, True), _plain(item, factory)) for key, item in value.items()]
         if hasattr(value, "default_factory"):
             made = type(value)(value.default_factory)
             made.update(pairs)
             return made
         return type(value)(pairs)
-    if isinstance(value, Object) and isinstance(value, Mapping):
-        return {_plain(key, factory): _plain(item, factory) for key, item in value.items()}
+    if isinstance(value, Object) and isinstance(value, Mapping) and not is_key:
+        return {_plain(key, factory, True): _plain(item, factory) for key, item in value.items()}
     return copy.deepcopy(value)

@@ -22,6 +22,10 @@ Any, object, other unions   any value that can cross; unions are checked
 ``Annotated``, ``Final``, ``NewType``, ``Self``, type variables and aliases stand for what is in them,
 ``Literal`` for the types of its values.
 
+A class in an annotation is one that shows a native type: of a ``py_class``, of ``register_object``
+or the package's own. An ordinary subclass of one is refused, for the field would take all that its
+parent shows; objects of it are taken where the parent is annotated.
+
 An annotation says how a field is stored, and so which values it takes. As with dataclasses, what is inside of
 a container (``list[int]``, ``Array[Node]``, ``dict[str, int]``) and which values a ``Literal`` names is for type
 checkers alone. A mutable container is shared, so that a List is no Array and a Dict no Map: what would be
@@ -54,7 +58,7 @@ from dataclasses import (
     is_dataclass,
     replace,
 )
-from typing import Any, Callable, TypeVar, dataclass_transform, overload
+from typing import Any, Callable, ClassVar, TypeVar, dataclass_transform, get_origin, overload
 
 from tieback import _core
 from tieback._annotations import Kind, describe, quotes_read
@@ -124,6 +128,10 @@ def field(
         metadata=metadata,
         kw_only=kw_only,
     )
+    return _own_field(plain, frozen, doc)
+
+
+def _own_field(plain: _std.Field[Any], frozen: bool | None = None, doc: str | None = None) -> Field:
     own = Field.__new__(Field)
     for name in _std.Field.__slots__:
         setattr(own, name, getattr(plain, name))
@@ -211,12 +219,12 @@ def _make(
     parent = _core.class_type_index(cls)
     assert parent is not None  # at least Object's
     inherited: dict[str, Kind] = getattr(cls, "__tieback_kinds__", {})
-    _check_hidden(cls, inherited)
     own_init = "__init__" in cls.__dict__
     own_eq, own_repr = "__eq__" in cls.__dict__, "__repr__" in cls.__dict__
     own_replace = "__replace__" in cls.__dict__
     own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
     with quotes_read(cls):
+        _check_hidden(cls, inherited)
         described: Any = _std.dataclass(
             init=init,
             repr=repr,
@@ -229,6 +237,9 @@ def _make(
             kw_only=kw_only,
         )(cls)
     table: dict[str, _std.Field[Any]] = described.__dataclass_fields__
+    for name, f in table.items():
+        if not isinstance(f, Field):  # written without ``field()``
+            table[name] = _own_field(f)
     all_fields = [f for f in table.values() if f._field_type is _std._FIELD]  # type: ignore[attr-defined]
     own = [f for f in all_fields if f.name not in inherited]
     again = [f for f in all_fields if f.name in inherited and f.name in _annotations(cls)]
@@ -302,8 +313,10 @@ def _check_hidden(cls: type, inherited: dict[str, Kind]) -> None:
     """A field declared again is the parent's, with another default; without one it has none, and
     must not find the parent's descriptor as its default. Anything else hides the field."""
     annotations = _annotations(cls)
-    for name in annotations:
-        if name in vars(Object) and name not in vars(cls) and not name.startswith("__"):
+    for name, annotation in annotations.items():
+        if ClassVar in (annotation, get_origin(annotation)):
+            continue  # no field: an attribute of the class, as without the annotation
+        if any(name in vars(base) for base in Object.__mro__):
             raise TypeError(
                 f"{cls.__name__}: a field {name!r} would hide tieback.Object's own {name!r}; use "
                 "another name"

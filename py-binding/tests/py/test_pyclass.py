@@ -2,12 +2,12 @@
 
 import dataclasses
 import inspect
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
 import pytest
 
 import tieback
-from tieback import Array, Object, Weak
+from tieback import Array, List, Object, Weak
 from tieback.dataclasses import (
     KW_ONLY,
     MISSING,
@@ -164,6 +164,17 @@ def test_an_unregistered_class_as_annotation():
 
     with pytest.raises(TypeError, match="field 'x': Unregistered is not registered"):
         make(x=Unregistered)
+
+
+@pytest.mark.parametrize("parent", [Inner, List])
+def test_an_ordinary_subclass_as_annotation(parent):
+    class Below(parent):
+        pass
+
+    words = f"field 'x': .*is not registered but an ordinary subclass of '{parent.__name__}'; decor"
+    for annotation in (Below, Optional[Below], Below | int, Weak[Below]):
+        with pytest.raises(TypeError, match=words):
+            make(x=annotation)
 
 
 # --- as the standard library has it ---

@@ -139,6 +139,11 @@ def test_a_reference_to_something_else():
     try:
         with pytest.raises(TypeError, match="'Ordinary' is no native class"):
             Wrong(Chicken())
+        globals()["Ordinary"] = type("Ordinary", (Egg,), {})
+        with pytest.raises(
+            TypeError, match="'Ordinary' is not registered but an ordinary subclass of 'Egg'"
+        ):
+            Wrong(Egg())
         # Defined in time after all.
         globals()["Ordinary"] = Egg
         assert type(Wrong(Egg()).x) is Egg

@@ -18,6 +18,7 @@ from typing import (
     Annotated,
     Any,
     Callable,
+    ClassVar,
     Final,
     Generic,
     Literal,
@@ -31,10 +32,11 @@ from typing import (
 
 import pytest
 
-from tieback import Array, Error, Weak
+from tieback import Array, Dict, Error, Map, Weak
 from tieback.dataclasses import (
     Field,
     FrozenInstanceError,
+    InitVar,
     Object,
     asdict,
     astuple,
@@ -136,12 +138,22 @@ def test_a_moved_object_is_not_even_equal_to_itself() -> None:
     del moved
 
 
-def test_a_field_does_not_hide_what_every_object_has() -> None:
-    with pytest.raises(TypeError, match="Hiding: a field 'same_as' would hide tieback.Object's"):
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("name", ["same_as", "_move", "__chandle__", "__hash__"])
+def test_a_field_does_not_hide_what_every_object_has(name: str, quoted: bool) -> None:
+    def declared(annotation: Any, *default: Any) -> type:
+        annotations = {name: annotation, "other": "int" if quoted else int}
+        body = {"__annotations__": annotations, **({name: default[0]} if default else {})}
+        return py_class(type("Hiding", (Object,), body))
 
-        @py_class
-        class Hiding(Object):
-            same_as: int
+    defaults: list[tuple[Any, ...]] = [(), (3,), (field(),), (field(default=3, init=False),)]
+    for default in defaults:
+        for annotation in (int, InitVar[int]):
+            with pytest.raises(TypeError, match=f"Hiding: a field '{name}' would hide tieback.Obj"):
+                declared(str(annotation) if quoted else annotation, *default)
+    # What is no field may.
+    kept = declared("ClassVar[Any]" if quoted else ClassVar[Any], getattr(Object, name))
+    assert [f.name for f in dataclasses.fields(kept)] == ["other"] and kept(1) == kept(1)
 
 
 def test_aliases_of_annotations() -> None:
@@ -243,6 +255,26 @@ def test_asdict_goes_into_arrays() -> None:
         for wrong in (Leaf, 3, tree.leaves):
             with pytest.raises(TypeError, match=rf"{function.__name__}\(\) should be called on"):
                 function(wrong)
+
+
+def test_asdict_keeps_keys_what_a_dict_can_hash() -> None:
+    @py_class
+    class Held(Object):
+        o: Any = None
+
+    @dataclasses.dataclass
+    class Plain:
+        o: dict[Any, Any]
+
+    keyed = Map({1: 2})
+    keys = {(1, 2): [3], (1, (2, (3,))): (4, (5,)), keyed: 6, "text": Held((7, 8))}
+    plain = {(1, 2): [3], (1, (2, (3,))): [4, [5]], keyed: 6, "text": {"o": [7, 8]}}
+    for native in (Map(keys), Dict(keys)):
+        assert asdict(Held(native)) == {"o": plain}
+        assert all(type(key) in (tuple, str, Map) for key in asdict(Held(native))["o"])
+    assert astuple(Held({(1, 2): (3,)})) == ({(1, 2): [3]},)
+    made = asdict(Plain({Array([1, (2,)]): Array([3]), (Array([4]), 5): 6}))
+    assert made == {"o": {(1, (2,)): [3], ((4,), 5): 6}}
 
 
 def in_no_module(source: str, name: str) -> dict[str, Any]:
@@ -381,7 +413,8 @@ def test_a_field_is_the_library_s_and_says_more() -> None:
     assert length.metadata["unit"] == "m" and Way.length.__doc__ == "How far."
     assert isinstance(length, Field) and (length.frozen, length.doc) == (True, "How far.")
     assert dict(name.metadata) == {"a": 1} and name.frozen is None
-    assert not plain.metadata and isinstance(plain, dataclasses.Field)
+    assert not plain.metadata and isinstance(plain, Field)
+    assert plain.frozen is plain.doc is None and (plain.name, plain.default) == ("plain", 0)
     with pytest.raises(FrozenInstanceError):
         Way().length = 2
     assert py_class.__dataclass_transform__["field_specifiers"] == (field, Field)
