@@ -6,6 +6,7 @@ from typing import Any, Callable, TypeVar, overload
 
 from tieback import _core
 from tieback._core import Error as Error
+from tieback._ending import end_with
 
 __all__ = ["Error", "register_error"]
 
@@ -111,6 +112,7 @@ def register_error(name_or_class: Any = None, cls: Any = None) -> Any:
         if not (isinstance(cls, type) and issubclass(cls, BaseException)):
             raise TypeError(f"register_error expects an exception class, got {cls!r}")
         _core.error_classes[name_or_class] = cls
+        end_with(cls)
         return cls
 
     return register if cls is None else register(cls)

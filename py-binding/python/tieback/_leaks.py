@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import Any
 
 from tieback import _core
-from tieback._reach import is_plain, links, state_links
+from tieback._reach import is_plain, links, referents_of, state_links
 from tieback._seeing import is_wrapper
 
 __all__ = ["watch"]
@@ -32,7 +32,7 @@ class _Survey:
         """All wrappers that anything the collector knows refers to, and what is reached from those."""
         queue: deque[int] = deque()
         for holder in gc.get_objects():
-            for value in (holder, *gc.get_referents(holder)):
+            for value in (holder, *referents_of(holder)):
                 if is_wrapper(value):
                     self.meet(self.look.add(value), queue)
         while queue:

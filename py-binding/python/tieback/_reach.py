@@ -120,6 +120,16 @@ def _function_links(function: types.FunctionType) -> Iterator[Link]:
     yield from (Link(f".{name}", value) for name, value in _pairs(function.__dict__))
 
 
+def referents_of(value: object) -> list[Any]:
+    """What the collector sees an object refer to. Of a module, its namespace alone: `_asyncio` of CPython
+    3.12 shows the dead iterators that it keeps for the next, and whoever has looked at one ends it again.
+    """
+    if not issubclass(type(value), types.ModuleType):
+        return gc.get_referents(value)
+    own = dict_of(value)
+    return [] if own is None else [own]
+
+
 def links(value: Any) -> Iterator[Link]:
     """Everything that a Python object refers to, but for its class; by name, where it has one."""
     cls: type = type(value)
@@ -161,6 +171,6 @@ def links(value: Any) -> Iterator[Link]:
     if issubclass(cls, (dict, list, tuple, set, frozenset)):
         return
     own = dict_of(value)
-    for target in gc.get_referents(value):
+    for target in referents_of(value):
         if target is not cls and target is not own and id(target) not in named:
             yield Link("refers to", target)

@@ -7,6 +7,7 @@ from typing import Any, Callable, Literal, TypeVar, overload
 
 from tieback import _core
 from tieback._core import Function
+from tieback._ending import end_with
 from tieback._rebuild import without_dict
 
 __all__ = [
@@ -84,6 +85,7 @@ def register_global_func(
 def _register(name: str, f: Callable[..., Any], override: bool) -> Function:
     # Other frontends see the text; Python looks at the callable.
     doc = getattr(f, "__doc__", None)
+    end_with(f)
     return _core.register_global(name, f, override, doc if isinstance(doc, str) else None)
 
 
@@ -129,6 +131,7 @@ def register_object(type_key: Any = None) -> Any:
             )
         new = without_dict(cls, reaches_python=_core.type_reaches_python(index))
         _core.register_class(new, index)
+        end_with(new)
         return new
 
     return register

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieback import _core
-from tieback._reach import dict_of, links, short, state_links, type_name
+from tieback._reach import dict_of, links, referents_of, short, state_links, type_name
 from tieback._seeing import is_wrapper, native_label
 
 __all__ = ["Reason", "Step", "why_alive"]
@@ -113,7 +113,8 @@ class _Search:
         self.untracked: dict[int, list[int]] = {}
         self.locals: dict[int, list[_Root]] = {}
         self.callers: dict[int, list[_Root]] = {}
-        self.caller_globals = id(caller.f_globals)
+        # Where its own variables are, if it is a module: those of a function are no globals.
+        self.caller_globals = 0 if caller.f_code.co_flags & _OPTIMIZED else id(caller.f_globals)
 
     def keep(self, value: Any) -> int:
         """The number of a Python object, which lives as long as the search."""
@@ -131,7 +132,7 @@ class _Search:
             if value is self.kept:
                 continue
             # What is referred to as well: not every wrapper is the collector's.
-            for found in (value, *gc.get_referents(value)):
+            for found in (value, *referents_of(value)):
                 address = self.look.add(found) if is_wrapper(found) else None
                 if address is not None and address not in known:
                     known.add(address)

@@ -63,6 +63,7 @@ from typing import Any, Callable, ClassVar, TypeVar, dataclass_transform, get_or
 from tieback import _core
 from tieback._annotations import Kind, describe, quotes_read
 from tieback._core import Object
+from tieback._ending import end_with
 from tieback._rebuild import without_dict
 from tieback._values import asdict, astuple
 
@@ -282,6 +283,7 @@ def _make(
         key is None,
     )
     _core.register_class(new, index)
+    end_with(new)
     _core.add_fields(new, args)
     for kind in types.values():
         kind.settle(new)

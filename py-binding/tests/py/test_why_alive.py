@@ -169,6 +169,45 @@ class TestRoots:
         SHELF.clear()
 
 
+    def test_a_global_of_the_callers_own_module(self):
+        """Another function's name for it is none of the caller's variables."""
+        global KEPT
+        KEPT = Leaf(1)
+        reason = tieback.why_alive(KEPT)
+        del KEPT
+        assert (reason.kind, reason.root) == ("global", "global 'KEPT' of module test_why_alive")
+
+    def test_a_module_is_not_asked_what_it_keeps_to_itself(self):
+        """`_asyncio` of CPython 3.12 keeps dead iterators for the next: who refers to one, ends it again."""
+        program = """
+import asyncio, gc
+import tieback
+
+async def wait_for_many():
+    loop = asyncio.get_running_loop()
+    futures = [loop.create_future() for _ in range(30)]
+    async def one(future):
+        return await future
+    tasks = [asyncio.create_task(one(future)) for future in futures]
+    await asyncio.sleep(0)
+    for future in futures:
+        future.set_result(1)
+    await asyncio.gather(*tasks)
+
+def ask():
+    made = [tieback.List([1])]
+    assert tieback.why_alive(made[0]).kind == "local"
+    tieback.graph(asyncio)
+
+for _ in range(3):
+    asyncio.run(wait_for_many())
+    ask()
+gc.collect()
+"""
+        done = subprocess.run([sys.executable, "-c", program], timeout=120, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 class TestWays:
     @pytest.mark.parametrize(
         "put, way",
