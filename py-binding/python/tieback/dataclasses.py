@@ -271,7 +271,7 @@ def _make(
     for name in ("__init__", "__setstate__"):
         # ``type`` calls our class call, which ends the building of an object; others do not.
         if name in cls.__dict__ and (name == "__setstate__" or type(cls) is not type):
-            setattr(described, name, _finishing(cls.__dict__[name]))
+            setattr(described, name, _finishing(name, cls.__dict__[name]))
     dropped = [f.name for f in own + again]
     reaches_python = any(kind.kind in ("object", "any", "weak") for kind in types.values())
     new: Any = without_dict(described, dropped, weakref_slot, reaches_python)
@@ -378,15 +378,24 @@ def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return __eq__
 
 
-def _finishing(function: Any) -> Any:
-    """The class's own ``__init__`` or ``__setstate__``, which ends the building of an object."""
+def _finishing(name: str, function: Any) -> Any:
+    """The class's own ``__init__`` or ``__setstate__``, which ends the building of an object.
+
+    The name is that in the class: the function may have another.
+    """
 
     @functools.wraps(function)
     def finishing(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        answer = function(self, *args, **kwargs)
+        try:
+            answer = function(self, *args, **kwargs)
+        except BaseException:
+            # A subclass may catch this and try again; where there is none the object stays as it is.
+            if name == "__init__" and type(self).__init__ is finishing:
+                _core.finish_building(self)
+            raise
         # Native classes below have more to build; Python subclasses add nothing native.
         native = next(c for c in type(self).__mro__ if "__tieback_kinds__" in c.__dict__)
-        if native.__dict__.get(function.__name__) is finishing:
+        if native.__dict__.get(name) is finishing:
             _core.finish_building(self)
         return answer
 

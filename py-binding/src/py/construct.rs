@@ -316,7 +316,13 @@ pub(crate) unsafe fn init(
             context,
         )?;
         drop(lent);
-        if has_attribute(wrapper, c"__post_init__")? {
+        // Of the class, as where it is called without this: an instance's `__getattr__` answers for others.
+        // Ours while it is asked: what a metaclass runs may give the instance another.
+        let class = ffi::Py_TYPE(wrapper).cast::<ffi::PyObject>();
+        ffi::Py_INCREF(class);
+        let asked = has_attribute(class, c"__post_init__");
+        ffi::Py_DECREF(class);
+        if asked? {
             post_init(wrapper, &init_vars)?;
         }
         // The outermost native class is complete; Python subclasses add nothing native.

@@ -226,6 +226,10 @@ unsafe fn new_then_init(
             .with_borrow_mut(Vec::pop)
             .unwrap_or((null_mut(), null_mut()));
         if failed {
+            // Whoever has it nevertheless has it as it is.
+            if is_wrapper(made) {
+                finish(made);
+            }
             ffi::Py_XDECREF(instead);
             ffi::Py_DECREF(made);
             return Err(Raised);

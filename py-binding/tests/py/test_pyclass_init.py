@@ -1,5 +1,6 @@
 """Constructing: arguments, ``__init__`` of the user's own, unfilled objects, and what goes wrong."""
 
+import gc
 import inspect
 from typing import Any, Optional
 
@@ -352,6 +353,71 @@ def test_asking_for_post_init_raises(base):
 
     with pytest.raises(ValueError, match="asked"):
         Asked(Inner(1))
+
+
+@pytest.mark.parametrize("init", ["inherited", "own"])
+@pytest.mark.parametrize("decorated", [False, True])
+def test_post_init_is_the_class_s_whatever_an_instance_answers(init, decorated):
+    @py_class
+    class Counted(Object):
+        k: int = 0
+
+        def __post_init__(self):
+            self.k += 1
+
+    def below(base):
+        body = {"__getattr__": lambda self, name: answer(self, name)}
+        if init == "own":
+            body["__init__"] = lambda self, *args: base.__init__(self, *args)
+        made = type("Below", (base,), body)
+        return py_class(made) if decorated and init == "inherited" else made
+
+    @py_class
+    class Proxy(Object):
+        x: Any
+
+    def answer(self, name):
+        if name == "__post_init__":
+            raise ValueError("asked")
+        return getattr(self.x, name)
+
+    counted = Counted()
+    assert (below(Proxy)(counted).k, counted.k) == (1, 1)
+
+    def answer(self, name):  # noqa: F811
+        return getattr(self.x, name)
+
+    assert (below(Proxy)(counted).k, counted.k) == (1, 1)
+    # One of the class's own, found there as any attribute is, and called once.
+    for wrapped in (lambda f: f, classmethod, staticmethod):
+        calls = []
+        Proxy.__post_init__ = wrapped(lambda *args: calls.append(len(args)))
+        assert below(Proxy)(counted).k == 1
+        assert calls == [int(wrapped is not staticmethod)]
+
+
+def test_post_init_of_a_metaclass():
+    """As the library: it is asked for on the class, and called on the instance."""
+
+    class Meta(type):
+        dropped = None
+
+        def __getattr__(cls, name):
+            if name == "__post_init__":
+                Meta.dropped.__class__ = Other
+                gc.collect()
+            raise AttributeError(name)
+
+    class Asked(Inner, metaclass=Meta):
+        def __init__(self, v):
+            Meta.dropped = self
+            super().__init__(v)
+
+    class Other(Inner):
+        pass
+
+    assert type(Asked(3)) is Other
+    Meta.dropped = None
 
 
 def test_asking_for_keys_raises():

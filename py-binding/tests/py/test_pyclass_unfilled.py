@@ -101,6 +101,46 @@ def test_post_init_may_move():
     assert kept.pop().a == 1
 
 
+@pytest.mark.parametrize("meta", [type, abc.ABCMeta])
+@pytest.mark.parametrize("decorated", [True, False])
+def test_what_escapes_a_failed_init_is_frozen_all_the_same(meta, decorated):
+    @py_class(frozen=True)
+    class Made(Object):
+        a: int = 1
+
+    def init(self, a):
+        self.a = a
+        kept.append(self)
+        raise LookupError(a)
+
+    kept = []
+    if decorated:
+        cls = meta("Own", (Object,), {"__annotations__": {"a": int}, "__init__": init})
+        cls = py_class(frozen=True)(cls)
+    else:
+        cls = type("Own", (Made,), {"__init__": init})
+    # A subclass may try again.
+    second = meta("Second", (cls,), {"__init__": lambda self: tries(self)})
+
+    def tries(self):
+        with pytest.raises(LookupError):
+            cls.__init__(self, 2)
+        self.a += 1
+        cls.__init__(self, 3)
+
+    for make, a in ((lambda: cls(2), 2), (second, 3)):
+        if make is second and meta is not type:
+            continue  # nothing sees the end of its class call
+        with pytest.raises(LookupError):
+            make()
+        assert kept[-1].a == a
+        with pytest.raises(FrozenInstanceError):
+            kept[-1].a = 5
+        with pytest.raises(TypeError, match="initialised already"):
+            kept[-1].__setstate__({"a": 5})
+    kept.clear()
+
+
 # --- unfilled ---
 
 
