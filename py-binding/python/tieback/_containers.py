@@ -133,6 +133,10 @@ class _Sequence:
 
     def __mul__(self: Any, times: object) -> Any:
         if not hasattr(times, "__index__"):
+            if isinstance(times, collections.abc.Sequence):
+                # Those would say that it is the container that is no int.
+                name, got = type(self).__name__, type(times).__name__
+                raise TypeError(f"can't multiply a {name} by non-int of type {got!r}")
             return NotImplemented
         return _kind(self)(_values(self) * operator.index(times))
 
@@ -278,6 +282,15 @@ class ItemsView(_View, collections.abc.ItemsView):  # type: ignore[type-arg]
 
     __slots__ = ()
     _what = _ITEMS
+
+    def __contains__(self, item: object) -> bool:
+        if not (isinstance(item, tuple) and len(item) == 2):
+            return False  # no pair of a map's
+        key, value = item
+        mapping = self._mapping
+        # The map's own look-up, as a dict's view has it: no ``__missing__`` makes a value.
+        there = (Dict if isinstance(mapping, Dict) else Map).get(mapping, key, _MISSING)
+        return there is not _MISSING and _found(there, value)
 
 
 @_methods(Map, Dict)

@@ -249,9 +249,9 @@ pub(crate) unsafe fn bind_fresh(
 }
 
 const ARRAY_DOC: &core::ffi::CStr =
-    c"Array(iterable=())\n--\n\nAn immutable native array; its items keep their identity.";
+    c"Array(iterable=(), /)\n--\n\nAn immutable native array; its items keep their identity.";
 const FUNCTION_DOC: &core::ffi::CStr =
-    c"Function(callable)\n--\n\nSomething that every frontend can call.";
+    c"Function(callable, /)\n--\n\nSomething that every frontend can call.";
 
 /// Makes `tieback.Array`.
 ///

@@ -1,27 +1,24 @@
-//! `tieback.List`: the slots of the mutable list, and what the package's methods need besides.
+//! `tieback.List`: the slots of the mutable list.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 
 use object_core::abi::RawAny;
 use object_core::table::{ANY_VERSION, container_status as status};
-use object_core::{
-    Any, List, ListObj, NewError, ObjectArc, ObjectHeader, SpliceError, runtime, type_index,
-};
+use object_core::{Any, List, ListObj, ObjectArc, ObjectHeader, SpliceError, runtime, type_index};
 use pyo3::ffi;
-use pyo3::prelude::*;
-use pyo3::types::PyList;
 
-use crate::py::array::{bind_fresh, no_init};
+use crate::py::array::bind_fresh;
 use crate::py::classes;
 use crate::py::dealloc::wrapper_dealloc;
+use crate::py::filler::{Filler, is_filled};
 use crate::py::hang;
-use crate::py::into::{index_of as int_index_of, list_of, to_value, values_of};
+use crate::py::into::{index_of as int_index_of, to_value, values_of};
 use crate::py::items::{
     Slice, index_of, length, native, no_index, none, one_argument, out_of_range, own, place_of,
 };
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, no_memory, raise};
 use crate::py::slots::{class_from_spec, collected, slot};
 
 /// A list by its wrapper, with a reference of its own.
@@ -29,7 +26,7 @@ use crate::py::slots::{class_from_spec, collected, slot};
 /// # Safety
 ///
 /// Attached; a live wrapper.
-unsafe fn list(object: *mut ffi::PyObject) -> Result<List, Raised> {
+pub(crate) unsafe fn list(object: *mut ffi::PyObject) -> Result<List, Raised> {
     // SAFETY: the number is ListObj's.
     unsafe { own::<ListObj>(object, type_index::LIST).map(List::from_object) }
 }
@@ -272,22 +269,61 @@ unsafe extern "C" fn list_new(
     hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
-        let made = one_argument("List", args, kwargs).and_then(|iterable| {
-            if iterable.is_null() {
-                empty()
-            } else {
-                list_of(iterable)
-            }
-        });
+        let who = Filler::of(class, list_new, list_init);
+        let values = match who {
+            Filler::Init => Ok(Vec::new()),
+            _ => values_in(args, kwargs).map(Option::unwrap_or_default),
+        };
+        let made = values.and_then(|values| List::try_from_vec(values).map_err(|_| no_memory()));
         let Ok(list) = made else { return null_mut() };
         let object = ObjectArc::into_raw(list.into_object()).cast::<ObjectHeader>();
-        bind_fresh(class, object, None)
+        who.made(bind_fresh(class, object, None), args, kwargs)
     }
 }
 
-unsafe fn empty() -> Result<List, Raised> {
-    // SAFETY: the caller's: attached.
-    List::try_new().map_err(|_| unsafe { no_memory() })
+/// `list.__init__(iterable=())`: has these values from now on, as `list`'s does.
+unsafe extern "C" fn list_init(
+    object: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    hang::ready();
+    // SAFETY: the slot's contract: attached, a live wrapper, a tuple, a dict or NULL.
+    let done = unsafe {
+        (|| {
+            if is_filled(object) {
+                return Ok(());
+            }
+            let values = values_in(args, kwargs)?;
+            // Without any it leaves alone what a `__new__` of Python's has put there.
+            let class = ffi::Py_TYPE(object);
+            if values.is_none() && Filler::of(class, list_new, list_init) == Filler::NewOfTheirs {
+                return Ok(());
+            }
+            let (list, values) = (list(object)?, values.unwrap_or_default());
+            list.try_splice(0, usize::MAX, values, None)
+                .map_err(|_| no_memory())
+        })()
+    };
+    if done.is_ok() { 0 } else { -1 }
+}
+
+/// The values of a call's one argument, if there is one.
+///
+/// # Safety
+///
+/// Attached; a tuple, and a dict or NULL.
+unsafe fn values_in(
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> Result<Option<Vec<Any>>, Raised> {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let iterable = one_argument("List", args, kwargs)?;
+        (!iterable.is_null())
+            .then(|| values_of(iterable))
+            .transpose()
+    }
 }
 
 unsafe extern "C" fn append(
@@ -367,7 +403,7 @@ static METHODS: Methods = Methods([
 ]);
 
 const DOC: &core::ffi::CStr =
-    c"List(iterable=())\n--\n\nA mutable native list that every frontend sees change.";
+    c"List(iterable=(), /)\n--\n\nA mutable native list that every frontend sees change.";
 
 /// Makes `tieback.List`.
 ///
@@ -382,7 +418,7 @@ pub(crate) unsafe fn make_list() -> Result<*mut ffi::PyTypeObject, Raised> {
     let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, list_new as *mut c_void),
-        slot(ffi::Py_tp_init, no_init as *mut c_void),
+        slot(ffi::Py_tp_init, list_init as *mut c_void),
         slot(ffi::Py_sq_length, sequence_length as *mut c_void),
         slot(ffi::Py_sq_item, item as *mut c_void),
         slot(ffi::Py_sq_ass_item, assign_item as *mut c_void),
@@ -403,96 +439,5 @@ pub(crate) unsafe fn make_list() -> Result<*mut ffi::PyTypeObject, Raised> {
         }
         classes::register(type_index::LIST, class, None)?;
         Ok(class)
-    }
-}
-
-fn py_list(object: &Bound<'_, PyAny>) -> PyResult<List> {
-    // SAFETY: attached; `is_wrapper` says that it is one.
-    unsafe {
-        if !classes::is_wrapper(object.as_ptr()) {
-            let got = type_name(object.as_ptr());
-            let _ = raise!(Exc::Type, "expected a tieback.List, got {got}");
-            return Err(PyErr::fetch(object.py()));
-        }
-        list(object.as_ptr()).map_err(|Raised| PyErr::fetch(object.py()))
-    }
-}
-
-fn memory(py: Python<'_>, _: NewError) -> PyErr {
-    // SAFETY: attached.
-    let _ = unsafe { no_memory() };
-    PyErr::fetch(py)
-}
-
-/// The values at one moment, as a Python list, and the version they are of.
-#[pyfunction]
-pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyList>, u64)> {
-    hang::ready();
-    let py = object.py();
-    let (values, version) = py_list(object)?
-        .try_read(0, usize::MAX)
-        .map_err(|error| memory(py, error))?;
-    let shown = PyList::empty(py);
-    for value in values {
-        // SAFETY: attached; a new reference or an exception.
-        let value = unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) }?;
-        shown.append(value)?;
-    }
-    Ok((shown, version))
-}
-
-/// Puts an iterable's values in the place of those from `start` to `stop`, all in one step.
-#[pyfunction]
-pub(crate) fn list_splice(
-    object: &Bound<'_, PyAny>,
-    start: isize,
-    stop: isize,
-    values: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    hang::ready();
-    let py = object.py();
-    // SAFETY: attached; a live object.
-    let values = unsafe { values_of(values.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
-    let list = py_list(object)?;
-    let place = |at: isize| {
-        let from_end = || list.len().saturating_sub(at.unsigned_abs());
-        usize::try_from(at).unwrap_or_else(|_| from_end())
-    };
-    let (start, stop) = (place(start), place(stop));
-    list.try_splice(start, stop, values, None).map_err(|_| {
-        // SAFETY: attached.
-        let _ = unsafe { no_memory() };
-        PyErr::fetch(py)
-    })
-}
-
-/// Makes the list hold the values that it has at the places in `order`, if it is of that version:
-/// whether it was.
-#[pyfunction]
-pub(crate) fn list_pick(
-    object: &Bound<'_, PyAny>,
-    order: Vec<usize>,
-    version: u64,
-) -> PyResult<bool> {
-    hang::ready();
-    let py = object.py();
-    let list = py_list(object)?;
-    let (values, of) = list
-        .try_read(0, usize::MAX)
-        .map_err(|error| memory(py, error))?;
-    if of != version {
-        return Ok(false);
-    }
-    let mut picked = Vec::new();
-    if picked.try_reserve_exact(order.len()).is_err() {
-        // SAFETY: attached.
-        let _ = unsafe { no_memory() };
-        return Err(PyErr::fetch(py));
-    }
-    picked.extend(order.iter().filter_map(|&place| values.get(place).cloned()));
-    match list.try_splice(0, usize::MAX, picked, Some(version)) {
-        Ok(()) => Ok(true),
-        Err(SpliceError::Changed(_)) => Ok(false),
-        Err(SpliceError::NoMemory(error)) => Err(memory(py, error.cause)),
     }
 }

@@ -9,11 +9,13 @@ use pyo3::ffi;
 use crate::py::array::{bind_fresh, no_init};
 use crate::py::classes::{self, is_wrapper};
 use crate::py::dealloc::wrapper_dealloc;
+use crate::py::filler::{Filler, is_filled};
 use crate::py::hang;
-use crate::py::into::{flat_of_dict, to_key, to_value};
+use crate::py::into::{flat_of_dict, to_value};
 use crate::py::items::{length, none, own};
+use crate::py::keys::{ask_missing, key_of, missing, sought};
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise};
 use crate::py::slots::{class_from_spec, collected, slot};
 use crate::py::wrapper::glance;
 
@@ -83,39 +85,13 @@ impl Either {
     }
 }
 
-/// A key on its way in. What Python cannot hash is no key here either.
-///
-/// # Errors
-///
-/// TypeError: a list, dict or bytearray; what converting raises.
-///
-/// # Safety
-///
-/// Attached; a live object.
-pub(crate) unsafe fn key_of(key: *mut ffi::PyObject) -> Result<Any, Raised> {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let unhashable = ffi::PyList_Check(key) != 0
-            || ffi::PyDict_Check(key) != 0
-            || ffi::PyByteArray_Check(key) != 0;
-        if unhashable {
-            let got = type_name(key);
-            return Err(raise!(
-                Exc::Type,
-                "unhashable type: '{got}' cannot be a key"
-            ));
-        }
-        to_key(key).map_err(|raised| name_place(raised, format_args!("key")))
-    }
-}
-
 unsafe extern "C" fn mapping_length(object: *mut ffi::PyObject) -> isize {
     hang::enter();
     // SAFETY: the slot's contract.
     length(unsafe { Either::of(object) }.map(|either| either.len()))
 }
 
-/// A look-up: an int that is too large for a native one is simply not there.
+/// The value of a key, if it is there.
 ///
 /// # Safety
 ///
@@ -127,44 +103,7 @@ unsafe fn look_up(
     // SAFETY: the caller's contract.
     unsafe {
         let there = Either::of(object)?;
-        match key_of(key) {
-            Ok(key) => Ok(there.get(&key)),
-            Err(raised) if ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) != 0 => {
-                if ffi::PyLong_Check(key) == 0 {
-                    return Err(raised);
-                }
-                ffi::PyErr_Clear();
-                large(&there, key)
-            }
-            Err(raised) => Err(raised),
-        }
-    }
-}
-
-/// A whole float past 64 bits is the same key as the int of its value.
-///
-/// # Safety
-///
-/// Attached; an int.
-unsafe fn large(there: &Either, key: *mut ffi::PyObject) -> Result<Option<Any>, Raised> {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let float = ffi::PyLong_AsDouble(key);
-        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear(); // past every float
-            return Ok(None);
-        }
-        let same = ffi::PyFloat_FromDouble(float);
-        if same.is_null() {
-            return Err(Raised);
-        }
-        let equal = ffi::PyObject_RichCompareBool(key, same, ffi::Py_EQ);
-        ffi::Py_DECREF(same);
-        match equal {
-            -1 => Err(Raised),
-            0 => Ok(None),
-            _ => Ok(there.get(&Any::from(float))),
-        }
+        Ok(sought(key)?.and_then(|key| there.get(&key)))
     }
 }
 
@@ -177,29 +116,10 @@ unsafe extern "C" fn subscript(
     unsafe {
         match look_up(object, key) {
             Ok(Some(value)) => value_into_python(value),
-            Ok(None) => missing(key).null(),
+            Ok(None) => ask_missing(object, key),
             Err(Raised) => null_mut(),
         }
     }
-}
-
-/// KeyError, with the key itself as Python has it.
-///
-/// # Safety
-///
-/// Attached; a live object.
-#[cold]
-unsafe fn missing(key: *mut ffi::PyObject) -> Raised {
-    hang::ready();
-    // SAFETY: the caller's contract. A tuple would be taken for the arguments.
-    unsafe {
-        let args = ffi::PyTuple_Pack(1, key);
-        if !args.is_null() {
-            ffi::PyErr_SetObject(ffi::PyExc_KeyError, args);
-            ffi::Py_DECREF(args);
-        }
-    }
-    Raised
 }
 
 unsafe extern "C" fn contains(object: *mut ffi::PyObject, key: *mut ffi::PyObject) -> c_int {
@@ -251,11 +171,11 @@ unsafe extern "C" fn assign(
     let done = unsafe {
         (|| {
             let dict = Dict::from_object(own::<DictObj>(object, index::DICT)?);
-            let native = key_of(key)?;
             if value.is_null() {
-                let gone = dict.remove_pair(native.view());
+                let gone = sought(key)?.and_then(|key| dict.remove_pair(key.view()));
                 return gone.map(drop).ok_or_else(|| missing(key));
             }
+            let native = key_of(key)?;
             let value = to_value(value)?;
             dict.try_insert(native, value)
                 .map(drop)
@@ -396,12 +316,53 @@ unsafe extern "C" fn dict_new(
     hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
-        let flat = arguments("Dict", args, kwargs);
+        let who = Filler::of(class, dict_new, dict_init);
+        let flat = match who {
+            Filler::Init => Ok(Vec::new()),
+            _ => arguments("Dict", args, kwargs),
+        };
         let made = flat.and_then(|flat| Dict::try_from_flat(flat).map_err(|_| no_memory()));
         let Ok(dict) = made else { return null_mut() };
         let object = ObjectArc::into_raw(dict.into_object()).cast::<ObjectHeader>();
-        bind_fresh(class, object, None)
+        who.made(bind_fresh(class, object, None), args, kwargs)
     }
+}
+
+/// `dict.__init__(mapping_or_pairs=(), **kwargs)`: puts the pairs in, as `dict`'s does.
+unsafe extern "C" fn dict_init(
+    object: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    hang::ready();
+    // SAFETY: the slot's contract: attached, a live wrapper, a tuple, a dict or NULL.
+    let done = unsafe {
+        (|| {
+            if is_filled(object) {
+                return Ok(());
+            }
+            let flat = arguments("Dict", args, kwargs)?;
+            put(&Dict::from_object(own(object, index::DICT)?), flat)
+        })()
+    };
+    if done.is_ok() { 0 } else { -1 }
+}
+
+/// Puts keys and values in, in turn.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn put(dict: &Dict, flat: Vec<Any>) -> Result<(), Raised> {
+    let mut flat = flat.into_iter();
+    while let (Some(key), Some(value)) = (flat.next(), flat.next()) {
+        // SAFETY: attached. What was there is dropped with no lock held.
+        drop(
+            dict.try_insert(key, value)
+                .map_err(|_| unsafe { no_memory() })?,
+        );
+    }
+    Ok(())
 }
 
 struct Methods([ffi::PyMethodDef; 2]);
@@ -433,7 +394,15 @@ const DICT_DOC: &core::ffi::CStr = c"Dict(mapping_or_pairs=(), /, **kwargs)\n--\
 /// Attached; the base class is made.
 pub(crate) unsafe fn make_map() -> Result<*mut ffi::PyTypeObject, Raised> {
     // SAFETY: the caller's contract.
-    unsafe { make(c"tieback.Map", index::MAP, map_new, MAP_DOC, None) }
+    unsafe {
+        make(
+            c"tieback.Map",
+            index::MAP,
+            (map_new, no_init),
+            MAP_DOC,
+            None,
+        )
+    }
 }
 
 /// Makes `tieback.Dict`.
@@ -451,7 +420,7 @@ pub(crate) unsafe fn make_dict() -> Result<*mut ffi::PyTypeObject, Raised> {
         make(
             c"tieback.Dict",
             index::DICT,
-            dict_new,
+            (dict_new, dict_init),
             DICT_DOC,
             Some(assign),
         )
@@ -461,14 +430,14 @@ pub(crate) unsafe fn make_dict() -> Result<*mut ffi::PyTypeObject, Raised> {
 unsafe fn make(
     name: &core::ffi::CStr,
     number: i32,
-    new: ffi::newfunc,
+    (new, init): (ffi::newfunc, ffi::initproc),
     doc: &core::ffi::CStr,
     assign: Option<ffi::objobjargproc>,
 ) -> Result<*mut ffi::PyTypeObject, Raised> {
     let mut slots = vec![
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
         slot(ffi::Py_tp_new, new as *mut c_void),
-        slot(ffi::Py_tp_init, no_init as *mut c_void),
+        slot(ffi::Py_tp_init, init as *mut c_void),
         slot(ffi::Py_mp_length, mapping_length as *mut c_void),
         slot(ffi::Py_mp_subscript, subscript as *mut c_void),
         slot(ffi::Py_sq_contains, contains as *mut c_void),

@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use crate::py::classes::is_wrapper;
 use crate::py::hang;
 use crate::py::into::to_value;
-use crate::py::map::{Either, flat_of, key_of};
+use crate::py::keys::{key_of, sought};
+use crate::py::map::{Either, flat_of, put};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
 
@@ -50,8 +51,8 @@ pub(crate) fn dict_pop<'py>(
     let py = object.py();
     let dict = dict(object)?;
     // SAFETY: attached; a live object.
-    let key = unsafe { key_of(key.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
-    let pair = dict.remove_pair(key.view());
+    let key = unsafe { sought(key.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
+    let pair = key.and_then(|key| dict.remove_pair(key.view()));
     pair.map_or(Ok(default), |(_, value)| shown(py, value))
 }
 
@@ -97,16 +98,8 @@ pub(crate) fn dict_update(object: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -
     let py = object.py();
     let dict = dict(object)?;
     // SAFETY: attached; a live object.
-    let flat = unsafe { flat_of(other.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
-    let mut flat = flat.into_iter();
-    while let (Some(key), Some(value)) = (flat.next(), flat.next()) {
-        dict.try_insert(key, value).map_err(|_| {
-            // SAFETY: attached.
-            let _ = unsafe { no_memory() };
-            PyErr::fetch(py)
-        })?;
-    }
-    Ok(())
+    unsafe { flat_of(other.as_ptr()).and_then(|flat| put(&dict, flat)) }
+        .map_err(|Raised| PyErr::fetch(py))
 }
 
 /// Drops all pairs.

@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, blocks, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, look, map, map_methods, moved, passes, pyclass,
-    reflect, registry, share, slots, spare, testing,
+    error_type, errors, fields, iterate, list, list_methods, look, map, map_methods, moved, passes,
+    pyclass, reflect, registry, share, slots, spare, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -219,9 +219,9 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(registry::global_names, module)?,
         wrap_pyfunction!(registry::convert, module)?,
         wrap_pyfunction!(registry::load_library, module)?,
-        wrap_pyfunction!(list::list_read, module)?,
-        wrap_pyfunction!(list::list_splice, module)?,
-        wrap_pyfunction!(list::list_pick, module)?,
+        wrap_pyfunction!(list_methods::list_read, module)?,
+        wrap_pyfunction!(list_methods::list_splice, module)?,
+        wrap_pyfunction!(list_methods::list_pick, module)?,
         wrap_pyfunction!(map_methods::map_read, module)?,
         wrap_pyfunction!(map_methods::dict_pop, module)?,
         wrap_pyfunction!(map_methods::dict_popitem, module)?,

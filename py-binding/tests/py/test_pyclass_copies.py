@@ -121,7 +121,9 @@ class Row(Array):
 
 
 class Rows(List):
-    __init__ = Row.__init__
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.note = ["made"]
 
 
 class Table(Map):
@@ -129,7 +131,9 @@ class Table(Map):
 
 
 class Tables(Dict):
-    __init__ = Row.__init__
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.note = ["made"]
 
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

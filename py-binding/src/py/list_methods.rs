@@ -1,0 +1,103 @@
+//! What the methods of `List` that the package writes in Python need besides the slots.
+
+use object_core::{List, NewError, SpliceError};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::py::classes;
+use crate::py::hang;
+use crate::py::into::values_of;
+use crate::py::list::list;
+use crate::py::out::value_into_python;
+use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+
+fn py_list(object: &Bound<'_, PyAny>) -> PyResult<List> {
+    // SAFETY: attached; `is_wrapper` says that it is one.
+    unsafe {
+        if !classes::is_wrapper(object.as_ptr()) {
+            let got = type_name(object.as_ptr());
+            let _ = raise!(Exc::Type, "expected a tieback.List, got {got}");
+            return Err(PyErr::fetch(object.py()));
+        }
+        list(object.as_ptr()).map_err(|Raised| PyErr::fetch(object.py()))
+    }
+}
+
+fn memory(py: Python<'_>, _: NewError) -> PyErr {
+    // SAFETY: attached.
+    let _ = unsafe { no_memory() };
+    PyErr::fetch(py)
+}
+
+/// The values at one moment, as a Python list, and the version they are of.
+#[pyfunction]
+pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyList>, u64)> {
+    hang::ready();
+    let py = object.py();
+    let (values, version) = py_list(object)?
+        .try_read(0, usize::MAX)
+        .map_err(|error| memory(py, error))?;
+    let shown = PyList::empty(py);
+    for value in values {
+        // SAFETY: attached; a new reference or an exception.
+        let value = unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) }?;
+        shown.append(value)?;
+    }
+    Ok((shown, version))
+}
+
+/// Puts an iterable's values in the place of those from `start` to `stop`, all in one step.
+#[pyfunction]
+pub(crate) fn list_splice(
+    object: &Bound<'_, PyAny>,
+    start: isize,
+    stop: isize,
+    values: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    hang::ready();
+    let py = object.py();
+    // SAFETY: attached; a live object.
+    let values = unsafe { values_of(values.as_ptr()) }.map_err(|Raised| PyErr::fetch(py))?;
+    let list = py_list(object)?;
+    let place = |at: isize| {
+        let from_end = || list.len().saturating_sub(at.unsigned_abs());
+        usize::try_from(at).unwrap_or_else(|_| from_end())
+    };
+    let (start, stop) = (place(start), place(stop));
+    list.try_splice(start, stop, values, None).map_err(|_| {
+        // SAFETY: attached.
+        let _ = unsafe { no_memory() };
+        PyErr::fetch(py)
+    })
+}
+
+/// Makes the list hold the values that it has at the places in `order`, if it is of that version:
+/// whether it was.
+#[pyfunction]
+pub(crate) fn list_pick(
+    object: &Bound<'_, PyAny>,
+    order: Vec<usize>,
+    version: u64,
+) -> PyResult<bool> {
+    hang::ready();
+    let py = object.py();
+    let list = py_list(object)?;
+    let (values, of) = list
+        .try_read(0, usize::MAX)
+        .map_err(|error| memory(py, error))?;
+    if of != version {
+        return Ok(false);
+    }
+    let mut picked = Vec::new();
+    if picked.try_reserve_exact(order.len()).is_err() {
+        // SAFETY: attached.
+        let _ = unsafe { no_memory() };
+        return Err(PyErr::fetch(py));
+    }
+    picked.extend(order.iter().filter_map(|&place| values.get(place).cloned()));
+    match list.try_splice(0, usize::MAX, picked, Some(version)) {
+        Ok(()) => Ok(true),
+        Err(SpliceError::Changed(_)) => Ok(false),
+        Err(SpliceError::NoMemory(error)) => Err(memory(py, error.cause)),
+    }
+}
