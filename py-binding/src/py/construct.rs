@@ -108,7 +108,7 @@ const POST_INIT: u32 = 2;
 unsafe fn look(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
     // SAFETY: a live class.
     let version = unsafe { refs::version(class) };
-    match plan.seen_at(version) {
+    match plan.seen.at(version) {
         Some(seen) => seen,
         // SAFETY: as above.
         None => unsafe { look_again(plan, class) },
@@ -149,7 +149,7 @@ unsafe fn look_again(plan: &Plan, class: *mut ffi::PyTypeObject) -> u32 {
         // Somebody else may have changed the class between two of the questions. A class without a
         // version has one from now on: the next look notes.
         if before == version {
-            plan.note(version, seen);
+            plan.seen.note(version, seen);
         }
     }
     seen
@@ -316,13 +316,7 @@ pub(crate) unsafe fn init(
             context,
         )?;
         drop(lent);
-        // Of the class, as where it is called without this: an instance's `__getattr__` answers for others.
-        // Ours while it is asked: what a metaclass runs may give the instance another.
-        let class = ffi::Py_TYPE(wrapper).cast::<ffi::PyObject>();
-        ffi::Py_INCREF(class);
-        let asked = has_attribute(class, c"__post_init__");
-        ffi::Py_DECREF(class);
-        if asked? {
+        if has_post_init(plan, ffi::Py_TYPE(wrapper))? {
             post_init(wrapper, &init_vars)?;
         }
         // The outermost native class is complete; Python subclasses add nothing native.
@@ -330,6 +324,29 @@ pub(crate) unsafe fn init(
             finish(wrapper);
         }
         Ok(())
+    }
+}
+
+/// Whether a class that is called the long way has a `__post_init__`. Of the class, as in [`look_again`]: an
+/// instance's `__getattr__` may answer for another object.
+unsafe fn has_post_init(plan: &Plan, class: *mut ffi::PyTypeObject) -> Result<bool, Raised> {
+    // SAFETY: attached, a live class. It is ours while it is asked: what a metaclass runs may give the instance
+    // another. Looking an attribute up gives the class a version.
+    unsafe {
+        let before = refs::version(class);
+        if let Some(seen) = plan.seen_below.at(before) {
+            return Ok(seen != 0);
+        }
+        ffi::Py_INCREF(class.cast());
+        let asked = has_attribute(class.cast(), c"__post_init__");
+        if let Ok(seen) = asked {
+            // As there: noted if the class has not changed meanwhile.
+            if before == refs::version(class) {
+                plan.seen_below.note(before, u32::from(seen));
+            }
+        }
+        ffi::Py_DECREF(class.cast());
+        asked
     }
 }
 

@@ -89,9 +89,35 @@ pub(crate) struct Plan {
     pub(crate) init_vars: usize,
     /// The class's `__init__` as it was generated.
     pub(crate) init: *mut ffi::PyObject,
-    /// What [`note`](Self::note) noted: the version above, what was seen below; 0 for nothing yet.
-    /// One word, so that the two belong together whoever else looks.
+    /// What was seen of the class's `__init__`, `__new__` and `__post_init__`.
+    pub(crate) seen: Seen,
+    /// Whether the subclass that was made last has a `__post_init__`, 0 or 1: of those whose `__init__` is called
+    /// as Python does it. In a place of its own, so that they do not push out what was seen of the class.
+    pub(crate) seen_below: Seen,
+}
+
+/// What was seen of a class when it had some version. No two classes ever have the same one.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The version above, what was seen below; 0 for nothing yet. One word, so that the two belong together
+    /// whoever else looks.
     noted: AtomicU64,
+}
+
+impl Seen {
+    /// What was seen at this version, if the class was looked at then.
+    #[inline]
+    pub(crate) fn at(&self, version: u32) -> Option<u32> {
+        // Relaxed: the word stands for itself.
+        let noted = self.noted.load(Ordering::Relaxed);
+        (version != 0 && (noted >> 32) as u32 == version).then_some(noted as u32)
+    }
+
+    /// Notes what was seen at a version.
+    pub(crate) fn note(&self, version: u32, seen: u32) {
+        let noted = u64::from(version) << 32 | u64::from(seen);
+        self.noted.store(noted, Ordering::Relaxed);
+    }
 }
 
 impl Plan {
@@ -105,7 +131,8 @@ impl Plan {
             direct: Vec::new(),
             init_vars: 0,
             init,
-            noted: AtomicU64::new(0),
+            seen: Seen::default(),
+            seen_below: Seen::default(),
         }
     }
 
@@ -118,20 +145,6 @@ impl Plan {
             });
             self.direct = fields.collect();
         }
-    }
-
-    /// What was seen when the class had this version, if it was looked at then.
-    #[inline]
-    pub(crate) fn seen_at(&self, version: u32) -> Option<u32> {
-        // Relaxed: the word stands for itself.
-        let noted = self.noted.load(Ordering::Relaxed);
-        (version != 0 && (noted >> 32) as u32 == version).then_some(noted as u32)
-    }
-
-    /// Notes what was seen of `__init__`, `__new__` and `__post_init__` at a version of the class.
-    pub(crate) fn note(&self, version: u32, seen: u32) {
-        let noted = u64::from(version) << 32 | u64::from(seen);
-        self.noted.store(noted, Ordering::Relaxed);
     }
 }
 
