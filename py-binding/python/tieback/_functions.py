@@ -85,6 +85,16 @@ def _getattr(self: Function, name: str) -> Any:
     return value
 
 
+def _setattr(self: Function, name: str, value: Any) -> None:
+    if name in _SHOWN or name == "__doc__":
+        text = (
+            f"{name} of a 'Function' is read-only: it is what was registered with it, or its callable's"
+        )
+        raise AttributeError(text, name=name, obj=self)
+    object.__setattr__(self, name, value)
+
+
 _function: Any = Function
 _function.__doc__ = _Doc(Function.__doc__)
 _function.__getattr__ = _getattr
+_function.__setattr__ = _setattr

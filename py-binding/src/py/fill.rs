@@ -210,11 +210,15 @@ unsafe fn bind(
         let class = &plan.name;
         if arguments.positional > plan.positional {
             let (most, got) = (plan.positional, arguments.positional);
+            let mut positional = plan.params.iter().take(most);
+            let fixed = positional.all(|param| matches!(param.default, Default::Required));
+            let takes = if fixed { "" } else { "at most " };
             let plural = if most == 1 { "" } else { "s" };
+            let were = if got == 1 { "was" } else { "were" };
             return Err(raise!(
                 Exc::Type,
-                "{class}.__init__() takes at most {most} positional argument{plural}, but {got} \
-                 were given"
+                "{class}.__init__() takes {takes}{most} positional argument{plural}, but {got} \
+                 {were} given"
             ));
         }
         for (i, place) in given.iter_mut().enumerate().take(arguments.positional) {

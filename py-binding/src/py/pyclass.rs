@@ -18,7 +18,7 @@ use crate::py::descriptor;
 use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED, mask};
 use crate::py::raise::Raised;
-use crate::py::reflect::{add_field, add_members, leak_field, plain};
+use crate::py::reflect::{add_field, add_members, layout_in, layout_of, leak_field, plain};
 use crate::py::slots::make_plain_class;
 use crate::py::wrapper::is_stateless;
 
@@ -154,22 +154,33 @@ pub(crate) fn register_type(
         name = format!("{key}#{suffix}");
     }
     register_reflected(&name, doc, parent, &specs).map_err(|error| match error {
-        RegisterError::Conflict => PyValueError::new_err(format!(
-            "type key '{name}' is already registered with another layout: {}; use another key, or \
-             declare the same fields",
-            type_index_of(&name)
-                .and_then(type_info)
-                .map_or_else(String::new, |info| {
-                    let fields: Vec<_> = info.own_fields().iter().map(|f| f.name()).collect();
-                    format!("it has the fields ({})", fields.join(", "))
-                })
-        )),
+        RegisterError::Conflict => PyValueError::new_err(conflict(&name, &specs, parent)),
         RegisterError::UnknownParent => PyTypeError::new_err(format!(
             "'{name}' cannot extend a type that native code defines: its parent's layout is not \
              Python's to make; extend tieback.Object or another py_class"
         )),
         other => PyValueError::new_err(format!("type key '{name}': {other}")),
     })
+}
+
+/// What is said of a key that is taken: what it has, and what the class declares.
+fn conflict(name: &str, specs: &[FieldSpec<'_>], parent: i32) -> String {
+    let (mut has, mut now) = (String::new(), format!("({})", layout_in(specs)));
+    if let Some(info) = type_index_of(name).and_then(type_info) {
+        has = format!("({})", layout_of(info));
+        if has == now {
+            let above = info.ancestors().last().map_or("none", |info| info.key());
+            has = format!("{has} below '{above}'");
+            now = format!(
+                "{now} below '{}'",
+                type_info(parent).map_or("none", |info| info.key())
+            );
+        }
+    }
+    format!(
+        "type key '{name}' is already registered with another layout: it has the fields {has}, this \
+         class declares {now}; use another key, or declare the same fields"
+    )
 }
 
 /// Makes a class below `base` whose wrappers have nothing but their own words, if `base` allows that; else

@@ -5,8 +5,8 @@ use core::ptr::null_mut;
 use std::ffi::CString;
 use std::sync::atomic::AtomicI32;
 
-use object_core::abi::{FieldInfo, FieldKind, TypeInfo};
-use object_core::{TypeName, type_info};
+use object_core::abi::{FieldInfo, FieldKind, TypeInfo, field_flags};
+use object_core::{FieldSpec, TypeName, type_info};
 use pyo3::ffi;
 
 use crate::py::classes::{self, ClassRecord};
@@ -17,20 +17,56 @@ use crate::py::plan::{Field, mask};
 use crate::py::raise::{Exc, Raised, no_memory, raise};
 use crate::py::slots::make_plain_class;
 
-/// What a value of the kind is called in messages.
-fn kind_text(field: &FieldInfo, kind: FieldKind) -> String {
+/// What a value of the kind is called in messages. `value`: the one kind that an Any holds; `index`: the type of its
+/// objects.
+fn kind_text(kind: FieldKind, value: Option<FieldKind>, index: i32) -> String {
     match kind {
         FieldKind::F32 | FieldKind::F64 => "float".to_owned(),
         FieldKind::Bool => "bool".to_owned(),
         FieldKind::Str => "str".to_owned(),
         FieldKind::Bytes => "bytes".to_owned(),
-        FieldKind::Any => match field.value_kind() {
-            Some(value) => kind_text(field, value),
+        FieldKind::Any => match value {
+            Some(value) => kind_text(value, None, index),
             None => "any value".to_owned(),
         },
-        FieldKind::Object | FieldKind::Weak => TypeName(field.type_index).to_string(),
+        FieldKind::Object | FieldKind::Weak => TypeName(index).to_string(),
         _ => "int".to_owned(),
     }
+}
+
+/// The fields of a type that is there, to tell them from others.
+pub(crate) fn layout_of(info: &TypeInfo) -> String {
+    let fields = info.own_fields().iter().map(|field| {
+        let text = match field.kind() {
+            Some(kind) => kind_text(kind, field.value_kind(), field.type_index),
+            None => "a kind of a newer version".to_owned(),
+        };
+        declared(field.name(), field.kind(), &text, field.flags)
+    });
+    fields.collect::<Vec<_>>().join(", ")
+}
+
+/// As [`layout_of`], of fields that are declared.
+pub(crate) fn layout_in(fields: &[FieldSpec<'_>]) -> String {
+    let fields = fields.iter().map(|field| {
+        let text = kind_text(field.kind, field.value_kind, field.type_index);
+        declared(field.name, Some(field.kind), &text, field.flags)
+    });
+    fields.collect::<Vec<_>>().join(", ")
+}
+
+/// One field of a layout.
+fn declared(name: &str, kind: Option<FieldKind>, text: &str, flags: u32) -> String {
+    let frozen = if flags & field_flags::FROZEN != 0 {
+        "frozen "
+    } else {
+        ""
+    };
+    let weak = kind == Some(FieldKind::Weak);
+    let (open, close) = if weak { ("Weak[", "]") } else { ("", "") };
+    let optional = !weak && text != "any value" && flags & field_flags::OPTIONAL != 0;
+    let or_none = if optional { " or None" } else { "" };
+    format!("{frozen}{name}: {open}{text}{close}{or_none}")
 }
 
 /// A field as its descriptor sees it, leaked; `None` for a kind of a newer version.
@@ -67,7 +103,7 @@ pub(crate) unsafe fn leak_field(info: &FieldInfo, owner: i32) -> Result<Option<F
         expected: AtomicI32::new(info.type_index),
         mask: mask::ALL,
         objects: Vec::new(),
-        text: kind_text(info, kind),
+        text: kind_text(kind, info.value_kind(), info.type_index),
         resolver: null_mut(),
     }))
 }

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
-use object_core::{Any, AnyView, Error, Function, ObjectHeader};
+use object_core::{Any, AnyView, Error, Function, ObjectHeader, TypeName};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
@@ -126,8 +126,12 @@ pub(crate) fn register_functions() -> Result<(), Error> {
     )?;
     let count = |args: &[AnyView<'_>]| {
         let Some(object) = args.first().and_then(|first| object_of(first)) else {
-            let text = "testing.object_use_count() takes an object";
-            return Err(Error::new("TypeError", text));
+            let got = args.first().map_or_else(
+                || "no argument".to_owned(),
+                |first| TypeName(first.type_index()).to_string(),
+            );
+            let text = format!("testing.object_use_count() takes an object, got {got}");
+            return Err(Error::new("TypeError", &text));
         };
         // SAFETY: alive for the call.
         Ok(Any::from(i64::from(

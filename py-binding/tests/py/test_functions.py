@@ -423,7 +423,7 @@ def tieback_name(name: str, f: Any) -> Any:
 def test_the_class_says_what_it_is():
     assert tieback.Function.__doc__ == "Something that every frontend can call."
     assert tieback.Function.__name__ == tieback.Function.__qualname__ == "Function"
-    assert str(inspect.signature(tieback.Function)) == "(callable)"
+    assert str(inspect.signature(tieback.Function)) == "(callable, /)"
     with pytest.raises(AttributeError, match="type object .*Function' has no attribute '__wrapped__'"):
         tieback.Function.__wrapped__  # noqa: B018
     nameless = lambda: None  # noqa: E731

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, Callable, Optional
 
 import pytest
@@ -13,6 +14,7 @@ from tieback.dataclasses import field, py_class
 from tieback.testing import tie_state
 
 echo = tieback.get_global_func("testing.echo")
+use_count = tieback.get_global_func("testing.object_use_count")
 LONE = "\ud800"
 
 
@@ -21,6 +23,17 @@ class Node(Object):
     name: str = ""
     value: Any = None
     items: Array = field(default_factory=list)
+
+
+@py_class("test_messages.Bare")
+class Bare(Object):
+    pass
+
+
+@py_class("test_messages.Two")
+class Two(Object):
+    a: int
+    b: int
 
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -66,6 +79,18 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Node(items=[LONE]), UnicodeEncodeError, "field 'items': item 0: surrogates"),
     (lambda: setattr(Node(), "name", LONE), UnicodeEncodeError, "field 'name' of 'Node': surr"),
     (lambda: convert(lambda: LONE)(), UnicodeEncodeError, "result of a Python callable: surr"),
+    (lambda: use_count(5), TypeError, r"object_use_count\(\) takes an object, got int$"),
+    (lambda: use_count(), TypeError, r"object_use_count\(\) takes an object, got no argument$"),
+    (
+        lambda: setattr(echo, "__name__", "q"),
+        AttributeError,
+        "^__name__ of a 'Function' is read-only: it is what was registered with it",
+    ),
+    (lambda: setattr(echo, "__doc__", "q"), AttributeError, "^__doc__ of a 'Function' is read-"),
+    (lambda: setattr(echo, "other", 1), AttributeError, "'other'"),
+    (lambda: Bare(1), TypeError, r"takes 0 positional arguments, but 1 was given$"),
+    (lambda: Two(1, 2, 3), TypeError, r"takes 2 positional arguments, but 3 were given$"),
+    (lambda: Node(1, 2, 3, 4), TypeError, "takes at most 3 positional arguments, but 4 were given"),
 ]
 
 
@@ -82,6 +107,36 @@ def test_wrong_use_is_told_what_was_expected(
 def test_a_type_key_is_a_name(key: str) -> None:
     with pytest.raises(ValueError, match="a key is not empty and has no NUL in it"):
         py_class(key)(type("Nameless", (Object,), {}))
+
+
+LAYOUTS: list[tuple[dict[str, Any], str]] = [
+    ({"x": str}, r"(x: str)"),
+    ({"x": float, "y": Any}, r"(x: float, y: any value)"),
+    ({"x": Optional[int]}, r"(x: int or None)"),
+    ({"x": Node}, r"(x: test_messages.Node)"),
+    ({"x": Weak[Node]}, r"(x: Weak[test_messages.Node])"),
+    ({"x": bool}, r"(x: bool)"),
+    ({}, r"()"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), LAYOUTS, ids=[words for _, words in LAYOUTS])
+def test_another_layout_is_told_by_its_types(fields: dict[str, Any], words: str) -> None:
+    def declare(fields: dict[str, Any], base: type = Object, **options: Any) -> None:
+        body = {"__annotations__": fields, "__module__": __name__}
+        py_class("test_messages.Twice", **options)(type("Twice", (base,), body))
+
+    declare({"x": int})
+    text = "another layout: it has the fields (x: int), this class declares "
+    with pytest.raises(ValueError, match=re.escape(text + words + "; use another key")):
+        declare(fields)
+    with pytest.raises(ValueError, match=re.escape(text + "(frozen x: int);")):
+        declare({"x": int}, frozen=True)
+    text = (
+        "(x: int) below 'tieback.Object', this class declares (x: int) below 'test_messages.Bare';"
+    )
+    with pytest.raises(ValueError, match=re.escape(text)):
+        declare({"x": int}, Bare)
 
 
 def test_a_forward_reference_is_named_as_it_stands() -> None:

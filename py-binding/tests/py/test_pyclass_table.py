@@ -256,7 +256,7 @@ def test_kw_only(row: Row) -> None:
     one = row.one()
     for made in (cls, whole):
         assert row.same(made(x=one).x, one)
-        with pytest.raises(TypeError, match="takes at most 0 positional arguments, but 1"):
+        with pytest.raises(TypeError, match="takes 0 positional arguments, but 1 was given"):
             made(one)
         with pytest.raises(TypeError, match="missing required keyword-only argument: 'x'"):
             made()
