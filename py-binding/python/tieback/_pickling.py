@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import functools
+import inspect
 from typing import Any
 
 from tieback import _core
@@ -74,6 +75,9 @@ def _setstate(self: Object, state: Any) -> None:
     _core.finish_building(self)
 
 
+_setstate.__tieback_ends__ = Object  # type: ignore[attr-defined]
+
+
 def _reduce_check(self: Object) -> None:
     self.same_as(self)  # raises what every use of an empty wrapper raises
     if not getattr(type(self), "__tieback_py_class__", False):
@@ -102,7 +106,32 @@ def _reduce(self: Object) -> tuple[Any, ...]:
     state = self.__getstate__()
     if state is None:  # nobody will call __setstate__, which ends the building
         return _new_without_state, (type(self),)
-    return _core.new_unfilled, (type(self),), state
+    return _new_for_state, (type(self),), state
+
+
+def _new_for_state(cls: type[Object]) -> Object:
+    """An empty object for its class's ``__setstate__`` to fill, which ends the building, whosever it is."""
+    if not hasattr(cls.__setstate__, "__tieback_ends__"):  # type: ignore[attr-defined]
+        _let_setstate_end(cls)
+    return _core.new_unfilled(cls)
+
+
+def _let_setstate_end(cls: type[Object]) -> None:
+    """Gives the class a ``__setstate__`` that calls the one it has, which knows nothing of building. The copy
+    and pickle modules leave no other place: what they call last is a method of the object."""
+    own = inspect.getattr_static(cls, "__setstate__")
+
+    @functools.wraps(getattr(own, "__func__", own))
+    def __setstate__(self: Object, state: Any) -> None:
+        bind = getattr(type(own), "__get__", None)
+        (bind(own, self, type(self)) if bind else own)(state)
+        # A subclass's own has more to do, and ends it later.
+        if getattr(type(self).__setstate__, "__tieback_ends__", None) is cls:  # type: ignore[attr-defined]
+            _core.finish_building(self)
+
+    # Two threads may do this at once: either's will do.
+    __setstate__.__tieback_ends__ = cls  # type: ignore[attr-defined]
+    type.__setattr__(cls, "__setstate__", __setstate__)
 
 
 def _same(self: Any) -> Any:

@@ -39,7 +39,12 @@ neither: native code reads them without a lock. The ``__init__`` that a class's 
 
 A copy, and what a pickle brings back, is made empty and filled by ``__setstate__``: the class's
 ``__new__``, ``__init__`` and ``__getnewargs__`` are not asked. A class whose objects must be made in
-another way (of which there is one only, say) defines ``__reduce__``.
+another way (of which there is one only, say) defines ``__reduce__``. Frozen fields are frozen when
+that ``__setstate__`` returns, whosever it is.
+
+What ends the making of an object is its class call. That of a class with a metaclass (``abc.ABC``)
+is the metaclass's: there it ends with the ``__init__`` of the ``py_class``, so that an ordinary
+subclass whose ``__init__`` does not ask ``super()`` leaves the frozen fields assignable.
 """
 
 from __future__ import annotations
@@ -399,6 +404,7 @@ def _finishing(name: str, function: Any) -> Any:
             _core.finish_building(self)
         return answer
 
+    finishing.__tieback_ends__ = None  # type: ignore[attr-defined]  # as a copy asks
     return finishing
 
 

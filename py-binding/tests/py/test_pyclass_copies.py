@@ -104,6 +104,51 @@ class Stateful(Object):
         self.a, self.b = state["both"]
 
 
+@py_class(frozen=True)
+class Frozen(Object):
+    a: int = 0
+
+
+class OwnState(Frozen):
+    """An ordinary class, whose ``__setstate__`` asks nobody else."""
+
+    def __getstate__(self):
+        return (self.a,)
+
+    def __setstate__(self, state):
+        (self.a,) = state
+
+
+class BelowOwnState(OwnState):
+    pass
+
+
+class More(OwnState):
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.a += 1
+
+
+class StateMixin:
+    __slots__ = ()
+    __getstate__, __setstate__ = OwnState.__getstate__, OwnState.__setstate__
+
+
+class MixedIn(StateMixin, Frozen):
+    pass
+
+
+@py_class(frozen=True)
+class MadeOfMixin(StateMixin, Object):
+    a: int = 0
+
+
+class Given(Frozen):
+    __getstate__ = OwnState.__getstate__
+    given = []
+    __setstate__ = staticmethod(given.append)
+
+
 @py_class
 class Forgetful(Object):
     a: int = 0
@@ -273,6 +318,28 @@ def test_reduce_and_state_of_the_class_s_own(again):
     assert (other.a, other.b) == (1, 2)
     with pytest.raises(FrozenInstanceError):
         other.a = 3
+
+
+@every
+@pytest.mark.parametrize("cls", [OwnState, BelowOwnState, More, MixedIn, MadeOfMixin])
+def test_whosever_setstate_fills_a_frozen_object_it_is_frozen_then(again, cls):
+    for _ in range(2):
+        other = again(cls(3))
+        assert (type(other), other.a) == (cls, 3 + (cls is More))
+        assert not tieback._core.is_building(other)
+        with pytest.raises(FrozenInstanceError):
+            other.a = 5
+    assert StateMixin.__setstate__ is STATE  # not ours to change
+
+
+STATE = StateMixin.__setstate__
+
+
+@every
+def test_a_setstate_that_is_no_method(again):
+    other = again(Given(3))
+    assert Given.given.pop() == (3,) and not Given.given
+    assert not tieback._core.is_building(other)
 
 
 @deep
