@@ -13,6 +13,7 @@ from tieback._pickling import *  # noqa: F403 - completes Object
 from tieback._registry import (
     convert,
     get_global_func,
+    init_ffi_api,
     list_global_func_names,
     load_library,
     register_global_func,
@@ -41,6 +42,7 @@ __all__ = [
     "dataclasses",
     "get_global_func",
     "graph",
+    "init_ffi_api",
     "list_global_func_names",
     "load_library",
     "register_error",

@@ -87,9 +87,7 @@ def _getattr(self: Function, name: str) -> Any:
 
 def _setattr(self: Function, name: str, value: Any) -> None:
     if name in _SHOWN or name == "__doc__":
-        text = (
-            f"{name} of a 'Function' is read-only: it is what was registered with it, or its callable's"
-        )
+        text = f"{name} of a 'Function' is read-only: it is what was registered with it, or its callable's"
         raise AttributeError(text, name=name, obj=self)
     object.__setattr__(self, name, value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Callable, Literal, TypeVar, overload
 
 from tieback import _core
@@ -13,6 +14,7 @@ from tieback._rebuild import without_dict
 __all__ = [
     "convert",
     "get_global_func",
+    "init_ffi_api",
     "list_global_func_names",
     "load_library",
     "register_global_func",
@@ -87,6 +89,26 @@ def _register(name: str, f: Callable[..., Any], override: bool) -> Function:
     doc = getattr(f, "__doc__", None)
     end_with(f)
     return _core.register_global(name, f, override, doc if isinstance(doc, str) else None)
+
+
+def init_ffi_api(namespace: str, target_module_name: str | None = None) -> None:
+    """Makes the global functions ``namespace.name`` attributes ``name`` of a module.
+
+    The module is the one of that name, which is imported already, or the one called ``namespace``.
+    Names with further dots are other namespaces', and left out. A package calls it once its library
+    is loaded: ``tieback.init_ffi_api("library", __name__)``.
+    """
+    if not isinstance(namespace, str):
+        got = type(namespace).__name__
+        raise TypeError(f"init_ffi_api expects a namespace (str), got {got}")
+    called = namespace if target_module_name is None else target_module_name
+    module = sys.modules.get(called)
+    if module is None:
+        raise ValueError(f"init_ffi_api: no module {called!r} is imported; pass its __name__")
+    for name in list_global_func_names():
+        prefix, _, own = name.rpartition(".")
+        if prefix == namespace:
+            setattr(module, own, get_global_func(name))
 
 
 def remove_global_func(name: str) -> None:

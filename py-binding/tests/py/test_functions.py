@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import pydoc
+import sys
+import types
 from typing import Any, Callable
 
 import pytest
@@ -151,6 +153,29 @@ def test_list_is_sorted() -> None:
     names = tieback.list_global_func_names()
     assert names == sorted(names)
     assert {"testing.echo", "testing.nop", "test_library.echo"} <= set(names)
+
+
+def test_a_namespace_becomes_a_modules(name: str) -> None:
+    module = types.ModuleType("a module for init_ffi_api")
+    sys.modules[module.__name__] = module
+    try:
+        function = tieback.register_global_func(f"{name}.one", lambda: 1)
+        tieback.register_global_func(f"{name}.inner.two", lambda: 2)
+        tieback.init_ffi_api(name, module.__name__)
+        assert module.one is function and {key for key in vars(module) if key[0] != "_"} == {"one"}
+        module.one = None
+        sys.modules[name] = module
+        tieback.init_ffi_api(name)
+        assert module.one is function
+    finally:
+        for key in (f"{name}.one", f"{name}.inner.two"):
+            tieback.remove_global_func(key)
+        for key in (module.__name__, name):
+            sys.modules.pop(key, None)
+    with pytest.raises(ValueError, match="no module 'no such' is imported; pass its __name__"):
+        tieback.init_ffi_api("testing", "no such")
+    with pytest.raises(TypeError, match=r"expects a namespace \(str\), got int"):
+        tieback.init_ffi_api(1)
 
 
 @pytest.mark.parametrize("text", ["", "with space", "\N{SNOWMAN}", "nul\0inside", "x" * 300])
