@@ -39,7 +39,8 @@ class _End(types.ModuleType):
         namespace = self.namespace
         for name in reversed(list(namespace)):
             if not (name.startswith("__") and name.endswith("__")):
-                if not issubclass(type(namespace[name]), stays):
+                # What ends may take others away.
+                if not issubclass(type(namespace.get(name)), stays):
                     namespace[name] = None
 
 

@@ -99,6 +99,22 @@ a.name, b.name = "a", "b"
         )
         assert text == "ended b 2;ended a 1;"
 
+    def test_what_ends_may_take_others_away(self, head: str):
+        text = ran_cleanly(
+            head
+            + """
+class Told:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self):
+        print(self.name, end=" ", flush=True)
+        globals().pop("second", None)
+        globals()["fourth"] = [self.name]
+first, second, third = map(Told, ("first", "second", "third"))
+"""
+        )
+        assert sorted(text.split()) == ["first", "second", "third"]
+
     def test_not_before_the_end(self, head: str):
         """`sys.modules` can be emptied by anybody."""
         text = ran_cleanly(
