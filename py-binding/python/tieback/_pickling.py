@@ -47,9 +47,11 @@ def _getstate(self: Object) -> dict[str, Any]:
             state[name] = getattr(self, name)
         except AttributeError:
             continue
-    for name, value in getattr(self, "__dict__", {}).items():
+    # By name: without memory, CPython 3.11's iterator over items does not fail, but crashes.
+    attributes = getattr(self, "__dict__", {})
+    for name in attributes:
         if name not in own:  # there it is shadowed: no attribute access finds it
-            state[name] = value
+            state[name] = attributes[name]
     return state
 
 
@@ -64,12 +66,12 @@ def _setstate(self: Object, state: Any) -> None:
         raise TypeError(f"__setstate__ expects a dict of fields, got {type(state).__name__}")
     cls = type(self)
     own = {*_native_fields(cls), *_slots(cls)}
-    for name, value in state.items():
+    for name in state:
         if name in own:
             # Not by way of a ``__setattr__`` of the class: nor is ``__init__`` called.
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, state[name])
         elif hasattr(self, "__dict__"):
-            self.__dict__[name] = value
+            self.__dict__[name] = state[name]
         else:
             raise TypeError(f"{cls.__name__!r} has no field {name!r}: its layout has changed")
     _core.finish_building(self)
@@ -233,13 +235,13 @@ def _own_state(self: Any) -> Any:
 
 def _set_own_state(self: Any, state: Any) -> None:
     """As for a class without a ``__setstate__``: a dict, or a pair of one and what is in slots."""
-    slots = None
+    slots: Any = None
     if isinstance(state, tuple) and len(state) == 2:
         state, slots = state
     if state:
         self.__dict__.update(state)
-    for name, value in (slots or {}).items():
-        setattr(self, name, value)
+    for name in slots or ():
+        setattr(self, name, slots[name])
 
 
 def _reduce_error(self: Error) -> tuple[Any, ...]:
