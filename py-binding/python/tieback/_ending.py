@@ -38,10 +38,11 @@ class _End(types.ModuleType):
             return  # somebody has emptied `sys.modules`
         namespace = self.namespace
         for name in reversed(list(namespace)):
-            if not (name.startswith("__") and name.endswith("__")):
-                # What ends may take others away.
-                if not issubclass(type(namespace.get(name)), stays):
-                    namespace[name] = None
+            if name.startswith("__") and name.endswith("__"):
+                continue
+            # What ends may take others away.
+            if not issubclass(type(namespace.get(name)), stays):
+                namespace[name] = None
 
 
 def end_with(kept: object) -> None:

@@ -16,7 +16,8 @@ use crate::py::into::array_of;
 use crate::py::items::{Slice, index_of, native, no_index, one_argument, out_of_range, place_of};
 use crate::py::out::value_to_python;
 use crate::py::raise::{Exc, Raised, raise, type_name};
-use crate::py::slots::{class_from_spec, collected, slot};
+use crate::py::slots::{class_from_spec, collected};
+use crate::py::spec::{END, slot};
 use crate::py::wrapper::{Glance, as_wrapper, glance, glance_if};
 use crate::tie::{Adopted, adopt};
 
@@ -272,7 +273,7 @@ pub(crate) unsafe fn make_array() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(ffi::Py_mp_length, length as *mut c_void),
         slot(ffi::Py_mp_subscript, subscript as *mut c_void),
         slot(ffi::Py_tp_doc, ARRAY_DOC.as_ptr().cast_mut().cast()),
-        slot(0, null_mut()),
+        END,
     ];
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
     let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE | collected(true);
@@ -320,7 +321,7 @@ pub(crate) unsafe fn make_function() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         slot(ffi::Py_tp_members, members.as_mut_ptr().cast()),
         slot(ffi::Py_tp_doc, FUNCTION_DOC.as_ptr().cast_mut().cast()),
-        slot(0, null_mut()),
+        END,
     ];
     let size = size_of::<CallableWrapper>();
     // SAFETY: attached; slots of a callable wrapper.

@@ -5,10 +5,13 @@
 //! own calls ours with whatever is to be in it, and `__new__` takes any arguments. Where a subclass has a `__new__` of
 //! its own, what that passes on is meant, and is taken.
 
-use core::ptr::fn_addr_eq;
+use core::ptr::{fn_addr_eq, null_mut};
 
+use object_core::{Any, Object, ObjectArc};
 use pyo3::ffi;
 
+use crate::py::array::bind_fresh;
+use crate::py::raise::{Raised, no_memory};
 use crate::py::storage::{state, storage};
 
 /// Who fills a new container.
@@ -50,19 +53,29 @@ impl Filler {
         }
     }
 
-    /// What `__new__` answers: notes whether the next `__init__` finds it filled. NULL goes through.
+    /// `__new__`: a wrapper of `class` for what is made of the `values` of the call, or of none, if `__init__` fills
+    /// it. Notes whether the next `__init__` finds it filled. NULL with an exception.
     ///
     /// # Safety
     ///
-    /// Attached; a new wrapper or NULL; a tuple, and a dict or NULL.
-    pub(crate) unsafe fn made(
+    /// Attached; a class of wrappers of what is made; a tuple, and a dict or NULL.
+    pub(crate) unsafe fn make<T: Object, E>(
         self,
-        wrapper: *mut ffi::PyObject,
-        args: *mut ffi::PyObject,
-        kwargs: *mut ffi::PyObject,
+        class: *mut ffi::PyTypeObject,
+        (args, kwargs): (*mut ffi::PyObject, *mut ffi::PyObject),
+        values: impl FnOnce() -> Result<Vec<Any>, Raised>,
+        made: impl FnOnce(Vec<Any>) -> Result<ObjectArc<T>, E>,
     ) -> *mut ffi::PyObject {
-        // SAFETY: the caller's contract.
+        // SAFETY: the caller's contract; nobody else has seen what was made.
         unsafe {
+            let values = if self == Self::Init {
+                Ok(Vec::new())
+            } else {
+                values()
+            };
+            let made = values.and_then(|values| made(values).map_err(|_| no_memory()));
+            let Ok(object) = made else { return null_mut() };
+            let wrapper = bind_fresh(class, ObjectArc::into_raw(object).cast(), None);
             let given =
                 || ffi::PyTuple_Size(args) > 0 || !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
             let filled = match self {
@@ -73,8 +86,8 @@ impl Filler {
             if filled && !wrapper.is_null() {
                 storage(wrapper).mark(state::BUILDING, true);
             }
+            wrapper
         }
-        wrapper
     }
 }
 

@@ -21,7 +21,8 @@ use crate::py::map::Either;
 use crate::py::map_methods::either;
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, raise};
-use crate::py::slots::{native_of, slot};
+use crate::py::slots::native_of;
+use crate::py::spec::{self, END, slot};
 
 /// What an iteration over a map gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -338,23 +339,13 @@ pub(crate) unsafe fn make_class() -> Result<(), Raised> {
         slot(ffi::Py_tp_iter, itself as *mut c_void),
         slot(ffi::Py_tp_iternext, next as *mut c_void),
         slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
-        slot(0, null_mut()),
+        END,
     ];
-    let flags =
-        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let mut spec = ffi::PyType_Spec {
-        name: c"tieback._core.ContainerIterator".as_ptr(),
-        basicsize: size_of::<Steps>() as i32,
-        itemsize: 0,
-        flags: flags as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: attached; spec and slots are alive for the call, which copies them.
-    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
-    if class.is_null() {
-        return Err(Raised);
-    }
-    CLASS.store(class.cast(), Ordering::Release);
+    let flags = ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let name = c"tieback._core.ContainerIterator";
+    // SAFETY: attached; slots of Steps.
+    let class = unsafe { spec::make_class(name, size_of::<Steps>(), flags, &mut slots) }?;
+    CLASS.store(class, Ordering::Release);
     Ok(())
 }
 

@@ -5,10 +5,9 @@ use core::ptr::null_mut;
 
 use object_core::abi::RawAny;
 use object_core::table::{ANY_VERSION, container_status as status};
-use object_core::{Any, List, ListObj, ObjectArc, ObjectHeader, SpliceError, runtime, type_index};
+use object_core::{Any, List, ListObj, SpliceError, runtime, type_index};
 use pyo3::ffi;
 
-use crate::py::array::bind_fresh;
 use crate::py::classes;
 use crate::py::dealloc::wrapper_dealloc;
 use crate::py::filler::{Filler, is_filled};
@@ -19,7 +18,8 @@ use crate::py::items::{
 };
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, no_memory, raise};
-use crate::py::slots::{class_from_spec, collected, slot};
+use crate::py::slots::{class_from_spec, collected};
+use crate::py::spec::{END, slot};
 
 /// A list by its wrapper, with a reference of its own.
 ///
@@ -269,15 +269,12 @@ unsafe extern "C" fn list_new(
     hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
-        let who = Filler::of(class, list_new, list_init);
-        let values = match who {
-            Filler::Init => Ok(Vec::new()),
-            _ => values_in(args, kwargs).map(Option::unwrap_or_default),
-        };
-        let made = values.and_then(|values| List::try_from_vec(values).map_err(|_| no_memory()));
-        let Ok(list) = made else { return null_mut() };
-        let object = ObjectArc::into_raw(list.into_object()).cast::<ObjectHeader>();
-        who.made(bind_fresh(class, object, None), args, kwargs)
+        Filler::of(class, list_new, list_init).make(
+            class,
+            (args, kwargs),
+            || values_in(args, kwargs).map(Option::unwrap_or_default),
+            |values| List::try_from_vec(values).map(List::into_object),
+        )
     }
 }
 
@@ -427,7 +424,7 @@ pub(crate) unsafe fn make_list() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(ffi::Py_mp_ass_subscript, assign as *mut c_void),
         slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
-        slot(0, null_mut()),
+        END,
     ];
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
     let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_SEQUENCE | collected(true);

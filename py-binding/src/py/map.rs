@@ -16,7 +16,8 @@ use crate::py::items::{length, none, own};
 use crate::py::keys::{ask_missing, key_of, missing, sought};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, has_attribute, name_place, no_memory, raise};
-use crate::py::slots::{class_from_spec, collected, slot};
+use crate::py::slots::{class_from_spec, collected};
+use crate::py::spec::{END, slot};
 use crate::py::wrapper::glance;
 
 /// The number of a wrapper's type.
@@ -316,15 +317,12 @@ unsafe extern "C" fn dict_new(
     hang::ready();
     // SAFETY: the slot's contract.
     unsafe {
-        let who = Filler::of(class, dict_new, dict_init);
-        let flat = match who {
-            Filler::Init => Ok(Vec::new()),
-            _ => arguments("Dict", args, kwargs),
-        };
-        let made = flat.and_then(|flat| Dict::try_from_flat(flat).map_err(|_| no_memory()));
-        let Ok(dict) = made else { return null_mut() };
-        let object = ObjectArc::into_raw(dict.into_object()).cast::<ObjectHeader>();
-        who.made(bind_fresh(class, object, None), args, kwargs)
+        Filler::of(class, dict_new, dict_init).make(
+            class,
+            (args, kwargs),
+            || arguments("Dict", args, kwargs),
+            |flat| Dict::try_from_flat(flat).map(Dict::into_object),
+        )
     }
 }
 
@@ -447,7 +445,7 @@ unsafe fn make(
     if let Some(assign) = assign {
         slots.push(slot(ffi::Py_mp_ass_subscript, assign as *mut c_void));
     }
-    slots.push(slot(0, null_mut()));
+    slots.push(END);
     let size = crate::py::wrapper::PLAIN_SIZE as usize;
     let flags = ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_MAPPING | collected(true);
     // SAFETY: attached by the caller's contract; slots of a wrapper.

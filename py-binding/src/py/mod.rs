@@ -13,6 +13,7 @@
 
 mod hang;
 mod raise;
+mod spec;
 mod refs;
 mod counts;
 mod stack;

@@ -11,6 +11,7 @@ use pyo3::ffi;
 
 use crate::py::hang;
 use crate::py::raise::{Exc, Raised, raise};
+use crate::py::spec::{self, END, slot};
 
 /// A reference that whoever it is passed to may take.
 #[repr(C)]
@@ -116,33 +117,17 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
 /// Attached.
 pub(crate) unsafe fn make_class() -> Result<(), Raised> {
     let mut slots = [
-        ffi::PyType_Slot {
-            slot: ffi::Py_tp_dealloc,
-            pfunc: dealloc as *mut c_void,
-        },
-        ffi::PyType_Slot {
-            slot: ffi::Py_tp_doc,
-            pfunc: DOC.as_ptr().cast_mut().cast(),
-        },
-        ffi::PyType_Slot {
-            slot: 0,
-            pfunc: null_mut(),
-        },
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        END,
     ];
-    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let mut spec = ffi::PyType_Spec {
-        name: c"tieback._Moved".as_ptr(),
-        basicsize: size_of::<MovedObject>() as i32,
-        itemsize: 0,
-        flags: flags as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: attached; spec and slots are alive for the call, which copies them.
-    let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
-    if class.is_null() {
-        return Err(Raised);
-    }
-    CLASS.store(class.cast(), Ordering::Release);
+    let (size, flags) = (
+        size_of::<MovedObject>(),
+        ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    );
+    // SAFETY: attached; slots of MovedObject.
+    let class = unsafe { spec::make_class(c"tieback._Moved", size, flags, &mut slots) }?;
+    CLASS.store(class, Ordering::Release);
     Ok(())
 }
 

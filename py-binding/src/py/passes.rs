@@ -11,6 +11,7 @@ use crate::py::hang;
 use crate::py::notes::{self, Did, did, noted};
 use crate::py::raise::Raised;
 use crate::py::refs::QUIET;
+use crate::py::spec::{self, END, slot};
 
 /// The collector's function that takes from a candidate's count what the visited one refers to.
 static SUBTRACT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
@@ -168,26 +169,16 @@ unsafe extern "C" fn probe_dealloc(object: *mut ffi::PyObject) {
 ///
 /// Attached.
 pub(crate) unsafe fn learn() -> Result<(), Raised> {
-    let entry = |slot, pfunc| ffi::PyType_Slot { slot, pfunc };
     let mut slots = [
-        entry(ffi::Py_tp_dealloc, probe_dealloc as *mut c_void),
-        entry(ffi::Py_tp_traverse, probe_traverse as *mut c_void),
-        entry(ffi::Py_tp_clear, probe_clear as *mut c_void),
-        entry(0, null_mut()),
+        slot(ffi::Py_tp_dealloc, probe_dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, probe_traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, probe_clear as *mut c_void),
+        END,
     ];
-    let mut spec = ffi::PyType_Spec {
-        name: c"tieback._Probe".as_ptr(),
-        basicsize: size_of::<Probe>() as c_int,
-        itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC) as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: attached; objects of ours.
+    let (size, flags) = (size_of::<Probe>(), ffi::Py_TPFLAGS_HAVE_GC);
+    // SAFETY: attached; slots of Probe, and objects of ours.
     unsafe {
-        let class = ffi::PyType_FromSpec(&raw mut spec).cast::<ffi::PyTypeObject>();
-        if class.is_null() {
-            return Err(Raised);
-        }
+        let class = spec::make_class(c"tieback._Probe", size, flags, &mut slots)?;
         let new = || ffi::PyType_GenericAlloc(class, 0).cast::<Probe>();
         let (first, other) = (new(), new());
         let mut done = null_mut();

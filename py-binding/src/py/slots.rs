@@ -17,6 +17,7 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
+use crate::py::spec::{END, slot};
 use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
 use crate::tie::release;
 
@@ -342,14 +343,6 @@ pub(crate) const fn collected(reaches_python: bool) -> core::ffi::c_ulong {
     }
 }
 
-/// A slot of a spec.
-pub(crate) const fn slot(number: c_int, function: *mut c_void) -> ffi::PyType_Slot {
-    ffi::PyType_Slot {
-        slot: number,
-        pfunc: function,
-    }
-}
-
 /// Makes `tieback.Object` and registers it for the root type. Once, at import.
 ///
 /// # Errors
@@ -369,7 +362,7 @@ pub(crate) unsafe fn make_base() -> Result<*mut ffi::PyTypeObject, Raised> {
         slot(ffi::Py_tp_repr, repr as *mut c_void),
         slot(ffi::Py_tp_methods, METHODS.0.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
-        slot(0, null_mut()),
+        END,
     ];
     let size = size_of::<crate::py::wrapper::WrapperObject>();
     // SAFETY: attached; slots of a wrapper.
@@ -424,7 +417,7 @@ pub(crate) unsafe fn make_plain_class(
 ) -> Result<*mut ffi::PyTypeObject, Raised> {
     let slots = [
         slot(ffi::Py_tp_dealloc, wrapper_dealloc as *mut c_void),
-        slot(0, null_mut()),
+        END,
     ];
     // SAFETY: the caller's contract.
     unsafe {

@@ -34,6 +34,18 @@ class Kept(Exception):
 }
 
 
+# Each says that it ends; then `also` is called.
+TOLD = """
+class Told:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self):
+        print(self.name, end=" ", flush=True)
+        also(self.name)
+first, second, third = map(Told, ("first", "second", "third"))
+"""
+
+
 @pytest.fixture(params=KEPT.values(), ids=KEPT.keys())
 def head(request: pytest.FixtureRequest) -> str:
     return HEAD + request.param
@@ -69,15 +81,10 @@ plain = Plain()
 
     def test_last_in_first_out(self, head: str):
         text = ran_cleanly(
-            head
-            + """
-class Told:
-    def __init__(self, name):
-        self.name = name
-    def __del__(self):
-        print(self.name, end=" ", flush=True)
-first, second, third = map(Told, ("first", "second", "third"))
-"""
+            f"""{head}
+def also(name):
+    pass
+{TOLD}"""
         )
         assert sorted(text.split()) == ["first", "second", "third"]
         if len(head) > len(HEAD):
@@ -101,17 +108,11 @@ a.name, b.name = "a", "b"
 
     def test_what_ends_may_take_others_away(self, head: str):
         text = ran_cleanly(
-            head
-            + """
-class Told:
-    def __init__(self, name):
-        self.name = name
-    def __del__(self):
-        print(self.name, end=" ", flush=True)
-        globals().pop("second", None)
-        globals()["fourth"] = [self.name]
-first, second, third = map(Told, ("first", "second", "third"))
-"""
+            f"""{head}
+def also(name):
+    globals().pop("second", None)
+    globals()["fourth"] = [name]
+{TOLD}"""
         )
         assert sorted(text.split()) == ["first", "second", "third"]
 
