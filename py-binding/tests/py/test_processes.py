@@ -103,7 +103,9 @@ if answers[1]:
 
     def test_no_lock_of_ours_is_shut_in_the_child(self):
         """Threads register classes and names and look them up; the child, which has none of them, does the
-        same. It ends by `os._exit`: the interpreter's own end may wait for its own locks."""
+        same. It ends by `os._exit`: the interpreter's own end may wait for its own locks. Without a GIL those
+        are many: each dict and class that threads share has one, which the child can find shut. So there all
+        use our functions alone."""
         ran_cleanly(
             BEGIN
             + """
@@ -126,6 +128,20 @@ def at_work(work, who):
     while not done:
         work(who, n)
         n += 1
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    from tieback import _core
+    gc.disable()  # it stops the world, behind a lock
+    parent, nop = _core.class_type_index(tieback.Object), tieback.get_global_func("testing.nop")
+    def names(who, n, register=_core.register_global, find=_core.find_global_func, remove=_core.remove_global):
+        name = f"test_processes.{who}.{n % 8}"
+        register(name, len, True, None)
+        assert find(name)("ab") == 2
+        remove(name)
+    def classes(who, n, register=_core.register_type, find=_core.type_index_by_key):
+        name = f"test_processes.Made.{who}.{n % 500}"
+        assert register(name, "", parent, [], False) == find(name)
+    def numbers(who, n):
+        assert Leaf(n).number == n and nop() is None
 threads = [threading.Thread(target=at_work, args=(work, who)) for who, work in
            enumerate([names, names, classes, classes, numbers])]
 for thread in threads:
