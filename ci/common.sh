@@ -71,8 +71,8 @@ libraries() {
         cargo build --quiet --locked -p extension-module -p peer-extension
 }
 
-# Python tests, on every core, and why some were skipped: run_tests PYTHON ARGUMENT...
-run_tests() { "$1" -m pytest -rs -p no:cacheprovider --numprocesses auto --dist worksteal "${@:2}"; }
+# Python tests, on every core; which failed and why some were skipped, at the end: run_tests PYTHON ARGUMENT...
+run_tests() { "$1" -m pytest -rfEs -p no:cacheprovider --numprocesses auto --dist worksteal "${@:2}"; }
 
 # find_python 3.12: an interpreter of that version, on the PATH or among pyenv's.
 find_python() {

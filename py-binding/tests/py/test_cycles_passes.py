@@ -26,30 +26,42 @@ class Stateful(Node):
     pass
 
 
-class Loud:
-    """Says when it ends."""
-
-    def __init__(self, ended: list[int]) -> None:
-        self.ended = ended
-
-    def __del__(self) -> None:
-        self.ended.append(1)
-
-
 def test_what_lives_lives_through_thousands_of_collections():
-    """New wrappers come by after older ones, in each of more collections than a number of twelve bits counts."""
-    ended: list[int] = []
-    held, holder = Stateful(), Node()
-    held.loud = Loud(ended)
-    holder.any, seen = held, weakref.ref(held)
-    del held  # its object's, which `holder` holds natively
+    """New wrappers come by after older ones, in each of more collections than a number of twelve bits counts.
+    In an interpreter of its own, where there is little to collect."""
+    ran_cleanly(
+        """
+import gc, weakref
+from typing import Any
+from tieback import dataclasses as dc
+
+@dc.py_class("test_cycles_passes.Node")
+class Node(dc.Object):
+    any: Any = None
+
+class Stateful(Node):
+    pass
+
+class Loud:
+    def __del__(self): ended.append(1)
+
+gc.disable()
+gc.freeze()
+ended = []
+held, holder = Stateful(), Node()
+held.loud = Loud()
+holder.any, seen = held, weakref.ref(held)
+del held  # its object's, which `holder` holds natively
+gc.collect()
+for _ in range(2**12 + 10):
+    new = Node()
+    gc.collect(1)
     gc.collect()
-    for _ in range(2**12 + 10):
-        new = Node()
-        gc.collect(1)
-        gc.collect()
-        assert seen() is holder.any and not ended
-    del new
+    assert seen() is holder.any and not ended
+seen().loud = None
+assert ended == [1]
+"""
+    )
 
 
 def test_what_lives_while_the_dead_are_saved():

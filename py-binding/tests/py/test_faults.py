@@ -242,7 +242,10 @@ def sweep(scenario: Callable[[], Any], fault: NativeFault | PythonFault) -> int:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def let_go():
+def kept_then_let_go():
+    """Storage is kept for what is held natively when the first test begins, also where one before it trimmed."""
+    for number in (REVIVED, STATEFUL, numbers):
+        lib.held(number)
     yield
     for number in (REVIVED, STATEFUL, numbers):
         lib.release(number)

@@ -50,6 +50,9 @@ def many(make: Callable[[], Any]) -> list[Any]:
     return [make() for _ in range(100)]
 
 
+pytestmark = pytest.mark.usefixtures("nothing_kept_before")
+
+
 @pytest.fixture(autouse=True)
 def nothing_kept():
     tieback.trim()

@@ -17,14 +17,10 @@ from test_processes import needs_fork
 from tie_support import TIED, STATEFUL, Leaf, Slotted, at_rest, crowd, lib, ran_cleanly, state_of
 
 FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+pytestmark = pytest.mark.usefixtures("nothing_kept_before")
+
 MANY = 20_000
 STATELESS = [name for name in TIED if name not in STATEFUL]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_kept_before():
-    """What other tests' modules have kept is no business of these tests' counts."""
-    tieback.trim()
 
 
 def inactive(make: Callable[[], Any]) -> tuple[int, int]:

@@ -21,12 +21,10 @@ from tie_support import Box, Leaf, lib
 from tieback.testing import use_count
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def thawed():
-    """The collector shows nothing of what was there when the tests began, which it has frozen."""
+    """The collector shows nothing of what was there when the test began, which it has frozen."""
     gc.unfreeze()
-    yield
-    gc.freeze()
 
 
 class Noted(Box):
