@@ -46,13 +46,15 @@ def _methods(*classes: type) -> Callable[[type], None]:
 
 
 def _values(sequence: Any) -> list[Any]:
-    """The items at one moment."""
-    return _core.list_read(sequence)[0] if isinstance(sequence, List) else list(sequence)
+    """The items at one moment; of one of ours those that are in it, whatever a subclass's ``__iter__`` gives."""
+    if isinstance(sequence, List):
+        return _core.list_read(sequence)[0]
+    return list(_core.iterate_items(sequence, False) if isinstance(sequence, Array) else sequence)
 
 
 def _each(sequence: Any) -> Iterable[Any]:
     """The items, to look at: of a List those of one moment."""
-    return _values(sequence) if isinstance(sequence, List) else sequence
+    return _values(sequence) if isinstance(sequence, List) else _core.iterate_items(sequence, False)
 
 
 def _same(a: object, b: object) -> bool:
@@ -166,7 +168,7 @@ class _Array:
     __repr__ = reprlib.recursive_repr("Array([...])")(_repr_sequence)
 
     def __hash__(self: Any) -> int:
-        return hash(tuple(self))  # as the tuple that it equals
+        return hash(tuple(_values(self)))  # as the tuple that it equals
 
 
 @_methods(List)
@@ -187,8 +189,10 @@ class _List:
         _core.list_splice(self, _END, _END, values)
         return self
 
-    def __imul__(self: Any, times: int) -> Any:
-        times = max(operator.index(times), 0)
+    def __imul__(self: Any, times: Any) -> Any:
+        if not hasattr(times, "__index__"):
+            return NotImplemented  # it is the turn of ``*``, and of what ``times`` makes of it
+        times = operator.index(times)
         _pick(self, lambda items: [*range(len(items))] * times)
         return self
 
@@ -221,7 +225,7 @@ class _List:
 
     def copy(self: Any) -> Any:
         """A new List of the same values."""
-        return self[:]
+        return List.__getitem__(self, slice(None))
 
 
 def _cut(index: int) -> int:

@@ -38,7 +38,8 @@ class _End(types.ModuleType):
             return  # somebody has emptied `sys.modules`
         namespace = self.namespace
         for name in reversed(list(namespace)):
-            if name.startswith("__") and name.endswith("__"):
+            # Whatever names somebody has put there.
+            if isinstance(name, str) and name[:2] == name[-2:] == "__":
                 continue
             # What ends may take others away.
             if not issubclass(type(namespace.get(name)), stays):

@@ -223,7 +223,9 @@ def _new_call(self: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _newargs_immutable(self: Any) -> tuple[Any, ...]:
-    return (list(self) if isinstance(self, Array) else _core.map_read(self),)
+    if isinstance(self, Array):
+        return (list(_core.iterate_items(self, False)),)
+    return (_core.map_read(self),)
 
 
 def _own_state(self: Any) -> Any:

@@ -61,7 +61,10 @@ def class_name(cls: type) -> str:
 
 def type_name(cls: type) -> str:
     """With its module, unless that is builtins."""
-    module = type.__dict__["__module__"].__get__(cls)
+    try:
+        module = type.__dict__["__module__"].__get__(cls)
+    except AttributeError:
+        module = None  # `type()` made it where no module is, as in a bare `exec`
     name = str(type.__dict__["__qualname__"].__get__(cls))
     return name if module == "builtins" or not isinstance(module, str) else f"{module}.{name}"
 

@@ -17,6 +17,7 @@ use pyo3::types::PyType;
 use crate::py::allocator::used;
 use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
 use crate::py::context::Context;
+use crate::py::fallible::attribute;
 use crate::py::fill::{Arguments, InitVars, fill};
 use crate::py::hang;
 use crate::py::host::Cpython;
@@ -411,10 +412,15 @@ unsafe fn abstract_class(class: *mut ffi::PyTypeObject) -> Raised {
     // SAFETY: attached; a live class.
     unsafe {
         let py = Python::assume_attached();
-        let names = PyType::from_borrowed_type_ptr(py, class)
-            .getattr("__abstractmethods__")
-            .and_then(|names| names.try_iter()?.map(|name| name?.extract()).collect());
-        let mut names: Vec<String> = match names {
+        let class_object = PyType::from_borrowed_type_ptr(py, class);
+        let names = (|| {
+            let mut names: Vec<String> = Vec::new();
+            for name in attribute(&class_object, c"__abstractmethods__")?.try_iter()? {
+                names.push(name?.extract()?);
+            }
+            PyResult::Ok(names)
+        })();
+        let mut names = match names {
             Ok(names) => names,
             Err(raised) => {
                 raised.restore(py);

@@ -4,6 +4,7 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::py::fallible::{attribute, module};
 use crate::py::plan::Field;
 use crate::py::raise::{Raised, raise_class};
 use crate::py::wrapper::{Writing, storage};
@@ -85,9 +86,8 @@ pub(crate) unsafe fn frozen(field: &Field) -> Raised {
 pub(crate) unsafe fn raise_frozen(message: core::fmt::Arguments<'_>) -> Raised {
     // SAFETY: attached by the caller's contract.
     let py = unsafe { Python::assume_attached() };
-    let class = py
-        .import("dataclasses")
-        .and_then(|module| module.getattr("FrozenInstanceError"));
+    let class =
+        module(py, c"dataclasses").and_then(|module| attribute(&module, c"FrozenInstanceError"));
     match class {
         // SAFETY: attached; an exception class.
         Ok(class) => unsafe { raise_class(class.as_ptr(), message) },

@@ -12,11 +12,12 @@ use object_core::{Error, ObjectArc};
 use pyo3::exceptions::{PyBaseException, PyMemoryError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTraceback, PyType};
+use pyo3::types::{PyDict, PyTraceback, PyType};
 use pyo3::{PyTypeCheck, ffi};
 
 use crate::py::attached::tells_to_end;
 use crate::py::carrier;
+use crate::py::fallible::string;
 use crate::py::hang;
 use crate::py::raise::{Raised, no_memory, type_name, with_pyo3};
 
@@ -53,8 +54,12 @@ pub(crate) unsafe fn take_raised() -> Error {
 
 /// An exception as an error, with the exception in it.
 pub(crate) fn from_exception(exception: &Bound<'_, PyBaseException>) -> Error {
+    // As in `take_raised`.
     // SAFETY: attached, as the Bound says.
-    unsafe { with_pyo3(|_| describe(exception, CAUSES)) }
+    catch_unwind(AssertUnwindSafe(|| unsafe {
+        with_pyo3(|_| describe(exception, CAUSES))
+    }))
+    .unwrap_or_else(|_| Error::out_of_memory())
 }
 
 fn describe(exception: &Bound<'_, PyBaseException>, depth: usize) -> Error {
@@ -192,16 +197,6 @@ fn one_exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyB
         exception.call_method1(intern!(py, "add_note"), (string(py, &note)?,))?;
     }
     Ok(exception)
-}
-
-/// A Python string; MemoryError where PyO3's own conversion panics.
-fn string<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
-    let (start, len) = (text.as_ptr().cast(), text.len() as isize);
-    // SAFETY: attached; the text is readable for the call. An exact string or an exception comes.
-    unsafe {
-        let made = ffi::PyUnicode_FromStringAndSize(start, len);
-        Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked())
-    }
 }
 
 /// What was answered, or nothing if it could not be; but without memory nothing can go on.

@@ -23,6 +23,7 @@ use pyo3::{Bound, ffi};
 use crate::py::carrier::{self, EXPLICIT};
 use crate::py::classes::is_wrapper;
 use crate::py::errors::from_exception;
+use crate::py::fallible::{attribute, module};
 use crate::py::hang;
 use crate::py::moved::{as_moved, twice};
 use crate::py::nesting::Level;
@@ -299,13 +300,13 @@ unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, R
 /// # Safety
 ///
 /// Attached; a live object.
-unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
+pub(crate) unsafe fn is_integral(object: *mut ffi::PyObject) -> Result<bool, Raised> {
     static INTEGRAL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     // SAFETY: attached by the caller's contract.
     let py = unsafe { Python::assume_attached() };
     let answer = INTEGRAL
         .get_or_try_init(py, || {
-            py.import("numbers")?.getattr("Integral").map(Bound::unbind)
+            attribute(&module(py, c"numbers")?, c"Integral").map(Bound::unbind)
         })
         .and_then(|class| {
             // SAFETY: alive by the caller's contract.

@@ -7,7 +7,8 @@ use pyo3::ffi;
 
 use crate::py::classes::by_class;
 use crate::py::hang;
-use crate::py::into::to_key;
+use crate::py::into::{is_integral, to_key};
+use crate::py::nesting::Level;
 use crate::py::raise::{Exc, Raised, has_attribute, name_place, raise, type_name};
 
 /// A key on its way in. What Python cannot hash is no key here either.
@@ -37,7 +38,7 @@ pub(crate) unsafe fn key_of(key: *mut ffi::PyObject) -> Result<Any, Raised> {
 }
 
 /// The key that something is looked for by; `None` if what cannot be a key is: then it is not there. That is a str
-/// with a lone surrogate, also in a tuple, and an int past 64 bits.
+/// with a lone surrogate and an int past 64 bits, in a tuple too.
 ///
 /// # Errors
 ///
@@ -47,17 +48,24 @@ pub(crate) unsafe fn key_of(key: *mut ffi::PyObject) -> Result<Any, Raised> {
 ///
 /// As [`key_of`].
 pub(crate) unsafe fn sought(key: *mut ffi::PyObject) -> Result<Option<Any>, Raised> {
-    // SAFETY: the caller's contract; an exception is set where one is asked for.
+    // SAFETY: the caller's contract; an exception is set where one is asked for; what is sought instead is ours.
     unsafe {
-        let raised = match key_of(key) {
+        let mut native = key_of(key);
+        if native.is_err()
+            && (ffi::PyTuple_Check(key) != 0 || ffi::PyIndex_Check(key) != 0)
+            && ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) != 0
+        {
+            ffi::PyErr_Clear();
+            let Some(same) = in_floats(key)? else {
+                return Ok(None);
+            };
+            native = key_of(same);
+            ffi::Py_DECREF(same);
+        }
+        let raised = match native {
             Ok(native) => return Ok(Some(native)),
             Err(raised) => raised,
         };
-        if ffi::PyLong_Check(key) != 0 && ffi::PyErr_ExceptionMatches(ffi::PyExc_OverflowError) != 0
-        {
-            ffi::PyErr_Clear();
-            return large(key);
-        }
         if (ffi::PyUnicode_Check(key) != 0 || ffi::PyTuple_Check(key) != 0)
             && ffi::PyErr_ExceptionMatches(ffi::PyExc_UnicodeEncodeError) != 0
         {
@@ -68,30 +76,79 @@ pub(crate) unsafe fn sought(key: *mut ffi::PyObject) -> Result<Option<Any>, Rais
     }
 }
 
-/// A whole float past 64 bits is the same key as the int of its value.
+/// The same key with floats for ints past 64 bits: a whole float is the same key as the int of its value. An owned
+/// reference; `None` if one has no such float: then there is no such key.
 ///
 /// # Safety
 ///
-/// Attached; an int.
-unsafe fn large(key: *mut ffi::PyObject) -> Result<Option<Any>, Raised> {
-    // SAFETY: the caller's contract.
+/// Attached, no exception set; a live object.
+unsafe fn in_floats(key: *mut ffi::PyObject) -> Result<Option<*mut ffi::PyObject>, Raised> {
+    // SAFETY: the caller's contract; the tuple's items are alive with it, and what is made here is given on or back.
     unsafe {
-        let float = ffi::PyLong_AsDouble(key);
-        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear(); // past every float
-            return Ok(None);
+        if ffi::PyTuple_Check(key) == 0 {
+            let is_int = ffi::PyLong_Check(key) != 0;
+            if is_int || ffi::PyIndex_Check(key) != 0 && is_integral(key)? {
+                return large(key);
+            }
+            ffi::Py_INCREF(key);
+            return Ok(Some(key));
         }
-        let same = ffi::PyFloat_FromDouble(float);
+        let _level = Level::enter(c" while converting nested tuples")?;
+        let len = ffi::PyTuple_Size(key);
+        let same = ffi::PyTuple_New(len);
         if same.is_null() {
             return Err(Raised);
         }
-        let equal = ffi::PyObject_RichCompareBool(key, same, ffi::Py_EQ);
-        ffi::Py_DECREF(same);
-        match equal {
-            -1 => Err(Raised),
-            0 => Ok(None),
-            _ => Ok(Some(Any::from(float))),
+        for at in 0..len {
+            match in_floats(ffi::PyTuple_GetItem(key, at)) {
+                Ok(Some(item)) => {
+                    ffi::PyTuple_SetItem(same, at, item);
+                }
+                other => {
+                    ffi::Py_DECREF(same);
+                    return other;
+                }
+            }
         }
+        Ok(Some(same))
+    }
+}
+
+/// As [`in_floats`], of an int, or what `numbers.Integral` knows.
+///
+/// # Safety
+///
+/// As there; it has an `__index__`.
+unsafe fn large(key: *mut ffi::PyObject) -> Result<Option<*mut ffi::PyObject>, Raised> {
+    // SAFETY: the caller's contract; what is made here is given on or back.
+    unsafe {
+        let int = ffi::PyNumber_Index(key);
+        if int.is_null() {
+            return Err(Raised);
+        }
+        let mut overflow = 0;
+        ffi::PyLong_AsLongLongAndOverflow(int, &raw mut overflow);
+        if overflow == 0 {
+            return Ok(Some(int));
+        }
+        let float = ffi::PyLong_AsDouble(int);
+        if float == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear(); // past every float
+            ffi::Py_DECREF(int);
+            return Ok(None);
+        }
+        let same = ffi::PyFloat_FromDouble(float);
+        let equal = if same.is_null() {
+            -1
+        } else {
+            ffi::PyObject_RichCompareBool(int, same, ffi::Py_EQ)
+        };
+        ffi::Py_DECREF(int);
+        if equal == 1 {
+            return Ok(Some(same));
+        }
+        ffi::Py_XDECREF(same);
+        if equal < 0 { Err(Raised) } else { Ok(None) }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the methods of `List` that the package writes in Python need besides the slots.
 
 use object_core::{List, NewError, SpliceError};
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::PyTuple;
 
 use crate::py::classes;
+use crate::py::fallible;
 use crate::py::hang;
 use crate::py::into::values_of;
 use crate::py::list::list;
@@ -31,19 +33,22 @@ fn memory(py: Python<'_>, _: NewError) -> PyErr {
 
 /// The values at one moment, as a Python list, and the version they are of.
 #[pyfunction]
-pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyList>, u64)> {
+pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     hang::ready();
     let py = object.py();
     let (values, version) = py_list(object)?
         .try_read(0, usize::MAX)
         .map_err(|error| memory(py, error))?;
-    let shown = PyList::empty(py);
+    let shown = fallible::list(py)?;
     for value in values {
         // SAFETY: attached; a new reference or an exception.
         let value = unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) }?;
         shown.append(value)?;
     }
-    Ok((shown, version))
+    // SAFETY: attached; a new reference or an exception.
+    let version =
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromUnsignedLongLong(version)) }?;
+    fallible::pair(&shown, &version)
 }
 
 /// Puts an iterable's values in the place of those from `start` to `stop`, all in one step.

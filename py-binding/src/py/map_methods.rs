@@ -2,8 +2,10 @@
 
 use object_core::{Any, Dict};
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::py::classes::is_wrapper;
+use crate::py::fallible;
 use crate::py::hang;
 use crate::py::into::to_value;
 use crate::py::keys::{key_of, sought};
@@ -60,11 +62,11 @@ pub(crate) fn dict_pop<'py>(
 #[pyfunction]
 pub(crate) fn dict_popitem<'py>(
     object: &Bound<'py, PyAny>,
-) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+) -> PyResult<Option<Bound<'py, PyTuple>>> {
     hang::ready();
     let py = object.py();
     let pair = dict(object)?.pop();
-    pair.map(|(key, value)| Ok((shown(py, key)?, shown(py, value)?)))
+    pair.map(|(key, value)| fallible::pair(&shown(py, key)?, &shown(py, value)?))
         .transpose()
 }
 
@@ -111,16 +113,14 @@ pub(crate) fn dict_clear(object: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Keys and values at one moment, as pairs.
 #[pyfunction]
-pub(crate) fn map_read<'py>(
-    object: &Bound<'py, PyAny>,
-) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+pub(crate) fn map_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     hang::ready();
     let py = object.py();
     let flat = either(object)?.flat().map_err(|Raised| PyErr::fetch(py))?;
-    let mut pairs = Vec::with_capacity(flat.len() / 2);
+    let pairs = fallible::list(py)?;
     let mut flat = flat.into_iter();
     while let (Some(key), Some(value)) = (flat.next(), flat.next()) {
-        pairs.push((shown(py, key)?, shown(py, value)?));
+        pairs.append(fallible::pair(&shown(py, key)?, &shown(py, value)?)?)?;
     }
     Ok(pairs)
 }

@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::py::context::{Context, text};
+use crate::py::fallible::{attribute, string};
 use crate::py::plan::Field;
 use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
 
@@ -64,11 +65,8 @@ pub(crate) unsafe fn named(raised: Raised, field: &Field, context: Context) -> R
         if let Some(error) = PyErr::take(py) {
             if !error.value(py).to_string().starts_with(&at) {
                 // User code's own exception keeps its text; a note says where it was raised.
-                drop(
-                    error
-                        .value(py)
-                        .call_method1("add_note", (format!("in {at}"),)),
-                );
+                let add = attribute(error.value(py), c"add_note");
+                drop(add.and_then(|add| add.call1((string(py, &format!("in {at}"))?,))));
             }
             error.restore(py);
         }

@@ -12,6 +12,7 @@
 //! stopped (`PyOS_BeforeFork`, 3.13 on): no other thread is inside, and the child finds them open.
 
 mod hang;
+mod fallible;
 mod raise;
 mod spec;
 mod refs;

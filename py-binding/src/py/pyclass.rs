@@ -8,13 +8,14 @@ use object_core::abi::FieldKind;
 use object_core::{FieldSpec, RegisterError, register_reflected, type_index_of, type_info};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{PyTypeInfo, ffi};
 
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
 use crate::py::dealloc::wrapper_dealloc;
 use crate::py::descriptor;
+use crate::py::fallible;
 use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED, mask};
 use crate::py::raise::Raised;
@@ -388,14 +389,13 @@ pub(crate) fn init_fields(
         )));
     }
     let mut values: Vec<*mut ffi::PyObject> = args.iter().map(|arg| arg.as_ptr()).collect();
-    // SAFETY: attached; a new list or MemoryError (PyO3's own constructor panics).
-    let names =
-        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(0))?.cast_into::<PyList>()? };
+    let names = fallible::list(py)?;
     for (name, value) in kwargs.iter() {
         names.append(name)?;
         values.push(value.as_ptr());
     }
-    let names = names.to_tuple();
+    // SAFETY: attached; a new tuple or an exception.
+    let names = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_AsTuple(names.as_ptr())) }?;
     // SAFETY: attached; arguments and names are kept by tuple and dict.
     unsafe {
         init(

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use pyo3::types::PyAnyMethods;
-use pyo3::{PyErr, Python, ffi};
+use pyo3::types::{PyAnyMethods, PyStringMethods};
+use pyo3::{Bound, PyAny, PyErr, PyResult, Python, ffi};
 
+use crate::py::fallible::{attribute, set_attribute, string};
 use crate::py::hang;
 
 /// A Python exception is set; the C caller gets NULL or -1.
@@ -117,11 +118,10 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
         // SAFETY: lives as long as the interpreter.
         if class == unsafe { ffi::PyExc_UnicodeEncodeError } && error.traceback(py).is_none() {
             // A lone surrogate: its message is made of its parts.
-            let value = error.value(py);
-            if let Ok(reason) = value.getattr("reason") {
-                drop(value.setattr("reason", format!("{place}: {reason}")));
+            match say_place(error.value(py), place) {
+                Ok(()) => error.restore(py),
+                Err(other) => other.restore(py),
             }
-            error.restore(py);
             return raised;
         }
         // SAFETY: these live as long as the interpreter.
@@ -141,6 +141,13 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
     };
     // SAFETY: attached by the caller's contract.
     unsafe { with_pyo3(say) }
+}
+
+/// As [`name_place`], of a UnicodeEncodeError.
+fn say_place(error: &Bound<'_, PyAny>, place: fmt::Arguments<'_>) -> PyResult<()> {
+    let reason = attribute(error, c"reason")?.str()?;
+    let reason = format!("{place}: {}", reason.to_cow()?);
+    set_attribute(error, c"reason", string(error.py(), &reason)?.as_any())
 }
 
 /// Whether an object has an attribute. `PyObject_HasAttrString` would lose every error on the way.

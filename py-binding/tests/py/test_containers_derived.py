@@ -305,3 +305,60 @@ def test_multiplied_by_what_is_no_int(cls: Any) -> None:
             return "theirs"
 
     assert cls([1]) * Theirs() == "theirs"
+
+
+class Doubled:
+    """Gives something else than what is in it."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return (2 * item for item in super().__iter__())  # type: ignore[misc]
+
+
+class DoubledTuple(Doubled, tuple):  # type: ignore[type-arg]
+    pass
+
+
+class DoubledArray(Doubled, Array[Any]):
+    pass
+
+
+def test_what_is_in_an_array_counts_not_what_iteration_gives() -> None:
+    """As with a tuple: in comparisons, hashes, sums, searches and copies."""
+    for it in (DoubledTuple([1, 2]), DoubledArray([1, 2])):
+        assert [*it] == [2, 4] and it == (1, 2) and (1, 2) == it and it < (1, 3)
+        assert hash(it) == hash((1, 2)) and {(1, 2): 5}[it] == 5
+        assert (it + (3,), (3,) + it, 2 * it) == ((1, 2, 3), (3, 1, 2), (1, 2, 1, 2))
+        assert 1 in it and 4 not in it and it.count(1) == 1 and it.index(2) == 1
+        for copied in (copy.copy(it), copy.deepcopy(it), pickle.loads(pickle.dumps(it))):
+            assert copied == (1, 2), copied
+
+
+def test_a_list_is_copied_as_it_is() -> None:
+    class Fixed(list):  # type: ignore[type-arg]
+        def __getitem__(self, at: Any) -> Any:
+            return 7
+
+    class Ours(List[Any]):
+        __getitem__ = Fixed.__getitem__
+
+    assert Ours([1, 2]).copy() == Fixed([1, 2]).copy() == [1, 2]
+
+
+def test_multiplied_in_place_by_what_is_no_int() -> None:
+    class Theirs:
+        def __rmul__(self, other: Any) -> str:
+            return "theirs"
+
+    for list_ in (list, List):
+        it: Any = list_([1])
+        it *= Theirs()
+        assert it == "theirs"
+        for wrong in (1.5, None, "a"):
+            it = list_([1])
+            with pytest.raises(TypeError):
+                it *= wrong
+        for many in (2**80, -(2**80)):
+            with pytest.raises(OverflowError):
+                it *= many
+        it *= -2
+        assert it == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import numbers
 import pickle
 from typing import Any, Callable
 
@@ -38,6 +39,21 @@ def test_keys_are_pythons() -> None:
     assert far.get(2**71, "no") == "no"
     with pytest.raises(KeyError, match="1180591620717411303425"):
         far[2**70 + 1]
+
+    class Integer:
+        """As numpy's are: of 64 bits without a sign."""
+
+        def __index__(self) -> int:
+            return 2**63
+
+    numbers.Integral.register(Integer)
+    for cls in MAPS:
+        far = cls({(2.0**70, "a"): 1, ("b", (1, 2.0**64)): 2, 2.0**63: 3})
+        assert far[2**70, "a"] == 1 and far["b", (1, 2**64)] == 2 and far[Integer()] == 3
+        for key in ((2**70 + 1, "a"), ("b", (1, 1 << 5000)), (2**70, "\ud800"), (Integer(),)):
+            assert key not in far and far.get(key) is None
+            with pytest.raises(KeyError):
+                far[key]
     nan = Dict({math.nan: 1})
     assert nan[math.nan] == 1 and nan[-math.nan] == 1 and len(nan | {math.nan: 2}) == 1
 

@@ -116,6 +116,17 @@ def also(name):
         )
         assert sorted(text.split()) == ["first", "second", "third"]
 
+    def test_names_may_be_anything(self, head: str):
+        text = ran_cleanly(
+            f"""{head}
+def also(name):
+    pass
+{TOLD}
+globals()[1] = globals()[None] = globals()["",] = Told("fourth")
+"""
+        )
+        assert sorted(text.split()) == ["first", "fourth", "second", "third"]
+
     def test_not_before_the_end(self, head: str):
         """`sys.modules` can be emptied by anybody."""
         text = ran_cleanly(

@@ -385,6 +385,16 @@ class TestThePicture:
                 assert way == list(range(way[0], way[-1] + 1))
             assert way[0] <= way[-1]
 
+    def test_a_class_of_no_module(self):
+        """As `type()` makes one in a bare `exec`."""
+        names: dict[str, Any] = {}
+        exec("nowhere = type('Nowhere', (), {})()", names)
+        box = Box([names["nowhere"]])
+        assert [node.python_class for node in tieback.graph(box).nodes][-1] == "Nowhere"
+        box.value = None
+        names["nowhere"].box = box
+        assert "Nowhere" in repr(tieback.why_alive(box))
+
     def test_long_chains_are_drawn_without_a_deep_stack(self):
         x: Any = None
         for _ in range(3000):

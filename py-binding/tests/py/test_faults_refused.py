@@ -1,0 +1,126 @@
+"""Where there is no memory to say why something is refused, or to show what a container holds: MemoryError, which
+``except Exception`` catches. A panic would be the process's end in a slot, and PyO3's own exception elsewhere.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import gc
+from typing import Any, Callable
+
+import pytest
+
+import tieback
+from tie_support import Box, Leaf
+from tieback.dataclasses import py_class
+
+
+_testcapi = pytest.importorskip(
+    "_testcapi", reason="this Python has no _testcapi: no allocation hook"
+)
+
+SURROGATE = "\ud800"
+
+
+class Own(Exception):
+    pass
+
+
+class Refuses:
+    def __index__(self) -> int:
+        raise Own
+
+
+@py_class(frozen=True)
+class Frozen(tieback.Object):
+    number: int
+
+
+@py_class
+class Abstract(abc.ABC, tieback.Object):
+    number: int = 0
+
+    @abc.abstractmethod
+    def method(self) -> None: ...
+
+
+FROZEN, LEAF, BOX = Frozen(1), Leaf(1), Box(1)
+echo = tieback.get_global_func("testing.echo")
+
+
+def delete() -> None:
+    del FROZEN.number
+
+
+REFUSED: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
+    "frozen": (dataclasses.FrozenInstanceError, lambda: setattr(FROZEN, "number", 2)),
+    "deleted": (dataclasses.FrozenInstanceError, delete),
+    "an exception of its own": (Own, lambda: setattr(LEAF, "number", Refuses())),
+    "that, constructing": (Own, lambda: Leaf(Refuses())),
+    "abstract": (TypeError, Abstract),
+    "a surrogate set": (UnicodeEncodeError, lambda: setattr(BOX, "value", SURROGATE)),
+    "a surrogate passed": (UnicodeEncodeError, lambda: echo(SURROGATE)),
+    "a surrogate in a list": (UnicodeEncodeError, lambda: tieback.List([SURROGATE])),
+    "a surrogate as a key": (UnicodeEncodeError, lambda: tieback.Dict({SURROGATE: 1})),
+    "a surrogate from a callable": (
+        UnicodeEncodeError,
+        lambda: tieback.convert(lambda: SURROGATE)(),
+    ),
+}
+
+LIST, DICT = tieback.List([2**40, 2.5, 3]), tieback.Dict({1: 2.5, "text": 2**40})
+
+SHOWN: dict[str, Callable[[], Any]] = {
+    "repr of a List": lambda: repr(LIST),
+    "repr of a Dict": lambda: repr(DICT),
+    "Lists compared": lambda: LIST == [2**40, 2.5, 3],
+    "Dicts compared": lambda: DICT == {1: 2.5, "text": 2**40},
+    "sorted": LIST.sort,
+    "the last pair": lambda: tieback.Dict({1: 2.5}).popitem(),
+    "pairs": lambda: list(DICT.items()),
+}
+
+
+def failed(act: Callable[[], Any]) -> list[type[BaseException] | None]:
+    """What came of it, for each of the first allocations."""
+    act_twice(act)
+    came: list[type[BaseException] | None] = []
+    for n in range(70):
+        raised: type[BaseException] | None = None
+        _testcapi.set_nomemory(n, n + 1)
+        try:
+            act()
+        except BaseException as error:
+            _testcapi.remove_mem_hooks()
+            raised = type(error)
+            # CPython's own, where the frame of a traceback cannot be made.
+            if raised is SystemError and "without" in str(error):
+                raised = MemoryError
+        else:
+            _testcapi.remove_mem_hooks()
+        came.append(raised)
+    gc.collect()
+    return came
+
+
+def act_twice(act: Callable[[], Any]) -> None:
+    """What is made once is made."""
+    for _ in range(2):
+        try:
+            act()
+        except Exception:
+            pass
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_without_memory(what: str):
+    kind, act = REFUSED[what]
+    with pytest.raises(kind):
+        act()
+    assert set(failed(act)) == {kind, MemoryError}
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_shown_without_memory(what: str):
+    assert set(failed(SHOWN[what])) == {None, MemoryError}
