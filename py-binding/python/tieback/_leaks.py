@@ -6,12 +6,11 @@ import atexit
 import gc
 import os
 import sys
-import types
 from collections import Counter, deque
 from typing import Any
 
 from tieback import _core
-from tieback._reach import is_plain, links, referents_of, state_links
+from tieback._reach import dict_of, is_module, is_plain, links, referents_of, state_links
 from tieback._seeing import is_wrapper
 
 __all__ = ["watch"]
@@ -50,8 +49,8 @@ class _Survey:
         """What is reached from the modules' global variables."""
         reached: set[int] = set()
         seen: set[int] = set()
-        modules = [m for m in list(sys.modules.values()) if isinstance(m, types.ModuleType)]
-        queue: deque[Any] = deque(m.__dict__ for m in modules)
+        modules = [m for m in list(sys.modules.values()) if is_module(m)]
+        queue: deque[Any] = deque(dict_of(m) for m in modules)
         natives: deque[int] = deque()
         while queue or natives:
             if natives:

@@ -12,8 +12,10 @@ __all__ = [
     "Link",
     "class_name",
     "dict_of",
+    "is_module",
     "is_plain",
     "links",
+    "module_name",
     "short",
     "state_links",
     "type_name",
@@ -41,9 +43,14 @@ def is_plain(value: Any) -> bool:
     """Whether the walk ends in front of it: values, modules, classes, code, frames."""
     cls = type(value)
     if issubclass(cls, types.BuiltinFunctionType):
-        return isinstance(value.__self__, types.ModuleType)
+        return is_module(value.__self__)
     # By its class, not isinstance: that would ask the object's own __class__.
     return issubclass(cls, _PLAIN)
+
+
+def is_module(value: object) -> bool:
+    """By its class, as there."""
+    return issubclass(type(value), types.ModuleType)
 
 
 def short(value: object, most: int = 24) -> str:
@@ -74,16 +81,23 @@ def _class_dict(cls: type) -> Any:
 
 
 def dict_of(value: object) -> dict[str, object] | None:
-    """The instance's own dict, if it has one; whatever its class calls ``__dict__`` otherwise."""
+    """The instance's own dict, if it has one; whatever its class calls ``__dict__`` otherwise. A module's too: to ask
+    one of ``importlib.util.LazyLoader``'s for any attribute would load it."""
     for cls in type.__dict__["__mro__"].__get__(type(value)):
         found = _class_dict(cls).get("__dict__")
-        if type(found) is types.GetSetDescriptorType:
+        if type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType):
             try:
                 own = found.__get__(value)
             except (AttributeError, TypeError):
                 return None
             return own if isinstance(own, dict) else None
     return None
+
+
+def module_name(module: object) -> str:
+    """What is in its namespace."""
+    name = (dict_of(module) or {}).get("__name__")
+    return name if type(name) is str else "?"
 
 
 def _pairs(mapping: Any) -> list[tuple[Any, Any]]:
@@ -127,7 +141,7 @@ def referents_of(value: object) -> list[Any]:
     """What the collector sees an object refer to. Of a module, its namespace alone: `_asyncio` of CPython
     3.12 shows the dead iterators that it keeps for the next, and whoever has looked at one ends it again.
     """
-    if not issubclass(type(value), types.ModuleType):
+    if not is_module(value):
         return gc.get_referents(value)
     own = dict_of(value)
     return [] if own is None else [own]

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieback import _core
-from tieback._reach import dict_of, links, referents_of, short, state_links, type_name
+from tieback._reach import (
+    dict_of,
+    is_module,
+    links,
+    module_name,
+    referents_of,
+    short,
+    state_links,
+    type_name,
+)
 from tieback._seeing import is_wrapper, native_label
 
 __all__ = ["Reason", "Step", "why_alive"]
@@ -105,9 +114,7 @@ class _Search:
         self.holders: dict[int, list[tuple[int, str]]] = {}
         self.carriers: dict[int, list[tuple[int, str]]] = {}
         self.modules = {
-            id(m.__dict__): name
-            for name, m in list(sys.modules.items())
-            if _is_a(m, types.ModuleType)
+            id(dict_of(m)): name for name, m in list(sys.modules.items()) if is_module(m)
         }
         self.caller = caller
         self.untracked: dict[int, list[int]] = {}
@@ -185,8 +192,10 @@ class _Search:
         else:
             there = frame.f_locals
             found = dict(there)
-            if sys.version_info < (3, 13):
-                there.clear()  # a copy, which the frame would keep, and what is in it, too
+            # A copy, which the frame would keep, and what is in it, too; unless it is what `locals()` gave
+            # somebody, who has it besides the frame and us.
+            if sys.version_info < (3, 13) and sys.getrefcount(there) <= 3:
+                there.clear()
         where = f"{code.co_qualname}() ({code.co_filename}:{frame.f_lineno}, thread {thread})"
         for name, value in found.items():
             own = frame is self.caller
@@ -290,7 +299,7 @@ class _Search:
                 return
         if _is_a(referrer, types.ModuleType, type):
             kind = "class" if _is_a(referrer, type) else "global"
-            called = type_name(referrer) if kind == "class" else f"module {referrer.__name__}"
+            called = type_name(referrer) if kind == "class" else f"module {module_name(referrer)}"
             roots.append(_Root(kind, f"held by {called}"))
         elif type(referrer) is types.CellType and (closures := self.closures(referrer)):
             found += closures

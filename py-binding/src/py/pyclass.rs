@@ -389,14 +389,17 @@ pub(crate) fn init_fields(
         )));
     }
     let mut values: Vec<*mut ffi::PyObject> = args.iter().map(|arg| arg.as_ptr()).collect();
+    // Not kept by the dict alone: what converting runs may come by it.
+    let mut kept = Vec::with_capacity(kwargs.len());
     let names = fallible::list(py)?;
     for (name, value) in kwargs.iter() {
         names.append(name)?;
         values.push(value.as_ptr());
+        kept.push(value);
     }
     // SAFETY: attached; a new tuple or an exception.
     let names = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_AsTuple(names.as_ptr())) }?;
-    // SAFETY: attached; arguments and names are kept by tuple and dict.
+    // SAFETY: attached; arguments and names are kept by tuples and `kept`.
     unsafe {
         init(
             record_of(owner)?,

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import sys
 from typing import Any, Optional
 
 import pytest
@@ -431,3 +432,27 @@ def test_asking_for_keys_raises():
 
     with pytest.raises(ValueError, match="asked"):
         tieback.Map(Asked())
+
+
+def test_arguments_are_kept_whatever_converting_one_does():
+    """A generated ``__init__`` that is called as a method has its named arguments in a dict that can be come by."""
+
+    @py_class
+    class Pair(Object):
+        first: int
+        second: Any
+
+    class Forgets:
+        def __index__(self) -> int:
+            frame: Any = sys._getframe()
+            while "kwargs" not in frame.f_locals:
+                frame = frame.f_back
+            frame.f_locals["kwargs"].clear()
+            self.others = [[n] for n in range(100)]
+            return 1
+
+    class Sub(Pair):
+        def __init__(self) -> None:
+            super().__init__(first=Forgets(), second=[2, 3])
+
+    assert [[*Sub().second] for _ in range(5)] == [[2, 3]] * 5

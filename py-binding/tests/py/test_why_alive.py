@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import types
 import weakref
 from pathlib import Path
 from typing import Any, Callable
@@ -342,6 +343,48 @@ def table(text: str) -> dict[str, tuple[int, ...]]:
         name, *counts = line.rsplit(None, 4)
         rows[name.strip()] = tuple(map(int, counts))
     return rows
+
+
+class Closed(types.ModuleType):
+    """Answers nothing, as what loads itself at a first attribute must not be asked."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(f"asked for {name}")
+
+
+class Posing(list):  # type: ignore[type-arg]
+    """Says that it is something else, which only asking its class avoids."""
+
+    @property
+    def __class__(self) -> Any:
+        raise AssertionError("asked for its class")
+
+
+class TestNothingIsAsked:
+    @pytest.fixture(autouse=True)
+    def closed(self, monkeypatch: pytest.MonkeyPatch) -> Any:
+        module = Closed("closed")
+        monkeypatch.setitem(sys.modules, "closed", module)
+        return module
+
+    def test_of_modules(self, closed: Any):
+        x = Leaf(1)
+        types.ModuleType.__setattr__(closed, "x", x)
+        holds = [x]
+        assert tieback.why_alive(x).root in ("global 'x' of module closed", "held by module closed")
+        from tieback import _leaks
+
+        assert "tie_support.Leaf" in _leaks.report()
+        assert tieback.graph(Box([closed, Posing().append])).nodes
+        del holds
+        types.ModuleType.__delattr__(closed, "x")
+
+    def test_what_locals_gave_is_kept(self):
+        x = Leaf(1)
+        given = locals()
+        before = given.keys() - {"given", "before"}
+        tieback.why_alive(x)
+        assert before and before <= given.keys() and given["x"] is x
 
 
 class TestLeaks:
