@@ -329,8 +329,10 @@ class _Mapping:
             for key, value in _core.map_read(self):
                 try:
                     there = other.get(key, _MISSING)
-                except TypeError:  # a key that a dict cannot hash
-                    return False
+                except TypeError:
+                    if _is_hashable(key):
+                        raise  # what some key's own ``__eq__`` says
+                    return False  # a dict cannot have it
                 if there is _MISSING or not (there is value or there == value):
                     return False
             return True
@@ -346,6 +348,14 @@ class _Mapping:
         if not isinstance(other, dict):
             return NotImplemented
         return _joined(Dict if isinstance(self, Dict) else Map, other, self)
+
+
+def _is_hashable(key: object) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
 
 
 def _joined(cls: Any, first: Any, second: Any) -> Any:

@@ -2,10 +2,13 @@
 
 use object_core::{Error, ObjectArc, type_index};
 use pyo3::exceptions::{PyBaseException, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::py::carrier::EXPLICIT;
 use crate::py::errors::{carried_exception, to_exception};
+use crate::py::fallible::string;
 use crate::py::hang;
 use crate::py::out::object_into_python;
 use crate::py::slots::native_of;
@@ -25,22 +28,23 @@ fn error_of(object: &Bound<'_, PyAny>) -> PyResult<Error> {
 
 /// `(kind, message, traceback, cause)` of an Error; the cause is an Error or None.
 #[pyfunction]
-pub(crate) fn error_parts<'py>(
-    error: &Bound<'py, PyAny>,
-) -> PyResult<(String, String, String, Option<Bound<'py, PyAny>>)> {
+pub(crate) fn error_parts<'py>(error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     hang::ready();
+    let py = error.py();
     let native = error_of(error)?;
-    let cause = native
-        .cause()
-        .map(|cause| show(error.py(), cause))
-        .transpose()?;
-    let traceback = native.traceback().to_string();
-    Ok((
-        native.kind().to_owned(),
-        native.message().to_owned(),
-        traceback,
-        cause,
-    ))
+    let kind = string(py, native.kind())?;
+    let message = string(py, native.message())?;
+    let traceback = string(py, &native.traceback())?;
+    let cause = match native.cause() {
+        Some(cause) => show(py, cause)?,
+        None => py.None().into_bound(py),
+    };
+    let [kind, message, traceback] = [&kind, &message, &traceback].map(|part| part.as_ptr());
+    // SAFETY: attached; all are kept by the tuple. A new one or an exception comes.
+    unsafe {
+        let made = ffi::PyTuple_Pack(4, kind, message, traceback, cause.as_ptr());
+        Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked())
+    }
 }
 
 /// The exception an Error is raised as: the very one it was made of, or a new one.

@@ -158,3 +158,19 @@ def test_a_callable_in_a_tuple_is_found_in_copies_and_pickles() -> None:
         shown = next(k for k in native if len(k) == 1)
         assert native[shown] == "explicit" and shown[0] is not len
         assert native.get((len,)) is None
+
+
+def test_compared_with_a_dict_of_keys_that_raise() -> None:
+    class Raises:
+        def __hash__(self) -> int:
+            return hash("a")
+
+        def __eq__(self, other: object) -> bool:
+            raise TypeError("mine")
+
+    for cls in (*MAPS, dict):
+        for one, two in ((cls({"a": 1}), {Raises(): 1}), ({Raises(): 1}, cls({"a": 1}))):
+            with pytest.raises(TypeError, match="^mine$"):
+                one == two  # noqa: B015
+        assert cls({"a": 1}) != {"b": 1}
+    assert Dict([(List(), 1)]) != {"a": 1}

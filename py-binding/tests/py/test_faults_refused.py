@@ -71,6 +71,7 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     ),
 }
 
+ERROR = tieback.Error("KeyError", "text", "a frame", tieback.Error("ValueError", "why"))
 LIST, DICT = tieback.List(VALUES), tieback.Dict({1: 2.5, "text": 2**40})
 
 SHOWN: dict[str, Callable[[], Any]] = {
@@ -81,6 +82,7 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "rearranged": LIST.reverse,
     "the last pair": lambda: tieback.Dict({1: 2.5}).popitem(),
     "pairs": lambda: list(DICT.items()),
+    "an Error's message": lambda: ERROR.message + ERROR.traceback,
 }
 
 
