@@ -43,6 +43,7 @@ use pyo3::ffi;
 use crate::py::carrier::carried;
 use crate::py::hang;
 use crate::py::host::tied_word;
+use crate::py::notes;
 use crate::py::passes::{self, Pass};
 use crate::py::records::{Collection, Found, NATIVE, Natives};
 use crate::py::refs::is_collected;
@@ -72,7 +73,7 @@ impl Collection {
         let there = unsafe { storage(wrapper) };
         let address = wrapper.expose_provenance();
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
-        there.judge();
+        let again = there.judge();
         if begins || !there.note_pass(self.pass) {
             self.begin();
             there.note_pass(self.pass);
@@ -83,6 +84,19 @@ impl Collection {
             pass_is_over();
             there.forget_pass();
             return Found::new();
+        }
+        // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
+        unsafe {
+            if there.is(state::RESCUED) {
+                // Should it be dead, it is to be finalized before it is taken apart.
+                there.mark(state::RESCUED, false);
+                notes::erase_finalized(wrapper);
+            }
+            if again && is_yet_to_be_finalized(wrapper) {
+                // Somebody held its object while its finalizer was called, and perhaps does not any more: it
+                // lives until the next collection.
+                passes::add(wrapper, pass);
+            }
         }
         let Some(object) = NonNull::new(there.address()) else {
             return Found::new();
@@ -126,6 +140,16 @@ impl Collection {
             Found::new()
         }
     }
+}
+
+/// Whether a wrapper has a finalizer that the interpreter does not take for called.
+///
+/// # Safety
+///
+/// Attached; a live wrapper that the collector follows.
+unsafe fn is_yet_to_be_finalized(wrapper: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { (*ffi::Py_TYPE(wrapper)).tp_finalize.is_some() && !notes::is_finalized(wrapper) }
 }
 
 /// Through how many natives, one in the other, a walk goes: each takes some of the stack.

@@ -10,6 +10,8 @@
 
 use pyo3::ffi;
 
+use crate::py::refs;
+
 #[cfg(not(Py_GIL_DISABLED))]
 mod imp {
     use pyo3::ffi;
@@ -44,16 +46,21 @@ mod imp {
         }
     }
 
-    /// The collector's two words stand in front of the object; "finalized" is the second one's lowest
-    /// bit, from 3.9 on.
-    pub(crate) unsafe fn forget_finalized(object: *mut ffi::PyObject) {
-        // SAFETY: the caller's contract; collected objects have the words.
-        unsafe {
-            if crate::py::refs::is_collected(ffi::Py_TYPE(object)) {
-                *object.cast::<usize>().sub(1) &= !1;
-            }
-        }
+    /// "Finalized": of the second of the collector's two words in front of the object, from 3.9 on.
+    const FINALIZED: usize = 1;
+
+    pub(crate) unsafe fn is_finalized(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract.
+        unsafe { *object.cast::<usize>().sub(1) & FINALIZED != 0 }
     }
+
+    pub(crate) unsafe fn erase_finalized(object: *mut ffi::PyObject) {
+        // SAFETY: the caller's contract.
+        unsafe { *object.cast::<usize>().sub(1) &= !FINALIZED };
+    }
+
+    #[inline]
+    pub(crate) unsafe fn await_finalized(_: *mut ffi::PyObject) {}
 }
 
 #[cfg(Py_GIL_DISABLED)]
@@ -136,16 +143,25 @@ mod imp {
         }
     }
 
+    pub(crate) unsafe fn is_finalized(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract. Relaxed: while a collector is at work nobody writes it.
+        let bits = unsafe { AtomicU8::from_ptr(&raw mut (*object).ob_gc_bits) };
+        bits.load(Ordering::Relaxed) & FINALIZED != 0
+    }
+
     /// "Finalized" is set by whoever calls the finalizer, by a load and a store: by the collector before it calls,
     /// else after it, and before the count is merged, which the interpreter does to all that it finds
-    /// alive after the finalizer. So it is cleared when that is done. The collector itself writes these bits of what
-    /// it took for dead and is dead still, or with all threads stopped.
-    pub(crate) unsafe fn forget_finalized(object: *mut ffi::PyObject) {
+    /// alive after the finalizer. The collector itself writes these bits of what it took for dead and is dead
+    /// still, or with all threads stopped.
+    pub(crate) unsafe fn erase_finalized(object: *mut ffi::PyObject) {
+        // SAFETY: the caller's contract.
+        unsafe { AtomicU8::from_ptr(&raw mut (*object).ob_gc_bits) }
+            .fetch_and(!FINALIZED, Ordering::Relaxed);
+    }
+
+    pub(crate) unsafe fn await_finalized(object: *mut ffi::PyObject) {
         // SAFETY: the caller's contract.
         unsafe {
-            if !refs::is_collected(ffi::Py_TYPE(object)) {
-                return;
-            }
             // A handful of instructions of the finalizing thread's: bounded, so that it cannot hang.
             for _ in 0..1000 {
                 // Acquire: pairs with the merge.
@@ -154,8 +170,6 @@ mod imp {
                 }
                 refs::pause();
             }
-            AtomicU8::from_ptr(&raw mut (*object).ob_gc_bits)
-                .fetch_and(!FINALIZED, Ordering::Relaxed);
         }
     }
 }
@@ -227,12 +241,37 @@ pub(crate) fn did(before: Noted, after: Noted) -> Option<Did> {
     imp::did(before, after)
 }
 
+/// Whether the interpreter has noted that an object was finalized.
+///
+/// # Safety
+///
+/// Attached; a live object that the collector follows.
+pub(crate) unsafe fn is_finalized(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { imp::is_finalized(object) }
+}
+
 /// Makes the interpreter forget that an object was finalized, so that it will be again.
 ///
 /// # Safety
 ///
 /// Attached; a live object, not in the hands of the collector.
 pub(crate) unsafe fn forget_finalized(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's contract; collected objects have the bit.
+    unsafe {
+        if refs::is_collected(ffi::Py_TYPE(object)) {
+            imp::await_finalized(object);
+            imp::erase_finalized(object);
+        }
+    }
+}
+
+/// As [`forget_finalized`]. Quiet.
+///
+/// # Safety
+///
+/// The collector asks this object what it refers to: so no finalizer of it is about to end.
+pub(crate) unsafe fn erase_finalized(object: *mut ffi::PyObject) {
     // SAFETY: the caller's contract.
-    unsafe { imp::forget_finalized(object) };
+    unsafe { imp::erase_finalized(object) };
 }

@@ -105,16 +105,19 @@ impl WrapperObject {
     }
 
     /// A pass that subtracts comes by. One that did before, and has not heard of the wrapper since, is of the
-    /// same collection: then it is doomed, unless it is [reached](Self::forget_pass) now.
-    pub(crate) fn judge(&self) {
+    /// same collection, which has called finalizers since (true): then it is doomed, unless it is
+    /// [reached](Self::forget_pass) now.
+    pub(crate) fn judge(&self) -> bool {
         let now = self.state.load(Ordering::Relaxed);
+        let again = now & state::PASSES != 0;
         // Relaxed: as above.
-        if now & state::PASSES != 0 {
+        if again {
             self.state.fetch_or(state::DOOMED, Ordering::Relaxed);
         } else if now & state::DOOMED != 0 {
             // It outlived that.
             self.state.fetch_and(!state::DOOMED, Ordering::Relaxed);
         }
+        again
     }
 
     /// The collector is through with it: reached.

@@ -241,3 +241,67 @@ gc.collect()
 
 def test_what_is_parked_in_its_teardown_is_referred_to_by_nobody():
     ran_cleanly(PARKED)
+
+
+class Ends(Stateful):
+    """Says what it has when it ends."""
+
+    ended: list[Any] = []
+
+    def __del__(self) -> None:
+        self.ended.append(getattr(self, "note", None))
+
+
+@pytest.mark.parametrize("field", [False, True], ids=["held by Python", "held by a field"])
+def test_what_somebody_held_for_the_time_of_its_finalizer_alone(field: bool):
+    """It is not finalized then, and not held any more when the collector looks again: it lives until the next
+    collection, and ends whole."""
+    held: list[int] = []
+    count = 30
+
+    class Neighbour(Stateful):
+        """The first one holds all that are not finalized yet, the last one lets go of them."""
+
+        left = count
+
+        def __del__(self) -> None:
+            if Neighbour.left == count:
+                held.extend(lib.hold(x) for x in self.all if x.note not in Ends.ended)
+            Neighbour.left -= 1
+            if not Neighbour.left:
+                while held:
+                    lib.release(held.pop())
+
+    all: list[Any] = []
+    for number in range(count):
+        x, y = Ends(), Neighbour()
+        x.note, x.itself, x.back, y.all = number, x, y, all
+        all.append(x)
+        if field:
+            y.any = x
+    del x, y, all
+    for _ in range(3):
+        gc.collect()
+    assert not Neighbour.left and not held
+    assert sorted(Ends.ended) == list(range(count))
+    Ends.ended.clear()
+
+
+def test_what_was_kept_in_its_finalizer_is_finalized_before_it_is_taken_apart():
+    """Long ago, and its object has owned it ever since."""
+    x = Ends()
+    x.note, handle, cell = "whole", x.__chandle__(), [x]
+    then = tieback.convert(cell.clear)
+    del x
+    number = lib.hold_elsewhere_then(handle, then)
+    del then
+    assert not cell and not Ends.ended
+    y = Node(lib.held(number))
+    y.any.itself, y.any.back = y.any, y
+    lib.release(number)
+    gc.collect()
+    assert y.any.note == "whole" and not Ends.ended
+    del y
+    gc.collect()
+    assert Ends.ended == ["whole"]
+    Ends.ended.clear()
