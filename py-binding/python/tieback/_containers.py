@@ -368,8 +368,8 @@ def _repr_map(self: Any) -> str:
     name = type(self).__name__
     if not self.__chandle__():
         return f"<{name} (moved)>"
-    pairs = ", ".join(f"{key!r}: {value!r}" for key, value in _core.map_read(self))
-    return f"{name}({{{pairs}}})"
+    pairs = [f"{key!r}: {value!r}" for key, value in _core.map_read(self)]
+    return f"{name}({{{', '.join(pairs)}}})"
 
 
 @_methods(Map)
