@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import gc
 import os
+import sys
 import pickle
 import random
 import threading
@@ -32,7 +33,9 @@ from tieback.dataclasses import py_class
 from tieback.testing import tie_state, use_count
 
 ECHO = tieback.get_global_func("testing.echo")
-PROGRAMS = int(os.environ.get("TIEBACK_MODEL_PROGRAMS", "2000"))
+# Each ends with collections, which take long without a GIL: they look at all that pytest has, too.
+FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+PROGRAMS = int(os.environ.get("TIEBACK_MODEL_PROGRAMS", "500" if FREE else "2000"))
 SEED = int(os.environ.get("TIEBACK_MODEL_SEED", random.randrange(1 << 32)))
 STEPS = 50
 VARIABLES = 12
