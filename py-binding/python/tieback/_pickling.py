@@ -48,7 +48,8 @@ def _getstate(self: Object) -> dict[str, Any]:
         except AttributeError:
             continue
     # By name: without memory, CPython 3.11's iterator over items does not fail, but crashes.
-    attributes = getattr(self, "__dict__", {})
+    # Of a copy, made at once: another thread may be setting attributes, and so may a name when it is compared.
+    attributes = dict(getattr(self, "__dict__", ()))
     for name in attributes:
         if name not in own:  # there it is shadowed: no attribute access finds it
             state[name] = attributes[name]

@@ -450,3 +450,23 @@ def test_the_class_is_looked_up_by_name():
     with pytest.raises((pickle.PicklingError, AttributeError), match="Local"):
         pickle.dumps(Local())
     assert copy.deepcopy(Local(3)).a == 3
+
+
+@pytest.mark.parametrize("twin", [copy.copy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+def test_attributes_that_are_set_meanwhile(twin):
+    """Here by a name that is compared; by another thread, as likely. What was there is copied, as of any object."""
+    x = Loose(Inner(1), 2)
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            x.__dict__[f"number {len(x.__dict__)}"] = 1
+            return str.__eq__(self, other)
+
+        def __reduce__(self):
+            return str, (str(self),)
+
+    x.__dict__[Name("mine")] = 3
+    y = twin(x)
+    assert (y.a.v, y.b, y.note, y.mine) == (1, 2, ["note"], 3)
