@@ -193,10 +193,11 @@ class TestProcesses:
     def test_in_a_forked_child(self):
         assert (
             ran_cleanly("""
-            import os, threading, warnings
+            import gc, os, threading, warnings
             warnings.simplefilter("ignore")
             import tieback
             from tie_support import Leaf, lib
+            gc.disable()  # without a GIL it stops the world, behind a lock that a child can find shut
             array = tieback.convert([Leaf(number) for number in range(1000)])
             ended = threading.Event()
             def work():
