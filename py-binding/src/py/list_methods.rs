@@ -3,7 +3,7 @@
 use object_core::{List, NewError, SpliceError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::py::classes;
 use crate::py::fallible;
@@ -81,7 +81,7 @@ pub(crate) fn list_splice(
 #[pyfunction]
 pub(crate) fn list_pick(
     object: &Bound<'_, PyAny>,
-    order: Vec<usize>,
+    order: &Bound<'_, PyList>,
     version: u64,
 ) -> PyResult<bool> {
     hang::ready();
@@ -99,7 +99,10 @@ pub(crate) fn list_pick(
         let _ = unsafe { no_memory() };
         return Err(PyErr::fetch(py));
     }
-    picked.extend(order.iter().filter_map(|&place| values.get(place).cloned()));
+    // One by one: as a whole PyO3 reads it with a panic where there is no memory.
+    for place in order.iter() {
+        picked.extend(values.get(place.extract::<usize>()?).cloned());
+    }
     match list.try_splice(0, usize::MAX, picked, Some(version)) {
         Ok(()) => Ok(true),
         Err(SpliceError::Changed(_)) => Ok(false),

@@ -124,5 +124,20 @@ def test_refused_without_memory(what: str):
 
 
 @pytest.mark.parametrize("what", SHOWN)
+def test_nothing_panics_when_all_memory_is_gone(what: str):
+    """From one allocation on there is none: nor for the exception that a panic would become."""
+    act = SHOWN[what]
+    act_twice(act)
+    for n in range(40):
+        _testcapi.set_nomemory(n, 0)
+        try:
+            act()
+        except MemoryError:
+            pass
+        finally:
+            _testcapi.remove_mem_hooks()
+
+
+@pytest.mark.parametrize("what", SHOWN)
 def test_shown_without_memory(what: str):
     assert set(failed(SHOWN[what])) == {None, MemoryError}
