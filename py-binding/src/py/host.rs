@@ -88,6 +88,13 @@ unsafe impl Host for Cpython {
     }
 
     #[inline]
+    unsafe fn settles_at_once(&self, wrapper: Wrapper) -> bool {
+        // The interpreter's own teardown, of its subclasses, may be parked.
+        // SAFETY: storage keeps its class.
+        unsafe { classes::has_teardown(python(wrapper)) }
+    }
+
+    #[inline]
     unsafe fn may_be_kept(&self, wrapper: Wrapper) -> bool {
         // SAFETY: the trait's contract.
         unsafe { share::may_be_kept(python(wrapper)) }

@@ -27,7 +27,8 @@ pub unsafe trait Host {
     type Lock: Lock;
 
     /// How often a shared word is looked at before a dying wrapper that does not settle is taken
-    /// over: its teardown may be put off further up this very stack.
+    /// over: its teardown may be put off further up this very stack. (A thousand times as often if it
+    /// [cannot](Self::settles_at_once).)
     const PATIENCE: u32;
 
     /// The back word of an object; `None` for objects that are not tied. Quiet.
@@ -50,6 +51,16 @@ pub unsafe trait Host {
     ///
     /// The wrapper's storage is there.
     unsafe fn is_stateless(&self, wrapper: Wrapper) -> bool;
+
+    /// Whether a wrapper without state whose count has just reached 0 settles without anything in between: its
+    /// teardown cannot be put off. Quiet.
+    ///
+    /// # Safety
+    ///
+    /// The wrapper's storage is there.
+    unsafe fn settles_at_once(&self, _wrapper: Wrapper) -> bool {
+        false
+    }
 
     /// Whether a wrapper whose count has just reached 0 may yet be kept by its object, on the thread that
     /// takes it apart. Quiet.

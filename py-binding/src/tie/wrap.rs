@@ -134,7 +134,7 @@ pub(super) unsafe fn show<H: Host, E>(
     let mut rounds = 0;
     loop {
         // SAFETY: the caller's contract.
-        match unsafe { look(host, word, object, mine, rounds < H::PATIENCE) } {
+        match unsafe { look(host, word, object, mine, rounds) } {
             Looked::Bound(wrapper) => {
                 // SAFETY: the caller's contract; the Python reference is the caller's in a moment.
                 unsafe { host.shown(wrapper, object) };
@@ -200,13 +200,13 @@ unsafe fn look<H: Host>(
     word: &AtomicUsize,
     object: Object,
     fresh: Option<Wrapper>,
-    patient: bool,
+    rounds: u32,
 ) -> Looked {
     let mut held = Held::<H::Lock>::hold(word);
     let state = held.state();
     let count = match state {
         // SAFETY: the word is held, so the storage it names is there.
-        State::Active(wrapper) => unsafe { count(host, wrapper, patient) },
+        State::Active(wrapper) => unsafe { count(host, wrapper, rounds) },
         _ => Count::Zero,
     };
     let (bound, answer): (_, fn(Wrapper) -> Looked) = match on_wrap(state, count) {
@@ -242,21 +242,26 @@ unsafe fn look<H: Host>(
 
 /// Takes a reference to an Active wrapper, or says what its count 0 means. A wrapper without state settles
 /// at once, and one with state that has not come to its finalizer may be kept there: both are worth
-/// waiting for. One past that may run Python code before it settles.
+/// waiting for. One past that may run Python code before it settles. `rounds`: how often was waited.
 ///
 /// # Safety
 ///
 /// The word that names the wrapper is held.
 #[inline]
-unsafe fn count<H: Host>(host: &H, wrapper: Wrapper, patient: bool) -> Count {
+unsafe fn count<H: Host>(host: &H, wrapper: Wrapper, rounds: u32) -> Count {
     // SAFETY: the caller's contract.
     unsafe {
         if host.try_incref(wrapper) {
-            Count::Taken
-        } else if H::Lock::SHARED
-            && patient
-            && (host.is_stateless(wrapper) || host.may_be_kept(wrapper))
-        {
+            return Count::Taken;
+        }
+        let settling = H::Lock::SHARED
+            && if host.is_stateless(wrapper) {
+                // Where nothing is put off its thread needs a turn and no more: a busy machine gives it late.
+                rounds < H::PATIENCE << (10 * u32::from(host.settles_at_once(wrapper)))
+            } else {
+                rounds < H::PATIENCE && host.may_be_kept(wrapper)
+            };
+        if settling {
             Count::Settling
         } else {
             Count::Zero

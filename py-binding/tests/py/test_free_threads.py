@@ -343,3 +343,38 @@ def test_a_class_is_made_once_whoever_shows_its_type_first() -> None:
         """
     )
     assert out == "[1, 1]\n"
+
+
+@pytest.mark.skipif(not FREE or not sys.platform.startswith("linux"), reason="with a GIL nobody is put aside there")
+def test_one_face_while_a_thread_is_put_aside_in_the_middle() -> None:
+    """As a busy machine does it: one of the threads that drop the wrapper gets a few instructions done between two
+    signals, whose handler sleeps. The others wait for it, and no wrapper takes the place of the one that it drops."""
+    tie_support.ran_cleanly(
+        """
+        import ctypes, signal, threading, time
+        from tie_support import Point, lib
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        libc.signal.restype = ctypes.c_void_p
+        number = signal.SIGRTMIN + 20  # of those that wait behind one another
+        libc.signal(number, ctypes.cast(libc.usleep, ctypes.c_void_p))  # so many microseconds as its number
+        held = lib.hold(Point(1, 2))
+        where, done, wrong = id(lib.held(held)), threading.Event(), []
+        def fetch():
+            while not done.is_set():
+                for _ in range(100):
+                    if id(lib.held(held)) != where:
+                        wrong.append(True)
+                        done.set()
+        threads = [threading.Thread(target=fetch) for _ in range(3)]
+        for thread in threads: thread.start()
+        ends = time.monotonic() + 6
+        while time.monotonic() < ends and not done.is_set():
+            for _ in range(100): signal.pthread_kill(threads[0].ident, number)
+            time.sleep(0.01)
+        done.set()
+        for thread in threads: thread.join()
+        assert not wrong
+        lib.release(held)
+        """
+    )
