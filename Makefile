@@ -17,6 +17,6 @@ fuzz:      ; @bash ci/fuzz.sh
 coverage:  ; @bash ci/coverage.sh
 clean:     ; cargo clean; rm -rf .venv .venv-ft
 
-# Everything, for every interpreter found: about an hour on two idle cores.
+# Everything, for every interpreter found: three quarters of an hour on two idle cores.
 .PHONY: check-deep
 check-deep: ; @bash ci/deep.sh

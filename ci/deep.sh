@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything: every means of proof, for every interpreter found; about an hour on two idle cores. Ends with a
+# Everything: every means of proof, for every interpreter found; three quarters of an hour on two idle cores. Ends with a
 # table of the steps, how long each took, by the clock and of a core, and what came of it; what was skipped is
 # said with its reason. Two lanes run beside each other, since most steps need one core most of the time.
 #   TIEBACK_DEEP_SECONDS=3600   how long each stress test goes on (60 unless told)
