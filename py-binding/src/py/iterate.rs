@@ -344,7 +344,8 @@ pub(crate) unsafe fn make_class() -> Result<(), Raised> {
     let flags = ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
     let name = c"tieback._core.ContainerIterator";
     // SAFETY: attached; slots of Steps.
-    let class = unsafe { spec::make_class(name, size_of::<Steps>(), flags, &mut slots) }?;
+    let class =
+        unsafe { spec::make_class(name, size_of::<Steps>(), flags, null_mut(), &mut slots) }?;
     CLASS.store(class, Ordering::Release);
     Ok(())
 }

@@ -126,7 +126,8 @@ pub(crate) unsafe fn make_class() -> Result<(), Raised> {
         ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
     );
     // SAFETY: attached; slots of MovedObject.
-    let class = unsafe { spec::make_class(c"tieback._Moved", size, flags, &mut slots) }?;
+    let class =
+        unsafe { spec::make_class(c"tieback._Moved", size, flags, null_mut(), &mut slots) }?;
     CLASS.store(class, Ordering::Release);
     Ok(())
 }

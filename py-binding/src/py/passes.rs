@@ -178,7 +178,7 @@ pub(crate) unsafe fn learn() -> Result<(), Raised> {
     let (size, flags) = (size_of::<Probe>(), ffi::Py_TPFLAGS_HAVE_GC);
     // SAFETY: attached; slots of Probe, and objects of ours.
     unsafe {
-        let class = spec::make_class(c"tieback._Probe", size, flags, &mut slots)?;
+        let class = spec::make_class(c"tieback._Probe", size, flags, null_mut(), &mut slots)?;
         let new = || ffi::PyType_GenericAlloc(class, 0).cast::<Probe>();
         let (first, other) = (new(), new());
         let mut done = null_mut();

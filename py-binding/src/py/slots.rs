@@ -17,7 +17,7 @@ use crate::py::long_way::{bind_made, object_init};
 use crate::py::moved;
 use crate::py::raise::{Exc, Raised, raise, type_name};
 use crate::py::refs::{close, is_collected};
-use crate::py::spec::{END, slot};
+use crate::py::spec::{self, END, slot};
 use crate::py::wrapper::{Glance, Loan, address, as_wrapper, empty, glance, storage};
 use crate::tie::release;
 
@@ -314,22 +314,13 @@ pub(crate) unsafe fn class_from_spec(
         slots.insert(at, slot(ffi::Py_tp_traverse, traverse as *mut c_void));
         slots.insert(at, slot(ffi::Py_tp_clear, clear as *mut c_void));
     }
-    let mut spec = ffi::PyType_Spec {
-        name: name.as_ptr(),
-        basicsize: size as c_int,
-        itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | flags) as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the caller's contract; the interpreter copies what it keeps. The class call is not a
-    // slot that a spec can name.
+    // SAFETY: the caller's contract. The class call is not a slot that a spec can name.
     unsafe {
-        let class = ffi::PyType_FromSpecWithBases(&raw mut spec, base.cast());
-        let class = class.cast::<ffi::PyTypeObject>();
-        if !class.is_null() {
-            (*class).tp_vectorcall = Some(class_vectorcall);
-            show_native_edges(class);
-        }
+        let Ok(class) = spec::make_class(name, size, flags, base, &mut slots) else {
+            return null_mut();
+        };
+        (*class).tp_vectorcall = Some(class_vectorcall);
+        show_native_edges(class);
         class
     }
 }
