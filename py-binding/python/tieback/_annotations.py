@@ -16,6 +16,7 @@ from typing import Any, Callable, ClassVar, Union
 
 from tieback import _core
 from tieback._core import Array, Dict, Error, Function, List, Map, Object
+from tieback._containers import is_hashable
 from tieback._weak import Weak
 
 NONE, BOOL, INT, FLOAT, STR, BYTES = (1 << bit for bit in range(6))
@@ -398,7 +399,7 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
         return Kind("any", text, optional=True)
     if isinstance(annotation, Later):
         return Kind("object", text, later=annotation.name)
-    scalar = _SCALARS.get(annotation) if _is_hashable(annotation) else None
+    scalar = _SCALARS.get(annotation) if is_hashable(annotation) else None
     if scalar is not None:
         return Kind(scalar[0], text)
     if annotation is None or annotation is type(None):
@@ -417,7 +418,7 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
             )
         target.kind, target.text, target.optional = "weak", target.text, True
         return target
-    native = _CONTAINERS.get(origin) if _is_hashable(origin) else None
+    native = _CONTAINERS.get(origin) if is_hashable(origin) else None
     if native is not None:
         return Kind("object", text, type_index=_index(native))
     if origin in (Function, Callable, collections.abc.Callable):
@@ -439,14 +440,6 @@ def _kind(annotation: Any, cls: type, name: str) -> Kind:
     raise TypeError(
         f"{cls.__name__}: field {name!r}: cannot store the annotation {text!r} natively; {hint}"
     )
-
-
-def _is_hashable(annotation: Any) -> bool:
-    try:
-        hash(annotation)
-    except TypeError:
-        return False
-    return True
 
 
 def _index(cls: type) -> int:

@@ -330,7 +330,7 @@ class _Mapping:
                 try:
                     there = other.get(key, _MISSING)
                 except TypeError:
-                    if _is_hashable(key):
+                    if is_hashable(key):
                         raise  # what some key's own ``__eq__`` says
                     return False  # a dict cannot have it
                 if there is _MISSING or not (there is value or there == value):
@@ -350,7 +350,8 @@ class _Mapping:
         return _joined(Dict if isinstance(self, Dict) else Map, other, self)
 
 
-def _is_hashable(key: object) -> bool:
+def is_hashable(key: object) -> bool:
+    """Whether a dict can have it as a key."""
     try:
         hash(key)
     except TypeError:
