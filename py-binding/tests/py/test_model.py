@@ -17,9 +17,9 @@ from __future__ import annotations
 import copy
 import gc
 import os
-import sys
 import pickle
 import random
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any, Callable, Optional

@@ -17,6 +17,8 @@ from tie_support import ran_cleanly
 from tieback import _core
 from tieback.dataclasses import py_class
 
+pytestmark = pytest.mark.usefixtures("nothing_kept_before")
+
 MOST = 15
 
 
@@ -48,9 +50,6 @@ class Three(tieback.Object):
 def many(make: Callable[[], Any]) -> list[Any]:
     """So many objects that no block of their size is left over."""
     return [make() for _ in range(100)]
-
-
-pytestmark = pytest.mark.usefixtures("nothing_kept_before")
 
 
 @pytest.fixture(autouse=True)
