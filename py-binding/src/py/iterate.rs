@@ -105,12 +105,11 @@ impl Steps {
                     let place = self.place(at);
                     Ok(place.and_then(|at| array.get(at).cloned()).map(one))
                 }
-                type_index::LIST => match self.place(at) {
-                    Some(place) => borrowed(object, List::from_object)
-                        .get_in(place, self.version)
-                        .map(|found| found.map(one)),
-                    None => Ok(None),
-                },
+                type_index::LIST if at == OVER => Ok(None),
+                // Behind the last it asks as well: what came meanwhile is not passed over in silence.
+                type_index::LIST => borrowed(object, List::from_object)
+                    .get_in(self.place(at).unwrap_or(self.len), self.version)
+                    .map(|found| found.map(one)),
                 type_index::MAP => {
                     let map = borrowed(object, Map::from_object);
                     let pair = self.place(at).and_then(|at| map.pairs().get(at));
@@ -121,9 +120,8 @@ impl Steps {
         };
         match found {
             Ok(found) => {
-                if found.is_some() {
-                    self.at.store(at + 1, Ordering::Relaxed);
-                }
+                let to = if found.is_some() { at + 1 } else { OVER };
+                self.at.store(to, Ordering::Relaxed);
                 Ok(found)
             }
             // SAFETY: attached.
@@ -140,8 +138,10 @@ impl Steps {
         if at == OVER {
             return Ok(None);
         }
-        // Backwards the position is stored from the other end, so that both begin at 0.
-        let from = if self.backwards { usize::MAX - at } else { at };
+        // Backwards the position is stored from the other end, so that both begin at 0 and none is `OVER`.
+        let turned = |at: usize| if self.backwards { OVER - 1 - at } else { at };
+        let begun = at != 0 || !self.backwards;
+        let from = if begun { turned(at) } else { usize::MAX };
         let mut cursor = Cursor::from_parts(from, self.backwards, self.version);
         let found = match dict.step(&mut cursor) {
             Ok(found) => found,
@@ -149,9 +149,8 @@ impl Steps {
             Err(Changed) => return Err(unsafe { changed("Dict") }),
         };
         let (to, ..) = cursor.parts();
-        let to = if self.backwards { usize::MAX - to } else { to };
-        self.at
-            .store(if found.is_some() { to } else { OVER }, Ordering::Relaxed);
+        let to = if found.is_some() { turned(to) } else { OVER };
+        self.at.store(to, Ordering::Relaxed);
         Ok(found)
     }
 

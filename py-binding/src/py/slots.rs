@@ -34,7 +34,8 @@ unsafe extern "C" fn hash(object: *mut ffi::PyObject) -> ffi::Py_hash_t {
     }
 }
 
-/// Equal by object. `!=` is the opposite of `==`, whatever a class makes of that.
+/// Equal by object. `!=` is the opposite of `==`, whatever a class makes of that. Another object may say
+/// that it is equal all the same, so it is asked, as `object` has it.
 unsafe extern "C" fn compare(
     left: *mut ffi::PyObject,
     right: *mut ffi::PyObject,
@@ -75,7 +76,8 @@ unsafe extern "C" fn compare(
             return not_implemented();
         }
         match address(right) {
-            Ok(theirs) => ffi::PyBool_FromLong((ours == theirs).into()),
+            Ok(theirs) if ours == theirs => ffi::PyBool_FromLong(1),
+            Ok(_) => not_implemented(),
             Err(Raised) => null_mut(),
         }
     }

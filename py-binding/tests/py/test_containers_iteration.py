@@ -59,6 +59,26 @@ def test_iterating_while_mutating_raises(make: Any, changes: Any, harmless: Any)
         assert operator.length_hint(iterator) == 0
 
 
+@pytest.mark.parametrize("begin", [iter, reversed])
+@pytest.mark.parametrize("make", [lambda: List([1]), lambda: Dict({1: 1})], ids=["List", "Dict"])
+def test_what_comes_behind_the_last_entry_is_not_passed_over(make: Any, begin: Any) -> None:
+    def add(it: Any) -> None:
+        it.append(2) if isinstance(it, List) else it.update({2: 2})
+
+    it = make()
+    seen = []
+    with pytest.raises(RuntimeError, match="changed while it was iterated"):
+        for entry in begin(it):
+            seen.append(entry)
+            add(it)
+    assert seen == [1] and len(it) == 2
+    it = make()
+    through = begin(it)
+    assert [*through] == [1]
+    add(it)
+    assert [*through] == []  # it is through for good
+
+
 def test_an_iterator_keeps_what_it_iterates() -> None:
     iterator = iter(List([Node(1), Node(2)]))
     assert [node.v for node in iterator] == [1, 2]

@@ -14,6 +14,7 @@ import gc
 import pickle
 import weakref
 from typing import Any, Generic, Iterator, Protocol, TypeVar, runtime_checkable
+from unittest import mock
 
 import pytest
 
@@ -461,3 +462,30 @@ def test_all_of_it_together():
     assert made.count("end") == 0 and "Leaf leaf" in made and "Root root" in made
     del x
     assert made.count("end") == 1 and ref() is None
+
+
+def test_another_object_may_say_that_it_is_equal() -> None:
+    @dc.py_class(eq=False)
+    class ByObject(dc.Object):
+        number: int = 0
+
+    class Plain(ByObject):
+        pass
+
+    class Every(ByObject):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None
+
+    class Never(ByObject):
+        __eq__ = None
+
+    plain, every, never = Plain(), Every(), Never()
+    for other in (every, mock.ANY):
+        assert plain == other and other == plain
+        assert not plain != other
+    assert plain != Plain() and plain == plain and not plain == Plain()
+    assert plain.__eq__(Plain()) is NotImplemented and plain.__ne__(Plain()) is NotImplemented
+    with pytest.raises(TypeError):
+        never == plain
