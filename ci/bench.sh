@@ -123,20 +123,26 @@ if [ -n "$ft" ]; then
     say "threads, without a GIL"
     PYTHONPATH="$PWD/bench/python" "$ft" bench/python/threads.py "$work/threads.json"
 fi
-quick=(--noplot --warm-up-time 0.3 --measurement-time 1)
-for allocator in rust rust-mimalloc; do
-    say "Rust: beside Arc, triomphe and the tvm-ffi crate ($allocator)"
-    with=${features[*]-}
-    [ $allocator = rust ] || with="mimalloc $with"
-    rust $allocator "$with" -- "${quick[@]}" >"$work/$allocator.txt" 2>&1 || { tail -20 "$work/$allocator.txt"; stop "the Rust benchmarks failed"; }
+# In turns, of which the least counts, as with Python: what disturbs one subject for a while misses it the next time.
+quick=(--noplot --warm-up-time 0.2 --measurement-time 0.5 --nresamples 2000)
+turns=5
+for ((turn = 1; turn <= turns; turn++)); do
+    for allocator in rust rust-mimalloc; do
+        say "Rust: beside Arc, triomphe and the tvm-ffi crate ($allocator, turn $turn of $turns)"
+        with=${features[*]-}
+        [ $allocator = rust ] || with="mimalloc $with"
+        rust $allocator "$with" -- "${quick[@]}" >"$work/turn.txt" 2>&1 || { tail -20 "$work/turn.txt"; stop "the Rust benchmarks failed"; }
+        cat "$work/turn.txt" >>"$work/$allocator.txt"
+    done
 done
 say "growth: graphs of a thousand to ${GROWTH:-1e7} objects"
 with "$first" bench/python/growth.py "$work/growth.json" "${GROWTH:-1e7}"
 commit=$(git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
-minutes=$(((SECONDS - began + 59) / 60)) load=$load commit=$commit rustc=$(rustc --version) with "$first" - "${left_out[@]}" >"$work/about.json" <<'END'
+minutes=$(((SECONDS - began + 59) / 60)) turns=$turns load=$load commit=$commit rustc=$(rustc --version) with "$first" - "${left_out[@]}" >"$work/about.json" <<'END'
 import json, os, platform, sys
 print(json.dumps({
     "minutes": os.environ["minutes"],
+    "turns": os.environ["turns"],
     "load_before": os.environ["load"],
     "commit": os.environ["commit"],
     "rustc": os.environ["rustc"],
