@@ -11,6 +11,7 @@ use object_core::{TypeName, type_index, type_info};
 use pyo3::ffi;
 
 use crate::py::hang;
+use crate::py::immortal::keep_for_ever;
 use crate::py::plan::Plan;
 use crate::py::raise::{Exc, Raised, class_name, no_memory, raise};
 use crate::py::{refs, wrapper};
@@ -338,7 +339,10 @@ unsafe fn enter(
         .insert(class.addr(), record);
     found_at(class).store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);
     // SAFETY: attached; the record keeps the class for ever.
-    unsafe { ffi::Py_INCREF(class.cast()) };
+    unsafe {
+        ffi::Py_INCREF(class.cast());
+        keep_for_ever(class.cast());
+    }
     // SAFETY: leaked above or before.
     let chunk = unsafe { &*chunk };
     chunk[number % CHUNK].store(core::ptr::from_ref(record).cast_mut(), Ordering::Release);

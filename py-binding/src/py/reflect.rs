@@ -12,6 +12,7 @@ use pyo3::ffi;
 use crate::py::classes::{self, ClassRecord};
 use crate::py::descriptor;
 use crate::py::fields;
+use crate::py::immortal::keep_for_ever;
 use crate::py::out::object_to_python;
 use crate::py::plan::{Field, mask};
 use crate::py::raise::{Exc, Raised, no_memory, raise};
@@ -145,6 +146,8 @@ pub(crate) unsafe fn add_field(
         if descriptor.is_null() {
             return Err(Raised);
         }
+        // As the definition: there for ever.
+        keep_for_ever(descriptor);
         let failed = ffi::PyObject_SetAttr(class.cast(), field.name, descriptor);
         ffi::Py_DECREF(descriptor);
         if failed != 0 { Err(Raised) } else { Ok(()) }

@@ -345,6 +345,16 @@ def test_a_class_is_made_once_whoever_shows_its_type_first() -> None:
     assert out == "[1, 1]\n"
 
 
+@pytest.mark.skipif(not FREE, reason="with a GIL nobody else counts")
+def test_nobody_counts_what_is_there_for_ever() -> None:
+    """Registered classes and their fields' descriptors: a count that every thread writes to at each `a.x` would have
+    them all wait for one another. Immortal (3.13), or counted on the threads' own stacks (3.14): the number is none
+    that anybody reaches by counting."""
+    point = tie_support.Point
+    for each in (Outer, vars(Outer)["x"], vars(Inner)["val"], point, vars(point)["x"], tieback.Array):
+        assert sys.getrefcount(each) > 2**20, each
+
+
 @pytest.mark.skipif(not FREE or not sys.platform.startswith("linux"), reason="with a GIL nobody is put aside there")
 def test_one_face_while_a_thread_is_put_aside_in_the_middle() -> None:
     """As a busy machine does it: one of the threads that drop the wrapper gets a few instructions done between two
