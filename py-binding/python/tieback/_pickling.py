@@ -57,8 +57,14 @@ def _getstate(self: Object) -> dict[str, Any]:
 
 
 def _setstate(self: Object, state: Any) -> None:
-    """Fills an object that is being rebuilt; TypeError for any other."""
+    """Fills an object that is being rebuilt. For any other TypeError, but for what a ``__reduce__`` of the
+    class's own gives besides the call that makes the object: attributes of Python's (``self.__dict__``)."""
     if not _core.is_building(self):
+        self.same_as(self)  # a moved-from object says so
+        if isinstance(state, dict) and hasattr(self, "__dict__"):
+            if not {*_native_fields(type(self)), *_slots(type(self))}.intersection(state):
+                self.__dict__.update(state)
+                return
         raise TypeError(
             f"this {type(self).__name__!r} is initialised already: __init__ and __setstate__ run "
             "once; make a new object instead"

@@ -35,7 +35,8 @@ Other than in the library, frozen is a property of fields: a frozen class may ex
 not, and the other way round, and each field stays as its own class declared it. So a frozen class
 may have a ``__setattr__`` of its own. While an object is being made its frozen fields can simply be
 assigned, by ``__init__`` and ``__post_init__``; afterwards nothing sets them, ``object.__setattr__``
-neither: native code reads them without a lock. The ``__init__`` that a class's body defines is kept.
+neither: native code reads them without a lock. The ``__init__`` that a class's body defines is kept; a field
+that it leaves alone has its default. The generated one fills fields natively: no ``__setattr__`` of the class is asked.
 
 A copy, and what a pickle brings back, is made empty and filled by ``__setstate__``: the class's
 ``__new__``, ``__init__`` and ``__getnewargs__`` are not asked. A class whose objects must be made in

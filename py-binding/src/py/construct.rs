@@ -18,7 +18,7 @@ use crate::py::allocator::used;
 use crate::py::classes::{ClassRecord, by_class, is_wrapper, nearest};
 use crate::py::context::Context;
 use crate::py::fallible::attribute;
-use crate::py::fill::{Arguments, InitVars, fill};
+use crate::py::fill::{Arguments, InitVars, fill, fill_defaults};
 use crate::py::hang;
 use crate::py::host::Cpython;
 use crate::py::long_way::call_the_long_way;
@@ -363,7 +363,7 @@ unsafe fn no_instance(record: &ClassRecord, object: *mut ffi::PyObject) -> Raise
     }
 }
 
-/// `Object.__new__`: an empty wrapper, or for a py_class one bound to a zeroed object, to be filled
+/// `Object.__new__`: an empty wrapper, or for a py_class one bound to an object with its defaults, to be filled
 /// by `__init__` or `__setstate__`.
 pub(crate) unsafe extern "C" fn new(
     class: *mut ffi::PyTypeObject,
@@ -389,10 +389,13 @@ pub(crate) unsafe extern "C" fn new(
             return abstract_class(class).null();
         }
         let wrapper = crate::py::wrapper::allocate(class);
-        if wrapper.is_null() || record.plan().is_none() {
+        let Some(plan) = record.plan() else {
+            return wrapper;
+        };
+        if wrapper.is_null() {
             return wrapper;
         }
-        match new_native(record) {
+        match new_with_defaults(record, plan) {
             Ok(object) => {
                 storage(wrapper).mark(state::BUILDING, true);
                 bind_new(wrapper, object);
@@ -403,6 +406,24 @@ pub(crate) unsafe extern "C" fn new(
                 null_mut()
             }
         }
+    }
+}
+
+/// A new native object whose fields are as an `__init__` finds them that sets none.
+unsafe fn new_with_defaults(
+    record: &'static ClassRecord,
+    plan: &'static Plan,
+) -> Result<ObjectRef, Raised> {
+    // SAFETY: attached; nobody else has the object.
+    unsafe {
+        let object = new_native(record)?;
+        let context = Context {
+            class: record.class,
+            in_init: true,
+            shared: null_mut(),
+        };
+        fill_defaults(ObjectArc::as_ptr(&object), plan, context)?;
+        Ok(object)
     }
 }
 

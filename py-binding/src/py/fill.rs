@@ -110,6 +110,27 @@ pub(crate) unsafe fn fill(
     Ok(init_vars)
 }
 
+/// Writes the defaults that are values into an object that nobody else has.
+///
+/// # Errors
+///
+/// What a field does not take.
+///
+/// # Safety
+///
+/// Attached; a new object of the plan's type.
+pub(crate) unsafe fn fill_defaults(
+    object: NonNull<ObjectHeader>,
+    plan: &'static Plan,
+    context: Context,
+) -> Result<(), Raised> {
+    for &(field, value) in &plan.defaults {
+        // SAFETY: the caller's contract.
+        unsafe { store(object, field, value, context) }?;
+    }
+    Ok(())
+}
+
 unsafe fn deliver(
     param: &Param,
     object: NonNull<ObjectHeader>,

@@ -82,6 +82,9 @@ pub(crate) struct Plan {
     pub(crate) positional: usize,
     /// Fields that are no parameters but have a default.
     pub(crate) presets: Vec<(&'static Field, Default)>,
+    /// The fields with a default that is a value, and other than None, which they are without it: what an object
+    /// shows that its class's own `__init__`, or a `__setstate__`, has not filled, as a dataclass's attributes do.
+    pub(crate) defaults: Vec<(&'static Field, *mut ffi::PyObject)>,
     /// The fields of the parameters, if a call with as many positional arguments fills the object: each
     /// parameter is a field and can be passed by position, and there is nothing else to fill. Else empty.
     pub(crate) direct: Vec<&'static Field>,
@@ -128,6 +131,7 @@ impl Plan {
             params: Vec::new(),
             positional,
             presets: Vec::new(),
+            defaults: Vec::new(),
             direct: Vec::new(),
             init_vars: 0,
             init,
@@ -138,6 +142,18 @@ impl Plan {
 
     /// Says that the parameters and presets are complete.
     pub(crate) fn complete(&mut self) {
+        let params = self.params.iter().filter_map(|param| match param.target {
+            Target::Field(field) => Some((field, param.default)),
+            Target::InitVar(_) => None,
+        });
+        let fields = params.chain(self.presets.iter().copied());
+        self.defaults = fields
+            .filter_map(|(field, default)| match default {
+                // SAFETY: `None` is always there.
+                Default::Value(value) if value != unsafe { ffi::Py_None() } => Some((field, value)),
+                _ => None,
+            })
+            .collect();
         if self.positional == self.params.len() && self.presets.is_empty() && self.init_vars == 0 {
             let fields = self.params.iter().map_while(|param| match param.target {
                 Target::Field(field) => Some(field),

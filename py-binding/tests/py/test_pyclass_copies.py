@@ -470,3 +470,27 @@ def test_attributes_that_are_set_meanwhile(twin):
     x.__dict__[Name("mine")] = 3
     y = twin(x)
     assert (y.a.v, y.b, y.note, y.mine) == (1, 2, ["note"], 3)
+
+
+class Counted(Inner):
+    """Made again by a call, with what a dict keeps beside its fields."""
+
+    def __reduce__(self):
+        return type(self), (self.v,), self.__dict__
+
+
+def test_a_reduce_that_gives_a_call_and_the_dict():
+    for attributes in ({}, {"note": [1]}):
+        made = Counted(3)
+        made.__dict__.update(attributes)
+        for again in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+            assert type(again) is Counted and again.v == 3 and again.__dict__ == attributes
+    for state in ({"v": 4}, {"note": 2, "v": 4}, [("note", 2)], None):
+        with pytest.raises(TypeError, match="initialised already"):
+            made.__setstate__(state)
+    assert made.v == 3 and made.note == [1]
+    with pytest.raises(TypeError, match="initialised already"):
+        Inner(1).__setstate__({"note": 1})
+    made._move()
+    with pytest.raises(ValueError, match="moved"):
+        made.__setstate__({"note": 2})

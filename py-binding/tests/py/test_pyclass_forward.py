@@ -125,7 +125,7 @@ def test_a_reference_that_never_means_anything():
     unfilled = Broken.__new__(Broken)
     with pytest.raises(TypeError, match="'Nothing'"):
         unfilled.x = Chicken()
-    assert unfilled.y == 0
+    assert unfilled.y == 1
 
 
 def test_a_reference_to_something_else():

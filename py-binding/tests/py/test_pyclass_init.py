@@ -282,7 +282,7 @@ def test_init_false():
     class Below(ByHand):
         c: int
 
-    assert (ByHand(2).a, ByHand(2).b) == (0, 2)
+    assert (ByHand(2).a, ByHand(2).b) == (3, 2)
     assert (Below(2).b, Below(2).c) == (2, 0)
 
     @py_class(init=False)

@@ -10,7 +10,7 @@ import pytest
 
 import tieback
 from tieback import Array, Object, Weak
-from tieback.dataclasses import FrozenInstanceError, py_class
+from tieback.dataclasses import FrozenInstanceError, field, py_class
 from tieback.testing import tie_state, use_count
 
 ECHO = tieback.get_global_func("testing.echo")
@@ -48,8 +48,10 @@ class Loose(Outer):
 # --- a second time ---
 
 
-@pytest.mark.parametrize("make", [lambda: Inner(1), lambda: Loose(Inner(2), 1)], ids=["own", "sub"])
-def test_a_second_init_or_setstate(make):
+@pytest.mark.parametrize(
+    ("make", "name"), [(lambda: Inner(1), "v"), (lambda: Loose(Inner(2), 1), "n")], ids=["own", "sub"]
+)
+def test_a_second_init_or_setstate(make, name):
     made = make()
     cls, handle, count = type(made), made.__chandle__(), use_count(made)
     fields = copy.copy(made)
@@ -58,7 +60,7 @@ def test_a_second_init_or_setstate(make):
         lambda: cls.__init__(made, 5),
         lambda: made.__ffi_init__(5),
         lambda: Object.__init__(made),
-        lambda: made.__setstate__({"v": 5}),
+        lambda: made.__setstate__({name: 5}),
         lambda: made.__init_handle_by_constructor__(ECHO, Inner(3)),
     ):
         with pytest.raises(TypeError, match="initialised already"):
@@ -173,6 +175,56 @@ def test_unfilled_objects_are_safe_in_every_use():
     assert made.y == b"u"
     with pytest.raises(TypeError, match="initialised already"):
         made.__init__(1, 2.0, True, "t", b"u", inner, None, None, 3, ())
+
+
+def test_what_an_init_leaves_alone_has_its_default():
+    made = []
+
+    @py_class(frozen=True)
+    class Base(Object):
+        a: int = 3
+        b: str = "b"
+        c: Array = (1, 2)
+        d: Any = None
+        e: float = field(default=1.5, init=False)
+        f: list = field(default_factory=lambda: made.append(1) or [1])
+        g: int = 0
+
+        def __init__(self, g):
+            self.g = g
+
+    class Below(Base):
+        def __init__(self):
+            pass
+
+    @py_class(kw_only=True)
+    class Further(Base):
+        h: int
+        b: str = "other"
+
+    @py_class
+    class Generated(Object):
+        a: int = 7
+        b: Optional[str] = "b"
+
+    class Silent(Generated):
+        def __init__(self):
+            pass
+
+    one = Base(5)
+    assert (one.a, one.b, [*one.c], one.d, one.e, one.g) == (3, "b", [1, 2], None, 1.5, 5)
+    assert (Below().a, Below().b, Below().g) == (3, "b", 0)
+    assert (Further.__new__(Further).b, Further.__new__(Further).a) == ("other", 3)
+    assert (Silent().a, Silent().b) == (7, "b")
+    assert not made  # as in the library: no value is the factory's until somebody calls it
+    with pytest.raises(AttributeError, match="field 'f' of 'Base' was not set yet"):
+        one.f
+    with pytest.raises(FrozenInstanceError):
+        one.a = 4
+    # A pickle from before there was the field.
+    old = Generated.__new__(Generated)
+    old.__setstate__({"a": 1})
+    assert (old.a, old.b) == (1, "b")
 
 
 def test_an_unfilled_frozen_object_freezes_when_it_is_filled():
