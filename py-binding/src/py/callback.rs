@@ -11,10 +11,12 @@ use pyo3::{PyErr, Python, ffi};
 
 use crate::py::attached::{attach, declined, detach};
 use crate::py::carrier::callable_of;
+use crate::py::doomed::is_doomed;
 use crate::py::errors::take_raised;
+use crate::py::hold::{self, Hold};
 use crate::py::into::to_value;
 use crate::py::out::{object_into_python, value_to_python};
-use crate::py::raise::{Exc, Raised, name_place, raise};
+use crate::py::raise::{Exc, Raised, name_place, raise, raise_doomed};
 
 /// Arguments up to this many need no heap.
 const ON_STACK: usize = 8;
@@ -51,12 +53,8 @@ pub(crate) unsafe extern "C" fn call_python(
 
 /// # Safety
 ///
-/// Attached; `count` values, alive for the call; a live callable.
-unsafe fn call(
-    callable: *mut ffi::PyObject,
-    args: *const RawAny,
-    count: usize,
-) -> Result<Any, Raised> {
+/// Attached; `count` values, alive for the call; a live hold.
+unsafe fn call(hold: *mut Hold, args: *const RawAny, count: usize) -> Result<Any, Raised> {
     // One place in front, which the vectorcall protocol lets a callee use for a bound `self`.
     let mut on_stack = [null_mut::<ffi::PyObject>(); ON_STACK + 1];
     let mut on_heap = Vec::new();
@@ -68,13 +66,17 @@ unsafe fn call(
     };
     // SAFETY: the caller's contract; what was shown is ours, and let go of below.
     unsafe {
+        if hold::is_doomed(hold) {
+            return Err(raise_doomed());
+        }
+        let callable = hold::object(hold);
         // The callable may be let go of by what it does.
         ffi::Py_INCREF(callable);
         let mut complete = true;
         for i in 0..count {
             places[i + 1] = show(&*args.add(i));
-            if places[i + 1].is_null() {
-                complete = false;
+            complete = is_usable(places[i + 1]);
+            if !complete {
                 break;
             }
         }
@@ -102,6 +104,26 @@ unsafe fn call(
             let_go(callable, places, answer);
         }
         value
+    }
+}
+
+/// Whether a callable can be given what [`show`] answered; if not, an exception is set.
+///
+/// # Safety
+///
+/// Attached; a live object or null.
+unsafe fn is_usable(shown: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if shown.is_null() {
+            return false;
+        }
+        // What its attributes lead to may be cleared already.
+        let doomed = is_doomed(shown);
+        if doomed {
+            let Raised = raise_doomed();
+        }
+        !doomed
     }
 }
 

@@ -72,6 +72,17 @@ holder!(
 /// Attached; a live object.
 #[inline]
 pub(crate) unsafe fn carried(object: &ObjectHeader) -> Option<*mut ffi::PyObject> {
+    // SAFETY: the caller's contract.
+    unsafe { held_by(object).map(|hold| hold::object(hold)) }
+}
+
+/// The hold inside a native object, if it is one of this file's. Lives with it.
+///
+/// # Safety
+///
+/// As [`carried`].
+#[inline]
+pub(crate) unsafe fn held_by(object: &ObjectHeader) -> Option<*mut Hold> {
     if object.flags() & OURS == 0 {
         return None;
     }
@@ -79,8 +90,8 @@ pub(crate) unsafe fn carried(object: &ObjectHeader) -> Option<*mut ffi::PyObject
     // SAFETY: the flag says that the body is one of the two, by its type; the hold lives with it.
     unsafe {
         match object.type_index() {
-            type_index::OPAQUE => Some(hold::object((*body.cast::<Carrier>()).hold)),
-            type_index::FUNCTION => Some(hold::object((*body.cast::<PyFunction>()).hold)),
+            type_index::OPAQUE => Some((*body.cast::<Carrier>()).hold),
+            type_index::FUNCTION => Some((*body.cast::<PyFunction>()).hold),
             _ => None,
         }
     }
@@ -170,13 +181,13 @@ unsafe fn placed<T: Object>(
     }
 }
 
-/// The Python callable behind a function of this file's.
+/// The hold on the Python callable behind a function of this file's.
 ///
 /// # Safety
 ///
 /// Attached; `function` was made by [`function`].
 #[inline]
-pub(crate) unsafe fn callable_of(function: *mut c_void) -> *mut ffi::PyObject {
+pub(crate) unsafe fn callable_of(function: *mut c_void) -> *mut Hold {
     // SAFETY: the caller's contract.
-    unsafe { hold::object((*function.cast::<PyFunction>()).hold) }
+    unsafe { (*function.cast::<PyFunction>()).hold }
 }

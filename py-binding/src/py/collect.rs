@@ -40,12 +40,14 @@ use object_core::header::flags::LEAF;
 use object_core::{Edge, ObjectHeader, clear_children, visit_children};
 use pyo3::ffi;
 
-use crate::py::carrier::carried;
+use crate::py::carrier::held_by;
+use crate::py::doomed;
 use crate::py::hang;
+use crate::py::hold;
 use crate::py::host::tied_word;
 use crate::py::notes;
 use crate::py::passes::{self, Pass};
-use crate::py::records::{Collection, Found, NATIVE, Natives};
+use crate::py::records::{Collection, Found, HOLD, NATIVE, Natives};
 use crate::py::refs::is_collected;
 use crate::py::wrapper::{state, storage};
 use crate::tie::State;
@@ -74,6 +76,9 @@ impl Collection {
         let address = wrapper.expose_provenance();
         let begins = !SUBTRACTING.swap(true, Ordering::Relaxed);
         let again = there.judge();
+        if again || begins {
+            doomed::note_dead(again);
+        }
         if begins || !there.note_pass(self.pass) {
             self.begin();
             there.note_pass(self.pass);
@@ -126,6 +131,7 @@ impl Collection {
         }
         let mut walk = Walk {
             pass,
+            again,
             collection: Some(self),
             found: Found::new(),
             visited: Found::new(),
@@ -135,6 +141,7 @@ impl Collection {
         let Walk { found, visited, .. } = walk;
         // What could not be noted is not visited.
         if self.note(address, &found) {
+            doomed::note(&found);
             visited
         } else {
             Found::new()
@@ -158,6 +165,8 @@ const DEPTH: u32 = 100;
 /// A walk through what an object holds natively.
 struct Walk<'a> {
     pass: Pass,
+    /// The collector subtracts again, among what it found dead: what is not reached after this is taken apart.
+    again: bool,
     /// Of a subtracting pass.
     collection: Option<&'a mut Collection>,
     /// What was found: the second pass goes through all of it.
@@ -177,8 +186,16 @@ impl Walk<'_> {
         // SAFETY: the caller's contract. A child is walked through while its place is locked: a native thread
         // that would replace and drop it waits.
         unsafe {
-            if let Some(held) = carried(object.as_ref()) {
+            if let Some(hold) = held_by(object.as_ref()) {
+                let held = hold::object(hold);
                 self.found.push(held.expose_provenance());
+                if self.again && doomed::is_candidate(held) {
+                    if doomed::leads_nowhere(held) {
+                        // A native destructor may want it. It goes with the hold, as if Python held it there.
+                        return;
+                    }
+                    self.found.push(hold.expose_provenance() | HOLD);
+                }
                 self.visited.push(held.expose_provenance());
                 return;
             }
@@ -283,6 +300,7 @@ impl Walk<'_> {
             return;
         };
         if collection.note(address, &found) {
+            doomed::note(&found);
             self.visited.extend(visited);
         }
     }
@@ -314,6 +332,7 @@ pub(crate) unsafe extern "C" fn traverse(
             Pass::Other => {
                 let mut walk = Walk {
                     pass,
+                    again: false,
                     collection: None,
                     found: Found::new(),
                     visited: Found::new(),
@@ -325,6 +344,14 @@ pub(crate) unsafe extern "C" fn traverse(
             }
         };
         for object in found {
+            if object & HOLD != 0 {
+                // It lives: a finalizer has brought it back.
+                hold::doom(
+                    core::ptr::with_exposed_provenance_mut(object & !HOLD),
+                    false,
+                );
+                continue;
+            }
             let stop = visit(core::ptr::with_exposed_provenance_mut(object), context);
             if stop != 0 {
                 return stop;

@@ -19,6 +19,7 @@ use crate::py::attached::tells_to_end;
 use crate::py::carrier;
 use crate::py::fallible::string;
 use crate::py::hang;
+use crate::py::hold;
 use crate::py::raise::{Raised, no_memory, type_name, with_pyo3};
 
 /// Causes of causes are followed this deep.
@@ -148,9 +149,15 @@ pub(crate) fn carried_exception<'py>(
 ) -> Option<Bound<'py, PyBaseException>> {
     let context = error.context()?;
     // SAFETY: attached; the context is alive.
-    let object = unsafe { carrier::carried(ObjectArc::header(&context)) }?;
-    // SAFETY: the carrier holds it.
-    let object = unsafe { Bound::from_borrowed_ptr(py, object) };
+    let hold = unsafe { carrier::held_by(ObjectArc::header(&context)) }?;
+    // SAFETY: attached; the carrier holds it.
+    let object = unsafe {
+        // One that the collector has taken apart cannot even be printed.
+        if hold::is_doomed(hold) {
+            return None;
+        }
+        Bound::from_borrowed_ptr(py, hold::object(hold))
+    };
     object.cast_into::<PyBaseException>().ok()
 }
 

@@ -4,6 +4,7 @@
 //! allocates nothing.
 
 use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 
@@ -16,6 +17,8 @@ pub(crate) struct Hold {
     object: *mut ffi::PyObject,
     /// The deferred list's link.
     pub(crate) next: Cell<usize>,
+    /// The collector takes the object apart, or has.
+    doomed: AtomicBool,
 }
 
 /// A hold on `object`.
@@ -38,6 +41,7 @@ pub(crate) unsafe fn new(object: *mut ffi::PyObject) -> Result<*mut Hold, Raised
         hold.write(Hold {
             object,
             next: Cell::new(0),
+            doomed: AtomicBool::new(false),
         });
         Ok(hold)
     }
@@ -52,6 +56,29 @@ pub(crate) unsafe fn new(object: *mut ffi::PyObject) -> Result<*mut Hold, Raised
 pub(crate) unsafe fn object(hold: *mut Hold) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract.
     unsafe { (*hold).object }
+}
+
+/// Whether the collector takes the object apart, or has: then nothing may be called that leads to it. The
+/// interpreter counts on that: a function that was cleared and is called ends the process.
+///
+/// # Safety
+///
+/// Attached; a live hold.
+#[inline]
+pub(crate) unsafe fn is_doomed(hold: *mut Hold) -> bool {
+    // SAFETY: the caller's contract. Relaxed: written within the collector's passes, while no other attached
+    // thread runs.
+    unsafe { (*hold).doomed.load(Ordering::Relaxed) }
+}
+
+/// Says whether the collector is about to take the object apart.
+///
+/// # Safety
+///
+/// As [`is_doomed`], within a pass of the collector.
+pub(crate) unsafe fn doom(hold: *mut Hold, doomed: bool) {
+    // SAFETY: the caller's contract. Relaxed: as above.
+    unsafe { (*hold).doomed.store(doomed, Ordering::Relaxed) };
 }
 
 /// Drops the object and frees the hold. May run Python code.

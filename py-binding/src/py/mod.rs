@@ -39,6 +39,7 @@ mod moved;
 mod carrier;
 mod passes;
 mod records;
+mod doomed;
 mod collect;
 mod dealloc;
 mod errors;

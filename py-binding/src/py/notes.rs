@@ -59,6 +59,14 @@ mod imp {
         unsafe { *object.cast::<usize>().sub(1) &= !FINALIZED };
     }
 
+    /// The lower of the two flags beside the count: the object is one of those that the collector is at work on.
+    const COLLECTING: usize = 2;
+
+    pub(crate) unsafe fn is_candidate(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract.
+        unsafe { *object.cast::<usize>().sub(1) & COLLECTING != 0 }
+    }
+
     #[inline]
     pub(crate) unsafe fn await_finalized(_: *mut ffi::PyObject) {}
 }
@@ -159,6 +167,12 @@ mod imp {
             .fetch_and(!FINALIZED, Ordering::Relaxed);
     }
 
+    pub(crate) unsafe fn is_candidate(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's contract. Relaxed: while a collector is at work nobody writes it.
+        let bits = unsafe { AtomicU8::from_ptr(&raw mut (*object).ob_gc_bits) };
+        bits.load(Ordering::Relaxed) & UNREACHABLE != 0
+    }
+
     pub(crate) unsafe fn await_finalized(object: *mut ffi::PyObject) {
         // SAFETY: the caller's contract.
         unsafe {
@@ -234,6 +248,17 @@ pub(crate) unsafe fn track_again(object: *mut ffi::PyObject) {
 pub(crate) unsafe fn is_dying(object: *mut ffi::PyObject, again: bool) -> bool {
     // SAFETY: the caller's contract.
     unsafe { imp::is_dying(object, again) }
+}
+
+/// Whether an object is one of those that the collector looks at: in a pass that subtracts again, of those it found
+/// dead before.
+///
+/// # Safety
+///
+/// Attached; a live object; within a pass that subtracts.
+pub(crate) unsafe fn is_candidate(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract; collected objects have the bits.
+    unsafe { ffi::PyObject_IS_GC(object) != 0 && imp::is_candidate(object) }
 }
 
 /// What a visit did to an object, by what was noted before and after it. `None`: none of these.

@@ -9,11 +9,12 @@ use object_core::{Any, AnyView, Error, ObjectArc, ObjectHeader, ObjectRef, type_
 use pyo3::{Python, ffi};
 
 use crate::py::attached::{drain, is_drained};
-use crate::py::carrier::{EXPLICIT, carried};
+use crate::py::carrier::{EXPLICIT, held_by};
 use crate::py::errors::carried_exception;
 use crate::py::hang;
+use crate::py::hold;
 use crate::py::host::{Cpython, tied_word};
-use crate::py::raise::{Exc, Raised, raise};
+use crate::py::raise::{Exc, Raised, raise, raise_doomed};
 use crate::py::refs::dec_kept;
 use crate::tie::{hit, rewrap, wrap};
 
@@ -207,10 +208,16 @@ unsafe fn special(object: NonNull<ObjectHeader>) -> Option<*mut ffi::PyObject> {
         }
         index::OPAQUE | index::FUNCTION if header.flags() & EXPLICIT == 0 => {
             // SAFETY: attached.
-            let carried = unsafe { carried(header) }?;
-            // SAFETY: the native object holds it.
-            unsafe { ffi::Py_INCREF(carried) };
-            Some(carried)
+            let hold = unsafe { held_by(header) }?;
+            // SAFETY: attached; the native object holds it.
+            unsafe {
+                if hold::is_doomed(hold) {
+                    return Some(raise_doomed().null());
+                }
+                let carried = hold::object(hold);
+                ffi::Py_INCREF(carried);
+                Some(carried)
+            }
         }
         index::ERROR if header.flags() & EXPLICIT == 0 => {
             // SAFETY: an error by its type, alive for the call; attached.

@@ -49,6 +49,7 @@ pub(crate) enum Exc {
     Overflow,
     Index,
     Runtime,
+    Reference,
 }
 
 /// `raise!(Exc::Type, "expected {a}, got {b}")`: sets the exception, answers [`Raised`]; used inside
@@ -76,6 +77,7 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
             Exc::Overflow => ffi::PyExc_OverflowError,
             Exc::Index => ffi::PyExc_IndexError,
             Exc::Runtime => ffi::PyExc_RuntimeError,
+            Exc::Reference => ffi::PyExc_ReferenceError,
         };
         raise_class(class, message)
     }
@@ -261,4 +263,21 @@ pub(crate) unsafe fn no_memory() -> Raised {
     // SAFETY: attached.
     unsafe { ffi::PyErr_NoMemory() };
     Raised
+}
+
+/// Says that a Python object inside a native one is no more.
+///
+/// # Safety
+///
+/// Attached.
+#[cold]
+pub(crate) unsafe fn raise_doomed() -> Raised {
+    // SAFETY: attached.
+    unsafe {
+        raise!(
+            Exc::Reference,
+            "the collector takes this Python object apart, together with the native object that holds it; \
+             what a native destructor calls or shows has to be held by something that lives"
+        )
+    }
 }

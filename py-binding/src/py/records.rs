@@ -54,6 +54,8 @@ pub(crate) struct Record {
 
 /// What is found is a Python object; or with this bit, a native one that has a record.
 pub(crate) const NATIVE: usize = 1;
+/// With this one, the hold on a Python object that was found, too: nothing to go to.
+pub(crate) const HOLD: usize = 2;
 
 /// What one object leads to: mostly a few.
 pub(crate) type Found = SmallVec<[usize; 6]>;
