@@ -42,6 +42,7 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
     for (file, text) in tree.iter().filter(|(file, _)| file.ends_with(".rs")) {
         rules::unfinished(file, text, &mut problems);
         rules::too_new(file, text, &mut problems);
+        rules::made_late(file, text, &mut problems);
         if file.starts_with("py-binding/src/py/") {
             rules::not_ready(file, text, &mut problems);
         }

@@ -67,6 +67,18 @@ pub(crate) fn too_new(file: &str, text: &str, problems: &mut Problems) {
     }
 }
 
+/// What a function refuses is made where that may fail: PyO3 makes it behind its guard against panics, where to have no
+/// memory for it is the process's end. At import it may be.
+pub(crate) fn made_late(file: &str, text: &str, problems: &mut Problems) {
+    if !file.starts_with("py-binding/src/py/") || file.ends_with("/module.rs") {
+        return;
+    }
+    for token in tokens(text).iter().filter(|token| token.text == "new_err") {
+        let what = "`new_err`: `refusal!` or `memory_error` of py/raise.rs";
+        problems.say(file, token.line, "made late", what);
+    }
+}
+
 /// What Python calls by name says first that Python code may run: nobody has to know whether this one does.
 /// What C calls says so too, or that it only may wait where there is no GIL, or why it does neither.
 pub(crate) fn not_ready(file: &str, text: &str, problems: &mut Problems) {

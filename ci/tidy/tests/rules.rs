@@ -323,6 +323,20 @@ fn the_oldest_rust_compiles_it() {
 }
 
 #[test]
+fn a_refusal_is_made_where_that_may_fail() {
+    let text = "//! L.\nfn f() -> PyErr { PyTypeError::new_err(\"no\") }\n";
+    let late = |file| {
+        let problems = found(&[("py-binding/src/lib.rs", "//! L.\n"), (file, text)]);
+        problems
+            .into_iter()
+            .any(|problem| problem.ends_with("made late"))
+    };
+    assert!(late("py-binding/src/py/list.rs"));
+    assert!(!late("py-binding/src/py/module.rs"), "at import it may be");
+    assert!(!late("py-binding/src/api.rs"));
+}
+
+#[test]
 fn a_problem_says_where_what_and_what_to_do() {
     let problems = check(&tree(&[
         ("a/src/lib.rs", "//! L.\nmod low;\nmod high;\n"),

@@ -1,16 +1,16 @@
 //! What Python reads of a native error, and how it makes one.
 
 use object_core::{Error, ObjectArc, type_index};
-use pyo3::exceptions::{PyBaseException, PyTypeError};
-use pyo3::ffi;
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::py::carrier::EXPLICIT;
 use crate::py::errors::{carried_exception, to_exception};
-use crate::py::fallible::string;
+use crate::py::fallible::{string, tuple};
 use crate::py::hang;
 use crate::py::out::object_into_python;
+use crate::py::raise::{Exc, memory_error, refusal};
 use crate::py::slots::native_of;
 
 /// The error behind a wrapper.
@@ -20,7 +20,7 @@ fn error_of(object: &Bound<'_, PyAny>) -> PyResult<Error> {
         let glance = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
         let native = glance.object();
         if native.as_ref().type_index() != type_index::ERROR {
-            return Err(PyTypeError::new_err("expected a tieback.Error"));
+            return Err(refusal!(object.py(), Exc::Type, "expected a tieback.Error"));
         }
         Ok(Error::from_object(ObjectArc::from_borrowed(native.cast())))
     }
@@ -32,19 +32,20 @@ pub(crate) fn error_parts<'py>(error: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     hang::ready();
     let py = error.py();
     let native = error_of(error)?;
-    let kind = string(py, native.kind())?;
-    let message = string(py, native.message())?;
-    let traceback = string(py, &native.traceback())?;
     let cause = match native.cause() {
         Some(cause) => show(py, cause)?,
         None => py.None().into_bound(py),
     };
-    let [kind, message, traceback] = [&kind, &message, &traceback].map(|part| part.as_ptr());
-    // SAFETY: attached; all are kept by the tuple. A new one or an exception comes.
-    unsafe {
-        let made = ffi::PyTuple_Pack(4, kind, message, traceback, cause.as_ptr());
-        Ok(Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked())
-    }
+    let (kind, message) = (native.kind(), native.message());
+    let [kind, message, traceback] =
+        [kind, message, &native.traceback()].map(|part| string(py, part));
+    let parts = [
+        kind?.into_any(),
+        message?.into_any(),
+        traceback?.into_any(),
+        cause,
+    ];
+    tuple(py, parts)
 }
 
 /// The exception an Error is raised as: the very one it was made of, or a new one.
@@ -74,8 +75,7 @@ pub(crate) fn make_error<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
     let cause = cause.map(error_of).transpose()?;
-    let error = Error::try_with(kind, message, cause, None)
-        .map_err(|_| pyo3::exceptions::PyMemoryError::new_err("no memory for an Error"))?;
+    let error = Error::try_with(kind, message, cause, None).map_err(|_| memory_error(py))?;
     if !traceback.is_empty() {
         error.push_traceback(traceback);
     }

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 /// A new str.
 pub(crate) fn string<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
@@ -23,16 +23,52 @@ pub(crate) fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     unsafe { Ok(Bound::from_owned_ptr_or_err(py, ffi::PyList_New(0))?.cast_into_unchecked()) }
 }
 
-/// A new tuple of two.
-pub(crate) fn pair<'py>(
-    first: &Bound<'py, PyAny>,
-    second: &Bound<'py, PyAny>,
+/// The items of a list. As a whole PyO3 reads it with a panic where there is no memory.
+pub(crate) fn each<'py, T>(list: &Bound<'py, PyAny>) -> PyResult<Vec<T>>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let items = list.cast::<PyList>()?;
+    items.iter().map(|item| item.extract()).collect()
+}
+
+/// A new tuple.
+pub(crate) fn tuple<'py, const N: usize>(
+    py: Python<'py>,
+    items: [Bound<'py, PyAny>; N],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    // SAFETY: attached, as a Bound says; both are kept by the tuple. A new one or an exception comes.
+    // SAFETY: attached; a new tuple or an exception comes. Nobody else has it, and each of its places is given its
+    // own reference.
     unsafe {
-        let made = ffi::PyTuple_Pack(2, first.as_ptr(), second.as_ptr());
-        Ok(Bound::from_owned_ptr_or_err(first.py(), made)?.cast_into_unchecked())
+        let made = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(N as isize))?;
+        for (at, item) in items.into_iter().enumerate() {
+            ffi::PyTuple_SET_ITEM(made.as_ptr(), at as isize, item.into_ptr());
+        }
+        Ok(made.cast_into_unchecked())
     }
+}
+
+/// A new dict with nothing in it.
+pub(crate) fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    // SAFETY: attached; a new dict or an exception comes.
+    unsafe { Ok(Bound::from_owned_ptr_or_err(py, ffi::PyDict_New())?.cast_into_unchecked()) }
+}
+
+/// An int.
+pub(crate) fn int(py: Python<'_>, value: i64) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: attached; a new reference or an exception comes.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromLongLong(value)) }
+}
+
+/// An int that counts something, or says where it is.
+pub(crate) fn size(py: Python<'_>, value: usize) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: attached; a new reference or an exception comes.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSize_t(value)) }
+}
+
+/// What `str()` says of an object. Shown by its `Display`, an object that cannot be is reported and passed over.
+pub(crate) fn text<T>(object: &Bound<'_, T>) -> PyResult<String> {
+    Ok(object.as_any().str()?.to_cow()?.into_owned())
 }
 
 /// An object's attribute.

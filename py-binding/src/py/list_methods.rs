@@ -1,6 +1,6 @@
 //! What the methods of `List` that the package writes in Python need besides the slots.
 
-use object_core::{List, NewError, SpliceError};
+use object_core::{List, SpliceError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -11,24 +11,21 @@ use crate::py::hang;
 use crate::py::into::values_of;
 use crate::py::list::list;
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, memory_error, refusal, type_name};
 
 fn py_list(object: &Bound<'_, PyAny>) -> PyResult<List> {
     // SAFETY: attached; `is_wrapper` says that it is one.
     unsafe {
         if !classes::is_wrapper(object.as_ptr()) {
             let got = type_name(object.as_ptr());
-            let _ = raise!(Exc::Type, "expected a tieback.List, got {got}");
-            return Err(PyErr::fetch(object.py()));
+            return Err(refusal!(
+                object.py(),
+                Exc::Type,
+                "expected a tieback.List, got {got}"
+            ));
         }
         list(object.as_ptr()).map_err(|Raised| PyErr::fetch(object.py()))
     }
-}
-
-fn memory(py: Python<'_>, _: NewError) -> PyErr {
-    // SAFETY: attached.
-    let _ = unsafe { no_memory() };
-    PyErr::fetch(py)
 }
 
 /// The values at one moment, as a Python list, and the version they are of.
@@ -38,7 +35,7 @@ pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, 
     let py = object.py();
     let (values, version) = py_list(object)?
         .try_read(0, usize::MAX)
-        .map_err(|error| memory(py, error))?;
+        .map_err(|_| memory_error(py))?;
     let shown = fallible::list(py)?;
     for value in values {
         // SAFETY: attached; a new reference or an exception.
@@ -48,7 +45,7 @@ pub(crate) fn list_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, 
     // SAFETY: attached; a new reference or an exception.
     let version =
         unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromUnsignedLongLong(version)) }?;
-    fallible::pair(&shown, &version)
+    fallible::tuple(py, [shown.into_any(), version])
 }
 
 /// Puts an iterable's values in the place of those from `start` to `stop`, all in one step.
@@ -69,11 +66,8 @@ pub(crate) fn list_splice(
         usize::try_from(at).unwrap_or_else(|_| from_end())
     };
     let (start, stop) = (place(start), place(stop));
-    list.try_splice(start, stop, values, None).map_err(|_| {
-        // SAFETY: attached.
-        let _ = unsafe { no_memory() };
-        PyErr::fetch(py)
-    })
+    list.try_splice(start, stop, values, None)
+        .map_err(|_| memory_error(py))
 }
 
 /// Makes the list hold the values that it has at the places in `order`, if it is of that version:
@@ -87,17 +81,13 @@ pub(crate) fn list_pick(
     hang::ready();
     let py = object.py();
     let list = py_list(object)?;
-    let (values, of) = list
-        .try_read(0, usize::MAX)
-        .map_err(|error| memory(py, error))?;
+    let (values, of) = list.try_read(0, usize::MAX).map_err(|_| memory_error(py))?;
     if of != version {
         return Ok(false);
     }
     let mut picked = Vec::new();
     if picked.try_reserve_exact(order.len()).is_err() {
-        // SAFETY: attached.
-        let _ = unsafe { no_memory() };
-        return Err(PyErr::fetch(py));
+        return Err(memory_error(py));
     }
     // One by one: as a whole PyO3 reads it with a panic where there is no memory.
     for place in order.iter() {
@@ -106,6 +96,6 @@ pub(crate) fn list_pick(
     match list.try_splice(0, usize::MAX, picked, Some(version)) {
         Ok(()) => Ok(true),
         Err(SpliceError::Changed(_)) => Ok(false),
-        Err(SpliceError::NoMemory(error)) => Err(memory(py, error.cause)),
+        Err(SpliceError::NoMemory(_)) => Err(memory_error(py)),
     }
 }

@@ -15,17 +15,17 @@ use object_core::{
     Any, Array, Dict, Error, Function, List, Map, NewError, ObjectArc, ObjectHeader, ObjectRef,
     Str, TypeName, read_field, type_index, type_info,
 };
-use pyo3::exceptions::{PyKeyError, PyMemoryError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyList, PyTuple};
 
 use crate::py::carrier::carried;
 use crate::py::classes::is_wrapper;
+use crate::py::fallible::{int, list, size, string, tuple};
 use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::out::value_into_python;
-use crate::py::raise::Raised;
+use crate::py::raise::{Exc, Raised, memory_error, refusal};
 use crate::py::registry::global_names;
 use crate::py::wrapper::{Loan, state, storage};
 use crate::tie::lock::peek;
@@ -174,10 +174,6 @@ fn locked(field: &FieldInfo) -> FieldInfo {
     locked
 }
 
-fn no_memory(error: NewError) -> PyErr {
-    PyMemoryError::new_err(error.to_string())
-}
-
 impl Look {
     fn seen(&self) -> MutexGuard<'_, HashMap<usize, ObjectRef>> {
         // No foreign code runs under this lock.
@@ -200,9 +196,9 @@ impl Look {
     }
 
     /// An object that was come by.
-    fn at(&self, address: usize) -> PyResult<ObjectRef> {
+    fn at(&self, py: Python<'_>, address: usize) -> PyResult<ObjectRef> {
         let found = self.seen().get(&address).cloned();
-        found.ok_or_else(|| PyKeyError::new_err(format!("no object at {address:#x} was looked at")))
+        found.ok_or_else(|| refusal!(py, Exc::Key, "no object at {address:#x} was looked at"))
     }
 }
 
@@ -216,23 +212,23 @@ impl Look {
     }
 
     /// The address of a wrapper's object; None if it is no wrapper, or an empty one.
-    fn add(&self, object: &Bound<'_, PyAny>) -> Option<usize> {
+    fn add<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         hang::ready();
         let wrapper = object.as_ptr();
         // SAFETY: attached; the wrapper is alive by the caller's reference, its object by the loan.
         let native = unsafe {
             if !is_wrapper(wrapper) || storage(wrapper).address().is_null() {
-                return None;
+                return Ok(None);
             }
             match Loan::of(wrapper) {
                 Ok(lent) => ObjectRef::from_borrowed(lent.object()),
                 Err(Raised) => {
                     ffi::PyErr_Clear(); // it was moved a moment ago
-                    return None;
+                    return Ok(None);
                 }
             }
         };
-        Some(self.keep(native))
+        size(object.py(), self.keep(native)).map(Some)
     }
 
     /// Of an object by its address: `(type key, strong, weak, tie state, owned, wrapper, carried, name)`.
@@ -240,7 +236,7 @@ impl Look {
     /// tuple of the Python object in it; `name` is its first string, or None.
     fn facts<'py>(&self, py: Python<'py>, address: usize) -> PyResult<Bound<'py, PyTuple>> {
         hang::ready();
-        let object = self.at(address)?;
+        let object = self.at(py, address)?;
         let header = ObjectArc::header(&object);
         // One in `seen`, one here.
         let strong = header.counts().strong().saturating_sub(2);
@@ -265,11 +261,22 @@ impl Look {
             |wrapper: &Bound<'_, PyAny>| unsafe { storage(wrapper.as_ptr()).is(state::OWNED) };
         // Ours alone would make the object own it, too.
         let owned = strong > 1 && wrapper.as_ref().is_some_and(is_owned);
-        let held = held.map(|held| PyTuple::new(py, [held])).transpose()?;
+        let held = held.map(|held| tuple(py, [held])).transpose()?;
         // SAFETY: attached; a string or nothing. A new reference or an exception.
         let shown = |value| unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(value)) };
         let name = name_of(&object).map(shown).transpose()?;
-        (key, strong, weak, tie, owned, wrapper, held, name).into_pyobject(py)
+        let none = || py.None().into_bound(py);
+        let facts = [
+            string(py, &key)?.into_any(),
+            int(py, strong.into())?,
+            int(py, weak.into())?,
+            string(py, tie)?.into_any(),
+            PyBool::new(py, owned).to_owned().into_any(),
+            wrapper.unwrap_or_else(none),
+            held.map_or_else(none, Bound::into_any),
+            name.unwrap_or_else(none),
+        ];
+        tuple(py, facts)
     }
 
     /// What an object holds: `(edges, left out)`, each edge `(kind, label, address)`. Kinds: "field", "weak",
@@ -281,25 +288,31 @@ impl Look {
         most: usize,
     ) -> PyResult<Bound<'py, PyTuple>> {
         hang::ready();
-        let object = self.at(address)?;
-        let edges = edges_of(&object, most).map_err(no_memory)?;
-        let mut found = Vec::new();
+        let object = self.at(py, address)?;
+        let edges = edges_of(&object, most).map_err(|_| memory_error(py))?;
+        let found = list(py)?;
         for Edge { kind, label, to } in edges.found {
             // SAFETY: attached; a plain value. A new reference or an exception.
             let label = unsafe { Bound::from_owned_ptr_or_err(py, value_into_python(label))? };
-            found.push((kind, label, self.keep(to)));
+            let edge = [
+                string(py, kind)?.into_any(),
+                label,
+                size(py, self.keep(to))?,
+            ];
+            found.append(tuple(py, edge)?)?;
         }
-        (found, edges.left).into_pyobject(py)
+        tuple(py, [found.into_any(), size(py, edges.left)?])
     }
 
     /// The addresses of the functions that are there for good: global ones, and methods of types.
-    fn standing(&self) -> Vec<usize> {
+    fn standing<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         hang::ready();
+        let found = list(py)?;
         let globals = global_names();
-        let globals = globals.iter().filter_map(|name| Function::get_global(name));
-        let mut found: Vec<usize> = globals
-            .map(|function| self.keep(ObjectArc::upcast(function.into_object())))
-            .collect();
+        for function in globals.iter().filter_map(|name| Function::get_global(name)) {
+            let function = ObjectArc::upcast(function.into_object());
+            found.append(size(py, self.keep(function))?)?;
+        }
         let types = (type_index::OBJECT..type_index::LIMIT)
             .map(|number| (number, type_info(number)))
             .take_while(|(number, info)| *number < type_index::DYNAMIC_BEGIN || info.is_some());
@@ -309,10 +322,11 @@ impl Look {
         {
             if let Some(function) = NonNull::new(method.function) {
                 // SAFETY: the type table holds the function for ever.
-                found.push(self.keep(unsafe { ObjectRef::from_borrowed(function) }));
+                let function = unsafe { ObjectRef::from_borrowed(function) };
+                found.append(size(py, self.keep(function))?)?;
             }
         }
-        found
+        Ok(found)
     }
 
     /// Lets go of everything that was seen.

@@ -11,7 +11,7 @@ use crate::py::into::to_value;
 use crate::py::keys::{key_of, sought};
 use crate::py::map::{Either, flat_of, put};
 use crate::py::out::value_into_python;
-use crate::py::raise::{Exc, Raised, no_memory, raise, type_name};
+use crate::py::raise::{Exc, Raised, memory_error, refusal, type_name};
 
 /// Map or Dict behind an argument of the package's.
 pub(crate) fn either(object: &Bound<'_, PyAny>) -> PyResult<Either> {
@@ -19,8 +19,11 @@ pub(crate) fn either(object: &Bound<'_, PyAny>) -> PyResult<Either> {
     unsafe {
         if !is_wrapper(object.as_ptr()) {
             let got = type_name(object.as_ptr());
-            let _ = raise!(Exc::Type, "expected a tieback.Map or Dict, got {got}");
-            return Err(PyErr::fetch(object.py()));
+            return Err(refusal!(
+                object.py(),
+                Exc::Type,
+                "expected a tieback.Map or Dict, got {got}"
+            ));
         }
         Either::of(object.as_ptr()).map_err(|Raised| PyErr::fetch(object.py()))
     }
@@ -29,11 +32,11 @@ pub(crate) fn either(object: &Bound<'_, PyAny>) -> PyResult<Either> {
 fn dict(object: &Bound<'_, PyAny>) -> PyResult<Dict> {
     match either(object)? {
         Either::Dict(dict) => Ok(dict),
-        Either::Map(_) => {
-            // SAFETY: attached.
-            let _ = unsafe { raise!(Exc::Type, "a Map does not change; use a Dict") };
-            Err(PyErr::fetch(object.py()))
-        }
+        Either::Map(_) => Err(refusal!(
+            object.py(),
+            Exc::Type,
+            "a Map does not change; use a Dict"
+        )),
     }
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn dict_popitem<'py>(
     hang::ready();
     let py = object.py();
     let pair = dict(object)?.pop();
-    pair.map(|(key, value)| fallible::pair(&shown(py, key)?, &shown(py, value)?))
+    pair.map(|(key, value)| fallible::tuple(py, [shown(py, key)?, shown(py, value)?]))
         .transpose()
 }
 
@@ -88,7 +91,7 @@ pub(crate) fn dict_setdefault<'py>(
             to_value(default.as_ptr()).map_err(raised)?,
         );
         dict.try_get_or_insert(key, value)
-            .map_err(|_| raised(no_memory()))?
+            .map_err(|_| memory_error(py))?
     };
     shown(py, value)
 }
@@ -120,7 +123,7 @@ pub(crate) fn map_read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     let pairs = fallible::list(py)?;
     let mut flat = flat.into_iter();
     while let (Some(key), Some(value)) = (flat.next(), flat.next()) {
-        pairs.append(fallible::pair(&shown(py, key)?, &shown(py, value)?)?)?;
+        pairs.append(fallible::tuple(py, [shown(py, key)?, shown(py, value)?])?)?;
     }
     Ok(pairs)
 }

@@ -216,7 +216,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(registry::register_global, module)?,
         wrap_pyfunction!(registry::function_about, module)?,
         wrap_pyfunction!(registry::remove_global, module)?,
-        wrap_pyfunction!(registry::global_names, module)?,
+        wrap_pyfunction!(registry::list_global_names, module)?,
         wrap_pyfunction!(registry::convert, module)?,
         wrap_pyfunction!(registry::load_library, module)?,
         wrap_pyfunction!(list_methods::list_read, module)?,

@@ -6,20 +6,21 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use object_core::abi::FieldKind;
 use object_core::{FieldSpec, RegisterError, register_reflected, type_index_of, type_info};
-use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use pyo3::{PyTypeInfo, ffi};
 
 use crate::py::classes::{self, ClassRecord};
 use crate::py::construct::{class_vectorcall, init};
 use crate::py::dealloc::wrapper_dealloc;
 use crate::py::descriptor;
-use crate::py::fallible;
+use crate::py::fallible::{attribute, each, int, list, string, text};
 use crate::py::hang;
 use crate::py::plan::{Default, Field, Param, Plan, Target, UNRESOLVED, mask};
-use crate::py::raise::Raised;
-use crate::py::reflect::{add_field, add_members, layout_in, layout_of, leak_field, plain};
+use crate::py::raise::{Exc, Raised, class_name, refusal};
+use crate::py::reflect::{
+    add_field, add_members, layout_in, layout_of, leak_field, plain, reaches_python,
+};
 use crate::py::slots::make_plain_class;
 use crate::py::wrapper::is_stateless;
 
@@ -38,6 +39,7 @@ pub(crate) struct FieldArg {
     /// The type of its objects, or -1 with a resolver.
     type_index: i32,
     mask: u32,
+    #[pyo3(from_py_with = each)]
     objects: Vec<i32>,
     text: String,
     resolver: Option<Py<PyAny>>,
@@ -56,7 +58,7 @@ fn value_kind(field: &FieldArg) -> Option<FieldKind> {
     }
 }
 
-fn kind_of(name: &str) -> PyResult<FieldKind> {
+fn kind_of(py: Python<'_>, name: &str) -> PyResult<FieldKind> {
     Ok(match name {
         "int" => FieldKind::I64,
         "float" => FieldKind::F64,
@@ -67,9 +69,7 @@ fn kind_of(name: &str) -> PyResult<FieldKind> {
         "weak" => FieldKind::Weak,
         "any" => FieldKind::Any,
         other => {
-            return Err(PyValueError::new_err(format!(
-                "unknown kind of field '{other}'"
-            )));
+            return Err(refusal!(py, Exc::Value, "unknown kind of field '{other}'"));
         }
     })
 }
@@ -78,35 +78,38 @@ fn kind_of(name: &str) -> PyResult<FieldKind> {
 #[pyfunction]
 pub(crate) fn type_reaches_python(index: i32) -> bool {
     hang::ready();
-    type_info(index).is_some_and(|info| {
-        info.all_fields().any(|field| match field.kind() {
-            Some(FieldKind::Object | FieldKind::Weak) => true,
-            Some(FieldKind::Any) => field.value_kind().is_none(),
-            _ => false,
-        })
-    })
+    type_info(index).is_some_and(reaches_python)
 }
 
 /// The number of a type by key.
 #[pyfunction]
-pub(crate) fn type_index_by_key(key: &str) -> Option<i32> {
+pub(crate) fn type_index_by_key<'py>(
+    py: Python<'py>,
+    key: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     hang::ready();
-    type_index_of(key)
+    let index = type_index_of(key);
+    index.map(|index| int(py, index.into())).transpose()
 }
 
 /// The key of a type by number.
 #[pyfunction]
-pub(crate) fn type_key(index: i32) -> Option<&'static str> {
+pub(crate) fn type_key(py: Python<'_>, index: i32) -> PyResult<Option<Bound<'_, PyString>>> {
     hang::ready();
-    type_info(index).map(|info| info.key())
+    let info = type_info(index);
+    info.map(|info| string(py, info.key())).transpose()
 }
 
 /// The type that a class, or the nearest class above it, shows.
 #[pyfunction]
-pub(crate) fn class_type_index(class: &Bound<'_, PyType>) -> Option<i32> {
+pub(crate) fn class_type_index<'py>(
+    class: &Bound<'py, PyType>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     hang::ready();
     // SAFETY: attached; a live class.
-    unsafe { classes::nearest(class.as_type_ptr()) }.map(|record| record.type_index)
+    let record = unsafe { classes::nearest(class.as_type_ptr()) };
+    let index = record.map(|record| record.type_index);
+    index.map(|index| int(class.py(), index.into())).transpose()
 }
 
 /// The class that shows a type, or None.
@@ -120,25 +123,29 @@ pub(crate) fn class_of_type(py: Python<'_>, index: i32) -> Option<Bound<'_, PyTy
 
 /// Registers a type made of fields. `auto`: the key is made up, so a taken one gets a suffix.
 #[pyfunction]
-pub(crate) fn register_type(
+pub(crate) fn register_type<'py>(
+    py: Python<'py>,
     key: &str,
     doc: &str,
     parent: i32,
-    fields: Vec<FieldArg>,
+    fields: &Bound<'_, PyList>,
     auto: bool,
-) -> PyResult<i32> {
+) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
     if key.is_empty() || key.contains('\0') {
-        return Err(PyValueError::new_err(format!(
+        return Err(refusal!(
+            py,
+            Exc::Value,
             "type key {key:?}: a key is not empty and has no NUL in it"
-        )));
+        ));
     }
+    let fields: Vec<FieldArg> = each(fields)?;
     let mut specs = Vec::with_capacity(fields.len());
     for field in &fields {
         specs.push(FieldSpec {
             name: &field.name,
             doc: &field.doc,
-            kind: kind_of(&field.kind)?,
+            kind: kind_of(py, &field.kind)?,
             value_kind: value_kind(field),
             flags: field.flags,
             type_index: field.type_index.max(object_core::type_index::OBJECT),
@@ -154,14 +161,22 @@ pub(crate) fn register_type(
         suffix += 1;
         name = format!("{key}#{suffix}");
     }
-    register_reflected(&name, doc, parent, &specs).map_err(|error| match error {
-        RegisterError::Conflict => PyValueError::new_err(conflict(&name, &specs, parent)),
-        RegisterError::UnknownParent => PyTypeError::new_err(format!(
-            "'{name}' cannot extend a type that native code defines: its parent's layout is not \
-             Python's to make; extend tieback.Object or another py_class"
-        )),
-        other => PyValueError::new_err(format!("type key '{name}': {other}")),
-    })
+    let index = register_reflected(&name, doc, parent, &specs).map_err(|error| match error {
+        RegisterError::Conflict => {
+            let text = conflict(&name, &specs, parent);
+            refusal!(py, Exc::Value, "{text}")
+        }
+        RegisterError::UnknownParent => {
+            refusal!(
+                py,
+                Exc::Type,
+                "'{name}' cannot extend a type that native code defines: its parent's layout is not \
+                 Python's to make; extend tieback.Object or another py_class"
+            )
+        }
+        other => refusal!(py, Exc::Value, "type key '{name}': {other}"),
+    })?;
+    int(py, index.into())
 }
 
 /// What is said of a key that is taken: what it has, and what the class declares.
@@ -216,23 +231,27 @@ pub(crate) fn register_class(class: &Bound<'_, PyType>, index: i32) -> PyResult<
     let py = class.py();
     let kind = class.as_type_ptr();
     let info = type_info(index)
-        .ok_or_else(|| PyValueError::new_err(format!("type number {index} is not registered")))?;
+        .ok_or_else(|| refusal!(py, Exc::Value, "type number {index} is not registered"))?;
     // SAFETY: attached; a live class.
     unsafe {
         if ffi::PyType_IsSubtype(kind, classes::base()) == 0 {
-            return Err(PyTypeError::new_err(format!(
-                "'{}' must be a subclass of tieback.Object",
-                class.name()?
-            )));
+            let name = class_name(kind);
+            return Err(refusal!(
+                py,
+                Exc::Type,
+                "'{name}' must be a subclass of tieback.Object"
+            ));
         }
         let nearest = classes::nearest(kind).map(|record| record.type_index);
         if !nearest.is_some_and(|shown| object_core::is_instance(index, shown)) {
-            return Err(PyTypeError::new_err(format!(
+            return Err(refusal!(
+                py,
+                Exc::Type,
                 "'{}' cannot show '{}': its base class shows '{}', which is no parent of it",
-                class.name()?,
+                class_name(kind),
                 info.key(),
                 nearest.and_then(type_info).map_or("?", |info| info.key())
-            )));
+            ));
         }
         classes::check_one_line(kind).map_err(|error| raised(py, error))?;
         // The interpreter's own teardown costs a quarter of a revival; classes with state need it.
@@ -256,8 +275,11 @@ pub(crate) fn register_class(class: &Bound<'_, PyType>, index: i32) -> PyResult<
 }
 
 fn record_of(class: &Bound<'_, PyType>) -> PyResult<&'static ClassRecord> {
-    classes::by_class(class.as_type_ptr())
-        .ok_or_else(|| PyTypeError::new_err(format!("'{class}' is not registered")))
+    if let Some(record) = classes::by_class(class.as_type_ptr()) {
+        return Ok(record);
+    }
+    let (py, text) = (class.py(), text(class)?);
+    Err(refusal!(py, Exc::Type, "'{text}' is not registered"))
 }
 
 fn leak<T>(value: T) -> &'static T {
@@ -266,9 +288,10 @@ fn leak<T>(value: T) -> &'static T {
 
 /// Puts descriptors for a py_class's own fields on it.
 #[pyfunction]
-pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: Vec<FieldArg>) -> PyResult<()> {
+pub(crate) fn add_fields(class: &Bound<'_, PyType>, fields: &Bound<'_, PyList>) -> PyResult<()> {
     hang::ready();
     let py = class.py();
+    let fields: Vec<FieldArg> = each(fields)?;
     let record = record_of(class)?;
     for (info, arg) in record.info.own_fields().iter().zip(fields) {
         // SAFETY: attached.
@@ -299,8 +322,9 @@ fn field_of(
     record: &ClassRecord,
     name: &Bound<'_, PyString>,
 ) -> PyResult<&'static Field> {
+    let py = class.py();
     for base in class.mro() {
-        let Ok(descriptor) = base.getattr("__dict__")?.get_item(name) else {
+        let Ok(descriptor) = attribute(&base, c"__dict__")?.get_item(name) else {
             continue;
         };
         // SAFETY: attached; a live object.
@@ -311,9 +335,12 @@ fn field_of(
             return Ok(field);
         }
     }
-    Err(PyTypeError::new_err(format!(
+    let (name, class) = (text(name)?, text(class)?);
+    Err(refusal!(
+        py,
+        Exc::Type,
         "{name} is no native field of {class}"
-    )))
+    ))
 }
 
 /// One parameter as `dataclasses.py` describes it: name, what its default is ("required", "value",
@@ -332,14 +359,14 @@ type ParamArg<'py> = (
 pub(crate) fn set_plan(
     class: &Bound<'_, PyType>,
     name: String,
-    params: Vec<ParamArg<'_>>,
+    params: &Bound<'_, PyList>,
     positional: usize,
     init: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     hang::ready();
     let record = record_of(class)?;
     let mut plan = Plan::new(name, positional, init.clone().into_ptr());
-    for (name, kind, default, init_var, is_param) in params {
+    for (name, kind, default, init_var, is_param) in each::<ParamArg<'_>>(params)? {
         let default = match kind.as_str() {
             "value" => Default::Value(default.into_ptr()),
             "factory" => Default::Factory(default.into_ptr()),
@@ -382,16 +409,17 @@ pub(crate) fn init_fields(
     hang::ready();
     let py = owner.py();
     if !instance.is_instance(owner)? {
-        return Err(PyTypeError::new_err(format!(
-            "{}.__init__() expects an instance of its class first, got {}",
-            owner.name()?,
-            instance.get_type().name()?
-        )));
+        let (owner, got) = (text(&owner.name()?)?, text(&instance.get_type().name()?)?);
+        return Err(refusal!(
+            py,
+            Exc::Type,
+            "{owner}.__init__() expects an instance of its class first, got {got}"
+        ));
     }
     let mut values: Vec<*mut ffi::PyObject> = args.iter().map(|arg| arg.as_ptr()).collect();
     // Not kept by the dict alone: what converting runs may come by it.
     let mut kept = Vec::with_capacity(kwargs.len());
-    let names = fallible::list(py)?;
+    let names = list(py)?;
     for (name, value) in kwargs.iter() {
         names.append(name)?;
         values.push(value.as_ptr());
@@ -421,10 +449,12 @@ pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     unsafe {
         let record = classes::nearest(class.as_type_ptr());
         if record.is_none_or(|record| record.plan().is_none()) {
-            return Err(PyTypeError::new_err(format!(
+            return Err(refusal!(
+                py,
+                Exc::Type,
                 "'{}' objects are made by native code and cannot be rebuilt from a pickle or copy",
-                class.name()?
-            )));
+                class_name(class.as_type_ptr())
+            ));
         }
         let made = crate::py::construct::new(
             class.as_type_ptr(),
@@ -435,6 +465,10 @@ pub(crate) fn new_unfilled<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'p
     }
 }
 
+fn no_object(got: &Bound<'_, PyAny>) -> PyErr {
+    refusal!(got.py(), Exc::Type, "expected a tieback.Object")
+}
+
 /// Whether the instance is still being built.
 #[pyfunction]
 pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -443,7 +477,7 @@ pub(crate) fn is_building(instance: &Bound<'_, PyAny>) -> PyResult<bool> {
     // SAFETY: attached; checked to be a wrapper.
     unsafe {
         if !classes::is_wrapper(instance.as_ptr()) {
-            return Err(PyTypeError::new_err("expected a tieback.Object"));
+            return Err(no_object(instance));
         }
         Ok(storage(instance.as_ptr()).is(state::BUILDING))
     }
@@ -456,7 +490,7 @@ pub(crate) fn finish_building(instance: &Bound<'_, PyAny>) -> PyResult<()> {
     // SAFETY: attached; checked to be a wrapper.
     unsafe {
         if !classes::is_wrapper(instance.as_ptr()) {
-            return Err(PyTypeError::new_err("expected a tieback.Object"));
+            return Err(no_object(instance));
         }
         crate::py::wrapper::finish(instance.as_ptr());
     }

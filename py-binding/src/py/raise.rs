@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use pyo3::types::{PyAnyMethods, PyStringMethods};
 use pyo3::{Bound, PyAny, PyErr, PyResult, Python, ffi};
 
-use crate::py::fallible::{attribute, set_attribute, string};
+use crate::py::fallible::{attribute, set_attribute, string, text};
 use crate::py::hang;
 
 /// A Python exception is set; the C caller gets NULL or -1.
@@ -48,6 +47,7 @@ pub(crate) enum Exc {
     Attribute,
     Overflow,
     Index,
+    Key,
     Runtime,
     Reference,
 }
@@ -76,11 +76,38 @@ pub(crate) unsafe fn raise_builtin(exc: Exc, message: fmt::Arguments<'_>) -> Rai
             Exc::Attribute => ffi::PyExc_AttributeError,
             Exc::Overflow => ffi::PyExc_OverflowError,
             Exc::Index => ffi::PyExc_IndexError,
+            Exc::Key => ffi::PyExc_KeyError,
             Exc::Runtime => ffi::PyExc_RuntimeError,
             Exc::Reference => ffi::PyExc_ReferenceError,
         };
         raise_class(class, message)
     }
+}
+
+/// The exception itself, for functions that PyO3 calls: `refusal!(py, Exc::Type, "...")`. Made at once: `new_err`
+/// makes it on the way out, behind PyO3's guard against panics, and there a panic for want of memory is the
+/// process's end.
+macro_rules! refusal {
+    ($py:expr, $exc:expr, $($message:tt)*) => {
+        $crate::py::raise::refused($py, $exc, format_args!($($message)*))
+    };
+}
+pub(crate) use refusal;
+
+/// What [`refusal!`] is.
+#[cold]
+pub(crate) fn refused(py: Python<'_>, exc: Exc, message: fmt::Arguments<'_>) -> PyErr {
+    // SAFETY: attached, as `py` says.
+    let Raised = unsafe { raise_builtin(exc, message) };
+    PyErr::fetch(py)
+}
+
+/// MemoryError, as [`refusal!`].
+#[cold]
+pub(crate) fn memory_error(py: Python<'_>) -> PyErr {
+    // SAFETY: attached, as `py` says.
+    let Raised = unsafe { no_memory() };
+    PyErr::fetch(py)
 }
 
 /// Runs what uses PyO3's own references on an attached thread.
@@ -138,8 +165,14 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
             error.restore(py);
             return raised;
         }
-        // SAFETY: attached; an exception class.
-        unsafe { raise_class(class, format_args!("{place}: {}", error.value(py))) }
+        match text(error.value(py)) {
+            // SAFETY: attached; an exception class.
+            Ok(text) => unsafe { raise_class(class, format_args!("{place}: {text}")) },
+            Err(other) => {
+                other.restore(py);
+                raised
+            }
+        }
     };
     // SAFETY: attached by the caller's contract.
     unsafe { with_pyo3(say) }
@@ -147,8 +180,7 @@ pub(crate) unsafe fn name_place(raised: Raised, place: fmt::Arguments<'_>) -> Ra
 
 /// As [`name_place`], of a UnicodeEncodeError.
 fn say_place(error: &Bound<'_, PyAny>, place: fmt::Arguments<'_>) -> PyResult<()> {
-    let reason = attribute(error, c"reason")?.str()?;
-    let reason = format!("{place}: {}", reason.to_cow()?);
+    let reason = format!("{place}: {}", text(&attribute(error, c"reason")?)?);
     set_attribute(error, c"reason", string(error.py(), &reason)?.as_any())
 }
 

@@ -35,6 +35,15 @@ fn kind_text(kind: FieldKind, value: Option<FieldKind>, index: i32) -> String {
     }
 }
 
+/// Whether objects of a type can reach Python objects through fields that are reflected.
+pub(crate) fn reaches_python(info: &'static TypeInfo) -> bool {
+    info.all_fields().any(|field| match field.kind() {
+        Some(FieldKind::Object | FieldKind::Weak) => true,
+        Some(FieldKind::Any) => field.value_kind().is_none(),
+        _ => false,
+    })
+}
+
 /// The fields of a type that is there, to tell them from others.
 pub(crate) fn layout_of(info: &TypeInfo) -> String {
     let fields = info.own_fields().iter().map(|field| {
@@ -287,13 +296,7 @@ pub(crate) unsafe fn make_class(type_index: i32) -> Result<&'static ClassRecord,
         } else {
             CString::new(format!("tieback.{}", info.key())).map_err(|_| no_memory())?
         };
-        let reaches_python = info.all_fields().any(|field| {
-            matches!(
-                field.kind(),
-                Some(FieldKind::Object | FieldKind::Any | FieldKind::Weak)
-            )
-        });
-        let class = make_plain_class(&name, base, reaches_python)?;
+        let class = make_plain_class(&name, base, reaches_python(info))?;
         let done = (|| {
             if !info.doc().is_empty() {
                 let doc = info.doc();

@@ -5,17 +5,19 @@ use std::sync::Mutex;
 
 use hashbrown::HashMap;
 use object_core::{Error, Function, ObjectArc, load_library as load};
-use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::py::carrier;
 use crate::py::classes::is_wrapper;
 use crate::py::errors::raise_error;
+use crate::py::fallible::{list, string, tuple};
 use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::into::to_explicit_value;
 use crate::py::out::{object_into_python, value_into_python};
+use crate::py::raise::{Exc, memory_error, refusal, type_name};
 use crate::py::slots::native_of;
 use crate::py::wrapper::storage;
 
@@ -46,7 +48,7 @@ pub(crate) fn find_global_func<'py>(
     let cached = |fresh: Option<&Bound<'py, PyAny>>| {
         let mut guard = UNTIED
             .lock()
-            .map_err(|_| PyValueError::new_err("the cache is poisoned"))?;
+            .map_err(|_| refusal!(py, Exc::Runtime, "the cache is poisoned"))?;
         let cache = guard.get_or_insert_with(HashMap::new);
         // SAFETY: attached; a cached wrapper holds its function, so the address is its own. One
         // whose function was moved out has none.
@@ -76,6 +78,16 @@ pub(crate) fn find_global_func<'py>(
     Ok(Some(shown))
 }
 
+fn no_callable(name: &str, got: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: attached; a live object.
+    let kind = unsafe { type_name(got.as_ptr()) };
+    refusal!(
+        got.py(),
+        Exc::Type,
+        "register_global_func('{name}') expects a callable, got {kind}"
+    )
+}
+
 /// Gives a callable a name that every frontend can look up; answers its Function.
 #[pyfunction]
 pub(crate) fn register_global<'py>(
@@ -89,10 +101,7 @@ pub(crate) fn register_global<'py>(
     // SAFETY: attached; a live object.
     unsafe {
         if !is_wrapper(callable.as_ptr()) && ffi::PyCallable_Check(callable.as_ptr()) == 0 {
-            return Err(PyTypeError::new_err(format!(
-                "register_global_func('{name}') expects a callable, got {}",
-                callable.get_type().name()?
-            )));
+            return Err(no_callable(name, callable));
         }
         let function = if is_wrapper(callable.as_ptr()) {
             let glance = native_of(callable.as_ptr()).map_err(|_| PyErr::fetch(py))?;
@@ -102,10 +111,7 @@ pub(crate) fn register_global<'py>(
             } else if ffi::PyCallable_Check(callable.as_ptr()) != 0 {
                 carrier::function(callable.as_ptr(), true).map_err(|_| PyErr::fetch(py))?
             } else {
-                return Err(PyTypeError::new_err(format!(
-                    "register_global_func('{name}') expects a callable, got {}",
-                    callable.get_type().name()?
-                )));
+                return Err(no_callable(name, callable));
             }
         } else {
             carrier::function(callable.as_ptr(), true).map_err(|_| PyErr::fetch(py))?
@@ -118,37 +124,42 @@ pub(crate) fn register_global<'py>(
     }
 }
 
-/// What is known of a Function: the callable it was made of, if that is Python's, and its name, doc and
-/// signature, if it has a name.
+/// What is known of a Function: `(callable, about)`, the callable it was made of, if that is Python's, and a tuple of
+/// its name, doc and signature, if it has a name.
 #[pyfunction]
-#[expect(
-    clippy::type_complexity,
-    reason = "a tuple in Python, taken apart where it comes out"
-)]
-pub(crate) fn function_about<'py>(
-    function: &Bound<'py, PyAny>,
-) -> PyResult<(Option<Bound<'py, PyAny>>, Option<(String, String, String)>)> {
+pub(crate) fn function_about<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     hang::ready();
     let py = function.py();
+    let no_function = || refusal!(py, Exc::Type, "function_about expects a Function");
     // SAFETY: attached; a live object, whose native one is alive as long as the glance.
-    unsafe {
+    let (callable, native) = unsafe {
         if !is_wrapper(function.as_ptr()) {
-            return Err(PyTypeError::new_err("function_about expects a Function"));
+            return Err(no_function());
         }
         let glance = native_of(function.as_ptr()).map_err(|_| PyErr::fetch(py))?;
         let native = glance.object();
         if native.as_ref().type_index() != object_core::type_index::FUNCTION {
-            return Err(PyTypeError::new_err("function_about expects a Function"));
+            return Err(no_function());
         }
         let callable = carrier::carried(native.as_ref());
         let callable = callable.map(|callable| Bound::from_borrowed_ptr(py, callable));
         let native = Function::from_object(ObjectArc::from_borrowed(native.cast()));
-        let about = native
-            .about()
-            .map_err(|_| PyMemoryError::new_err(()))?
-            .map(|about| (about.name, about.doc, about.signature));
-        Ok((callable, about))
-    }
+        (callable, native)
+    };
+    let none = || py.None().into_bound(py);
+    let about = match native.about().map_err(|_| memory_error(py))? {
+        Some(about) => {
+            let [name, doc, signature] =
+                [&about.name, &about.doc, &about.signature].map(|part| string(py, part));
+            tuple(
+                py,
+                [name?.into_any(), doc?.into_any(), signature?.into_any()],
+            )?
+            .into_any()
+        }
+        None => none(),
+    };
+    tuple(py, [callable.unwrap_or_else(none), about])
 }
 
 /// Takes a name out; whether it was there.
@@ -165,8 +176,18 @@ pub(crate) fn remove_global(name: &str) -> bool {
 
 /// All names, sorted.
 #[pyfunction]
-pub(crate) fn global_names() -> Vec<String> {
+#[pyo3(name = "global_names")]
+pub(crate) fn list_global_names(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     hang::ready();
+    let names = list(py)?;
+    for name in global_names() {
+        names.append(string(py, &name)?)?;
+    }
+    Ok(names)
+}
+
+/// The names of all global functions, sorted.
+pub(crate) fn global_names() -> Vec<String> {
     unsafe extern "C" fn note(context: *mut core::ffi::c_void, name: object_core::abi::ByteSlice) {
         // Quiet: it notes a name.
         // SAFETY: the context is the vector below; the name is readable for the call.

@@ -4,15 +4,16 @@ use core::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use object_core::{Any, AnyView, Error, Function, ObjectHeader, TypeName};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt};
+use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::py::attached::{self, deferred_len};
 use crate::py::blocks;
 use crate::py::counts::{self, Count, sum};
+use crate::py::fallible::{dict, int, size, string, text};
 use crate::py::hang;
 use crate::py::host::tied_word;
+use crate::py::raise::{Exc, refusal};
 use crate::py::slots::native_of;
 use crate::py::trim::give_back;
 use crate::tie::State;
@@ -20,40 +21,47 @@ use crate::tie::lock::peek;
 
 /// Strong references to the object behind a wrapper, the wrapper's own among them.
 #[pyfunction]
-pub(crate) fn use_count(object: &Bound<'_, PyAny>) -> PyResult<u32> {
+pub(crate) fn use_count<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     hang::ready();
+    let py = object.py();
     // SAFETY: attached; a live object.
-    unsafe {
-        let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(object.py()))?;
-        Ok(native.object().as_ref().counts().strong())
-    }
+    let strong = unsafe {
+        let native = native_of(object.as_ptr()).map_err(|_| PyErr::fetch(py))?;
+        native.object().as_ref().counts().strong()
+    };
+    int(py, strong.into())
 }
 
 /// "detached", "active" or "inactive"; "untied" for objects that cannot be tied.
 #[pyfunction]
-pub(crate) fn tie_state(object_or_handle: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+pub(crate) fn tie_state<'py>(
+    object_or_handle: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyString>> {
     hang::ready();
+    let py = object_or_handle.py();
     let glance;
     let native: NonNull<ObjectHeader> = if object_or_handle.is_instance_of::<PyInt>() {
         let address = object_or_handle.extract::<usize>().unwrap_or(0);
-        NonNull::new(core::ptr::with_exposed_provenance_mut(address)).ok_or_else(|| {
-            PyValueError::new_err(format!("handle {object_or_handle} is no object's"))
-        })?
+        let Some(native) = NonNull::new(core::ptr::with_exposed_provenance_mut(address)) else {
+            let text = text(object_or_handle)?;
+            return Err(refusal!(py, Exc::Value, "handle {text} is no object's"));
+        };
+        native
     } else {
         // SAFETY: attached; a live object.
-        glance = unsafe { native_of(object_or_handle.as_ptr()) }
-            .map_err(|_| PyErr::fetch(object_or_handle.py()))?;
+        glance = unsafe { native_of(object_or_handle.as_ptr()) }.map_err(|_| PyErr::fetch(py))?;
         glance.object()
     };
     // SAFETY: alive: a wrapper's, or the caller says so.
-    Ok(match unsafe { tied_word(native) } {
+    let state = match unsafe { tied_word(native) } {
         None => "untied",
         Some(word) => match peek(word).state() {
             State::Detached => "detached",
             State::Active(_) => "active",
             State::Inactive(_) | State::Reviving(_) => "inactive",
         },
-    })
+    };
+    string(py, state)
 }
 
 /// Counts of this process: tied objects alive, wrappers alive, storage kept, frees deferred.
@@ -66,36 +74,40 @@ pub(crate) fn stats(py: Python<'_>, drain: bool) -> PyResult<Bound<'_, PyDict>> 
         unsafe { attached::drain() };
     }
     let kept = sum(Count::Kept);
-    let answer = PyDict::new(py);
-    answer.set_item("objects", sum(Count::Objects))?;
-    answer.set_item("wrappers", sum(Count::Wrappers) - kept)?;
-    answer.set_item("kept", kept)?;
-    answer.set_item("stateful", counts::STATEFUL.load(Ordering::Relaxed))?;
-    answer.set_item("owned", counts::OWNED.load(Ordering::Relaxed))?;
-    answer.set_item("deferred", deferred_len())?;
+    let answer = dict(py)?;
+    for (name, count) in [
+        ("objects", sum(Count::Objects)),
+        ("wrappers", sum(Count::Wrappers) - kept),
+        ("kept", kept),
+        ("stateful", counts::STATEFUL.load(Ordering::Relaxed)),
+        ("owned", counts::OWNED.load(Ordering::Relaxed)),
+        ("deferred", deferred_len() as isize),
+    ] {
+        answer.set_item(string(py, name)?, int(py, count as i64)?)?;
+    }
     Ok(answer)
 }
 
 /// Gives kept storage back: how many wrappers' it was.
 #[pyfunction]
-pub(crate) fn trim() -> usize {
+pub(crate) fn trim(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     hang::ready();
     // SAFETY: attached; no word is held.
-    unsafe { give_back() }
+    size(py, unsafe { give_back() })
 }
 
 /// How many blocks of dead objects this thread keeps for its next ones.
 #[pyfunction]
-pub(crate) fn spare_blocks() -> usize {
+pub(crate) fn spare_blocks(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     hang::ready();
-    blocks::count()
+    size(py, blocks::count())
 }
 
 /// How many frees wait for an attached thread, without freeing them.
 #[pyfunction]
-pub(crate) fn deferred() -> usize {
+pub(crate) fn deferred(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     hang::ready();
-    deferred_len()
+    size(py, deferred_len())
 }
 
 #[cold]

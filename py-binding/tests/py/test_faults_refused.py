@@ -13,7 +13,9 @@ import pytest
 
 import tieback
 from tie_support import Box, Leaf
+from tieback import _core
 from tieback.dataclasses import py_class
+from tieback.testing import tie_state
 
 
 _testcapi = pytest.importorskip(
@@ -67,9 +69,27 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     "a surrogate in a list": (UnicodeEncodeError, lambda: tieback.List(SURROGATES)),
     "a surrogate as a key": (UnicodeEncodeError, lambda: tieback.Dict({SURROGATE: 1})),
     "a surrogate from a callable": (UnicodeEncodeError, tieback.convert(lambda: SURROGATE)),
+    # By functions that PyO3 calls.
+    "no List": (TypeError, lambda: _core.list_read(1)),
+    "no Map": (TypeError, lambda: _core.map_read(1)),
+    "no Error": (TypeError, lambda: _core.error_parts(LEAF)),
+    "no Function": (TypeError, lambda: _core.function_about(LEAF)),
+    "no callable": (TypeError, lambda: tieback.register_global_func("test_faults.f", 1)),
+    "no handle": (ValueError, lambda: tie_state(0)),
+    "no object": (TypeError, lambda: _core.is_building(1)),
+    "not looked at": (KeyError, lambda: LOOK.facts(1)),
+    "no type": (ValueError, lambda: _core.register_class(Leaf, 2**30)),
+    "no key": (ValueError, lambda: _core.register_type("", "", 0, [], False)),
+    "no parent": (TypeError, lambda: _core.register_class(Frozen, LEAF_INDEX)),
+    "no py_class": (TypeError, lambda: _core.new_unfilled(tieback.List)),
+    "no instance": (TypeError, lambda: _core.init_fields(Frozen, LEAF, (), {})),
+    "a name that is not there": (ValueError, lambda: tieback.get_global_func("test_faults.none")),
 }
 
+LOOK = _core.Look()
+LEAF_INDEX = _core.class_type_index(Leaf)
 ERROR = tieback.Error("KeyError", "text", "a frame", tieback.Error("ValueError", "why"))
+LOOKED_AT = [LOOK.add(object) for object in (BOX, ERROR, tieback.List([LEAF]), echo)]
 LIST, DICT = tieback.List(VALUES), tieback.Dict({1: 2.5, "text": 2**40})
 
 SHOWN: dict[str, Callable[[], Any]] = {
@@ -81,6 +101,15 @@ SHOWN: dict[str, Callable[[], Any]] = {
     "the last pair": lambda: tieback.Dict({1: 2.5}).popitem(),
     "pairs": lambda: list(DICT.items()),
     "an Error's message": lambda: ERROR.message + ERROR.traceback,
+    "stats": tieback.stats,
+    "names of global functions": tieback.list_global_func_names,
+    "a function's doc": lambda: echo.__doc__ + echo.__text_signature__,
+    "tie_state": lambda: tie_state(BOX),
+    "a class's type": lambda: _core.type_key(_core.class_type_index(Leaf)),
+    "a graph": lambda: tieback.graph(BOX),
+    "standing functions": lambda: _core.Look().standing(),
+    "looked at": lambda: [(LOOK.facts(at), LOOK.edges(at, 9)) for at in LOOKED_AT],
+    "why_alive": lambda: tieback.why_alive(BOX),
 }
 
 
@@ -123,16 +152,20 @@ def test_refused_without_memory(what: str):
     assert set(failed(act)) == {kind, MemoryError}
 
 
-@pytest.mark.parametrize("what", SHOWN)
+# CPython 3.11 and 3.12 go round for ever at a `finally` that they have no memory to enter.
+ENDLESS = {"a graph"}
+
+
+@pytest.mark.parametrize("what", [kind for kind in (*SHOWN, *REFUSED) if kind not in ENDLESS])
 def test_nothing_panics_when_all_memory_is_gone(what: str):
     """From one allocation on there is none: nor for the exception that a panic would become."""
-    act = SHOWN[what]
+    kind, act = REFUSED[what] if what in REFUSED else (MemoryError, SHOWN[what])
     act_twice(act)
     for n in range(40):
         _testcapi.set_nomemory(n, 0)
         try:
             act()
-        except MemoryError:
+        except (MemoryError, kind):
             pass
         finally:
             _testcapi.remove_mem_hooks()
@@ -140,4 +173,5 @@ def test_nothing_panics_when_all_memory_is_gone(what: str):
 
 @pytest.mark.parametrize("what", SHOWN)
 def test_shown_without_memory(what: str):
-    assert set(failed(SHOWN[what])) == {None, MemoryError}
+    came = set(failed(SHOWN[what]))
+    assert MemoryError in came and came <= {None, MemoryError}
