@@ -118,31 +118,15 @@ impl ObjectHeader {
         }
     }
 
-    /// A header for a body that was placed behind an allocation header.
-    ///
-    /// # Safety
-    ///
-    /// The header returned is written to a body with an allocation header in front of it, and
-    /// nowhere else.
-    #[must_use]
-    pub const unsafe fn placed(type_index: i32, extra_flags: u32, deleter: Deleter) -> Self {
-        // INVARIANT: HEADED by the caller's contract.
-        Self {
-            counts: Counts::one(),
-            type_index,
-            flags: Bits::new(flags::HEADED | extra_flags),
-            deleter,
-        }
-    }
-
     /// Writes the header of a body that was placed behind an allocation header, in as few stores as there
     /// can be: making an object is bound by those.
     ///
     /// # Safety
     ///
-    /// `body` has an allocation header in front of it, and room for this one; nobody else sees it.
+    /// `body` has an allocation header in front of it, and room for this one; nobody else sees it. The object is of
+    /// type `type_index`, the flags are true of it, and `deleter` drops and frees it.
     #[inline]
-    pub(crate) unsafe fn place(
+    pub unsafe fn place(
         body: NonNull<Self>,
         type_index: i32,
         extra_flags: u32,

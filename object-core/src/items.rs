@@ -164,8 +164,9 @@ impl<H: ItemsHead> Room<H> {
         // behind it, of which the deleter knows.
         unsafe {
             fill(self.body, head);
-            (*self.body.as_ptr()).set_items(self.items, self.len);
             commit(self.body.cast(), self.type_index, extra, delete_with_items::<H>);
+            // Behind the header, which is part of what is borrowed here.
+            (*self.body.as_ptr()).set_items(self.items, self.len);
             ObjectArc::from_raw(self.body)
         }
     }

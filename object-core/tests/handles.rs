@@ -250,7 +250,7 @@ fn a_plain_object_is_freed_without_its_deleter_and_no_other_is() {
         let body = body.cast::<ObjectHeader>();
         // SAFETY: a headed block for a header and nothing more; its one reference.
         let object = unsafe {
-            body.write(ObjectHeader::placed(type_index::OBJECT, extra, deleter));
+            ObjectHeader::place(body, type_index::OBJECT, extra, deleter);
             ObjectRef::from_raw(body)
         };
         drop(object);

@@ -1,9 +1,8 @@
-//! Who fills a new List or Dict: `__new__`, or `__init__` as for `list` and `dict`.
+//! Who fills a new List or Dict: `__init__`, as for `list` and `dict`, or a `__new__` of Python's.
 //!
-//! A class call hands its arguments to both. So that an iterable is gone through once, `__new__` fills what has no
-//! `__init__` of Python's, and says so: the `__init__` that follows does nothing. A subclass with an `__init__` of its
-//! own calls ours with whatever is to be in it, and `__new__` takes any arguments. Where a subclass has a `__new__` of
-//! its own, what that passes on is meant, and is taken.
+//! A class call hands its arguments to both. Our `__new__` takes any, and makes an empty one; `__init__`, ours or one of
+//! Python's that calls ours, fills it. Where a subclass has a `__new__` of its own, what that passes on is meant, and is
+//! taken: the `__init__` of ours that follows, with arguments for that `__new__`, does nothing.
 
 use core::ptr::{fn_addr_eq, null_mut};
 
@@ -17,14 +16,12 @@ use crate::py::storage::{state, storage};
 /// Who fills a new container.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filler {
-    /// `__init__`, which Python code has written, with arguments that mean nothing to `__new__`.
+    /// `__init__`: `__new__` is ours, and the arguments mean nothing to it.
     Init,
     /// `__new__`; ours is called by another, and `__init__` as that says.
     NewOfTheirs,
     /// `__new__`, and an `__init__` of ours that comes after another `__new__`: with arguments for that.
     NewOfTheirsAlone,
-    /// `__new__`; both are ours.
-    New,
 }
 
 impl Filler {
@@ -46,8 +43,7 @@ impl Filler {
             )
         };
         match (own_new, own_init) {
-            (true, true) => Self::New,
-            (true, false) => Self::Init,
+            (true, _) => Self::Init,
             (false, true) => Self::NewOfTheirsAlone,
             (false, false) => Self::NewOfTheirs,
         }
@@ -58,11 +54,10 @@ impl Filler {
     ///
     /// # Safety
     ///
-    /// Attached; a class of wrappers of what is made; a tuple, and a dict or NULL.
+    /// Attached; a class of wrappers of what is made.
     pub(crate) unsafe fn make<T: Object, E>(
         self,
         class: *mut ffi::PyTypeObject,
-        (args, kwargs): (*mut ffi::PyObject, *mut ffi::PyObject),
         values: impl FnOnce() -> Result<Vec<Any>, Raised>,
         made: impl FnOnce(Vec<Any>) -> Result<ObjectArc<T>, E>,
     ) -> *mut ffi::PyObject {
@@ -76,14 +71,7 @@ impl Filler {
             let made = values.and_then(|values| made(values).map_err(|_| no_memory()));
             let Ok(object) = made else { return null_mut() };
             let wrapper = bind_fresh(class, ObjectArc::into_raw(object).cast(), None);
-            let given =
-                || ffi::PyTuple_Size(args) > 0 || !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0;
-            let filled = match self {
-                Self::Init | Self::NewOfTheirs => false,
-                Self::NewOfTheirsAlone => true,
-                Self::New => given(),
-            };
-            if filled && !wrapper.is_null() {
+            if self == Self::NewOfTheirsAlone && !wrapper.is_null() {
                 storage(wrapper).mark(state::BUILDING, true);
             }
             wrapper

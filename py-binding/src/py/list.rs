@@ -271,7 +271,6 @@ unsafe extern "C" fn list_new(
     unsafe {
         Filler::of(class, list_new, list_init).make(
             class,
-            (args, kwargs),
             || values_in(args, kwargs).map(Option::unwrap_or_default),
             |values| List::try_from_vec(values).map(List::into_object),
         )

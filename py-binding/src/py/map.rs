@@ -319,7 +319,6 @@ unsafe extern "C" fn dict_new(
     unsafe {
         Filler::of(class, dict_new, dict_init).make(
             class,
-            (args, kwargs),
             || arguments("Dict", args, kwargs),
             |flat| Dict::try_from_flat(flat).map(Dict::into_object),
         )

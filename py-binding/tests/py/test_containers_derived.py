@@ -123,6 +123,10 @@ USES: list[Any] = [
     lambda list, **_: again(list([1])),
     lambda list, **_: again(list(), [1]),
     lambda list, **_: again(list.__new__(list), [1]),
+    lambda list, **_: again(list.__new__(list, [1]), [2]),
+    lambda list, **_: again(list.__new__(list, [1])),
+    lambda list, **_: seen(list.__new__(list, 1, a=2)),
+    lambda Below, **_: seen(Below.__new__(Below, [1])),
     lambda list, **_: again(list([1]), [2], [3]),
     lambda list, **_: again(list([1]), 5),
     lambda list, **_: again(list([1]), iterable=[2]),
@@ -135,6 +139,8 @@ USES: list[Any] = [
     lambda dict, **_: again(dict(a=1)),
     lambda dict, **_: again(dict(a=1), a=2),
     lambda dict, **_: again(dict.__new__(dict), {"b": 2}),
+    lambda dict, **_: again(dict.__new__(dict, {"a": 1}), {"b": 2}),
+    lambda dict, **_: again(dict.__new__(dict, {"a": 1})),
     lambda dict, **_: again(dict(a=1), [("a", 1, 2)]),
     lambda Default, **_: (Default(a=1)["a"], Default()["b"]),
     lambda Default, **_: (Default().get("b"), "b" in Default(), Default().pop("b", 1)),
@@ -148,6 +154,13 @@ USES: list[Any] = [
 @pytest.mark.parametrize("use", USES)
 def test_as_pythons_do(use: Any) -> None:
     both(use)
+
+
+def test_an_immutable_one_is_what_new_made() -> None:
+    """As a tuple: whatever its ``__init__`` is given."""
+    array, map_ = Array.__new__(Array, [1]), Map.__new__(Map, a=1)
+    assert array.__init__([2]) is map_.__init__(b=2) is None  # type: ignore[misc]
+    assert array == [1] and map_ == {"a": 1}
 
 
 def test_missing_is_asked_of_the_class() -> None:
