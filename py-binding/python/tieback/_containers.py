@@ -69,6 +69,15 @@ def _found(item: object, value: object) -> bool:
     return type(item) is float and isinstance(value, float) and item != item and value != value
 
 
+_NAN = float("nan")
+
+
+def to_hash(value: object) -> object:
+    """What stands for a value in the hash of what holds it: for any NaN the same one, because Python hashes a NaN by
+    its identity, and a native one comes out as another float each time."""
+    return _NAN if type(value) is float and value != value else value
+
+
 def _index(index: Any) -> int:
     """An index as ``list`` takes it: OverflowError beyond 64 bits."""
     index = operator.index(index)
@@ -168,7 +177,7 @@ class _Array:
     __repr__ = reprlib.recursive_repr("Array([...])")(_repr_sequence)
 
     def __hash__(self: Any) -> int:
-        return hash(tuple(_values(self)))  # as the tuple that it equals
+        return hash(tuple(map(to_hash, _values(self))))  # as the tuple that it equals
 
 
 @_methods(List)
@@ -378,7 +387,8 @@ class _Map:
     __repr__ = reprlib.recursive_repr("Map({...})")(_repr_map)
 
     def __hash__(self: Any) -> int:
-        return hash(("tieback.Map", frozenset(_core.map_read(self))))
+        pairs = [(to_hash(key), to_hash(value)) for key, value in _core.map_read(self)]
+        return hash(("tieback.Map", frozenset(pairs)))
 
 
 @_methods(Dict)

@@ -26,6 +26,9 @@ A class in an annotation is one that shows a native type: of a ``py_class``, of 
 or the package's own. An ordinary subclass of one is refused, for the field would take all that its
 parent shows; objects of it are taken where the parent is annotated.
 
+Objects are compared field by field, as in the library from Python 3.13 on: two of a NaN are not equal, be it the same
+one. (A native NaN comes out as another float each time; the hash of an object does not show that.)
+
 An annotation says how a field is stored, and so which values it takes. As with dataclasses, what is inside of
 a container (``list[int]``, ``Array[Node]``, ``dict[str, int]``) and which values a ``Literal`` names is for type
 checkers alone. A mutable container is shared, so that a List is no Array and a Dict no Map: what would be
@@ -68,6 +71,7 @@ from typing import Any, Callable, ClassVar, TypeVar, dataclass_transform, get_or
 
 from tieback import _core
 from tieback._annotations import Kind, describe, quotes_read
+from tieback._containers import to_hash
 from tieback._core import Object
 from tieback._ending import end_with
 from tieback._rebuild import without_dict
@@ -230,6 +234,7 @@ def _make(
     own_eq, own_repr = "__eq__" in cls.__dict__, "__repr__" in cls.__dict__
     own_replace = "__replace__" in cls.__dict__
     own_hash = "__hash__" in cls.__dict__ and not (cls.__dict__["__hash__"] is None and own_eq)
+    body = dict(cls.__dict__)
     with quotes_read(cls):
         _check_hidden(cls, inherited)
         described: Any = _std.dataclass(
@@ -261,11 +266,16 @@ def _make(
     kinds = {**inherited, **types}
     _check_again(cls, again, inherited)
     for f in own + again:
+        _check_descriptor(cls, f.name, body.get(f.name))
         if f.default is not MISSING:
             kinds[f.name].check_default(cls.__name__, f.name, f.default)
     if frozen and eq and not (unsafe_hash or own_hash):
         if not all(kinds[f.name].frozen for f in all_fields if f.compare):
             described.__hash__ = None  # it can change all the same
+    if "__hash__" in described.__dict__ and described.__hash__ and not own_hash:
+        hashed = [f.name for f in all_fields if (f.compare if f.hash is None else f.hash)]
+        if any(kinds[name].kind in ("float", "any") for name in hashed):
+            _name(_hash_of(hashed), described)
     if repr and not own_repr:
         _name(_repr_of([f.name for f in all_fields if f.repr]), described)
     if eq and not own_eq:
@@ -315,6 +325,17 @@ def _name(method: Any, cls: type) -> None:
 
 def _annotations(cls: type) -> dict[str, Any]:
     return inspect.get_annotations(cls)
+
+
+def _check_descriptor(cls: type, name: str, value: object) -> None:
+    """In the library a property or another descriptor that sets is asked for the field's value; with ``slots=True``
+    the field takes its place, and it is the default. It cannot have been meant."""
+    kind = type(value)
+    if hasattr(kind, "__set__") or hasattr(kind, "__delete__"):
+        raise TypeError(
+            f"{cls.__name__}: field {name!r} and a {kind.__name__} of that name: the field is native, and "
+            "would never ask it; give one of them another name"
+        )
 
 
 def _check_hidden(cls: type, inherited: dict[str, Kind]) -> None:
@@ -370,6 +391,15 @@ def _repr_of(names: list[str]) -> Callable[[Any], str]:
         return f"{type(self).__qualname__}({', '.join(parts)})"
 
     return __repr__
+
+
+def _hash_of(names: list[str]) -> Callable[[Any], int]:
+    """The library's hash, but that it is the same each time where a field is NaN."""
+
+    def __hash__(self: Any) -> int:
+        return hash(tuple([to_hash(getattr(self, name)) for name in names]))
+
+    return __hash__
 
 
 def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

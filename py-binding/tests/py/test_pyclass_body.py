@@ -2,6 +2,7 @@
 
 import abc
 import contextlib
+import dataclasses
 import functools
 from typing import Any, Generic, TypeVar
 
@@ -352,3 +353,48 @@ def test_a_finalizer_runs_once_a_drop():
     with pytest.raises(LookupError):
         Failing(7)
     assert dropped == [0, 1, 2, 7]
+
+
+class Sets:
+    def __get__(self, instance, owner=None):
+        return 5
+
+    def __set__(self, instance, value):
+        raise AssertionError("it is never asked")
+
+
+class Gets:
+    def __get__(self, instance, owner=None):
+        return 5
+
+
+@pytest.mark.parametrize("descriptor", [property(lambda self: 5), Sets()], ids=["property", "sets"])
+@pytest.mark.parametrize("kind", [Any, int])
+def test_a_descriptor_that_sets_is_no_field(descriptor, kind):
+    """The library's would be asked for the value, or be the default itself (``slots=True``)."""
+    with pytest.raises(TypeError, match=r"^Made: field 'a' and a (property|Sets) of that name: "):
+
+        @py_class
+        class Made(Object):
+            a: kind = descriptor
+
+    with pytest.raises(TypeError, match="^Child: field 'a' and a "):
+
+        @py_class
+        class Child(Base):
+            a: int = descriptor
+
+
+@pytest.mark.parametrize("descriptor", [Gets(), len, staticmethod(len), classmethod(len)])
+def test_any_other_is_a_default_as_in_the_library(descriptor):
+    def made(how, base):
+        class Made(base):
+            a: Any = descriptor
+
+        return how(Made)
+
+    ours, theirs = made(py_class, Object), made(dataclasses.dataclass, object)
+    assert ours(1).a == theirs(1).a == 1
+    # Not the value itself: a classmethod gives a new method each time, of its own class.
+    assert type(ours().a) is type(theirs().a)
+    assert ours().a == theirs().a or isinstance(descriptor, classmethod)

@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 
@@ -54,6 +54,25 @@ def test_an_object_equals_itself_whatever_is_in_it():
     assert nan == nan
     assert not nan != nan
     assert Made(0.0) == Made(-0.0)
+
+
+@pytest.mark.parametrize("kind", [float, Any, "float | None"])
+def test_a_nan_is_hashed_alike_and_equals_none(kind: Any):
+    """As in the library from Python 3.13 on, which compares field by field: two objects of a NaN differ, be it the
+    very same. One object has one hash, though its NaN is another float each time."""
+
+    @py_class(frozen=True)
+    class Made(Object):
+        a: kind  # type: ignore[valid-type]
+
+    nan = float("nan")
+    one, other = Made(nan), Made(nan)
+    assert one == one and one != other and hash(one) == hash(other)
+    made: list[Any] = [one, tieback.Array([nan]), tieback.Map({1: nan}), tieback.Map({nan: 1})]
+    found = {each: index for index, each in enumerate(made)}
+    held = [one.a for _ in range(100)]  # so that the next NaN has another place
+    assert [found.get(each) for each in made] == [0, 1, 2, 3] and len(held) == 100
+    assert hash(Made(1.5)) == hash((1.5,)) and hash(tieback.Array([1.5])) == hash((1.5,))
 
 
 def test_parent_and_child_are_never_equal():
