@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from interpreter import GIL
 import tieback
 
 
@@ -24,7 +25,6 @@ def _counts(expected: dict[str, int]) -> dict[str, int]:
     return tieback.stats()
 
 
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 if sys.version_info < (3, 14) and not GIL:
     # Free-threaded 3.13 makes functions and classes immortal as soon as there is a second thread, and

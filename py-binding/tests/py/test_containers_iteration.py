@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import operator
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from interpreter import FREE
 import tieback
 from tieback import Array, Dict, List, Map
 from test_containers import Node
@@ -155,7 +155,7 @@ def test_what_an_iterator_holds_is_not_collected() -> None:
 
 
 @pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    FREE,
     reason="without a GIL an iterator keeps its container, as those of Python's do",
 )
 @pytest.mark.parametrize("make", MAKERS)

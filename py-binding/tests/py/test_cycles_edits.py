@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from interpreter import GIL
 import tieback
 from cycle_support import Opaque
 from test_cycles import Node, Plain
@@ -23,7 +24,6 @@ from tieback import dataclasses as dc
 
 pytestmark = pytest.mark.usefixtures("nothing_by_itself")
 
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 EDITS = int(os.environ.get("TIEBACK_GRAPH_EDITS", "100000" if GIL else "10000"))
 SEED = int(os.environ.get("TIEBACK_GRAPH_SEED", random.randrange(1 << 32)))
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from interpreter import FREE
 import libraries
 import tieback
 from tie_support import TIED, Box, Heir, Leaf, Numbers, Opaque, Slotted, lib
@@ -272,7 +273,7 @@ LEAKY = {"deep copy"}
 SEEN_ON_3_13: set[str] = set()
 # Free-threaded 3.13 corrupts its heap when it pickles plain Python objects without memory: a program that
 # does that, and nothing of ours, crashes every time.
-if sys.version_info >= (3, 13) and not sys._is_gil_enabled():
+if FREE and sys.version_info >= (3, 13):
     SEEN_ON_3_13.add("pickle")
 
 

@@ -11,11 +11,11 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from interpreter import GIL
 import tieback
 from tie_support import Box, Leaf, Node, Opaque, Point, lib
 from tieback.dataclasses import py_class
 
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 ROUNDS = int(os.environ.get("TIEBACK_FIELD_ROUNDS", 3_000 if GIL else 10_000))
 BYTES = (0x41, 0x42, 0x43)
 TEXTS = ["", "a", "b" * 7, "c" * 28]  # as Rust's side does

@@ -19,7 +19,6 @@ import gc
 import os
 import pickle
 import random
-import sys
 import threading
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
@@ -27,6 +26,7 @@ from typing import Any, Callable, Optional
 import hypothesis
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from interpreter import FREE
 import tieback
 from tie_support import lib
 from tieback.dataclasses import py_class
@@ -34,7 +34,6 @@ from tieback.testing import tie_state, use_count
 
 ECHO = tieback.get_global_func("testing.echo")
 # Each ends with collections, which take long without a GIL: they look at all that pytest has, too.
-FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
 PROGRAMS = int(os.environ.get("TIEBACK_MODEL_PROGRAMS", "500" if FREE else "2000"))
 SEED = int(os.environ.get("TIEBACK_MODEL_SEED", random.randrange(1 << 32)))
 STEPS = 50

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from interpreter import FREE
 import tie_support
 from tie_support import Box, Leaf, Node, OnDrop, Point, lib, ran_cleanly, run_python
 from tieback.testing import use_count
@@ -169,7 +170,7 @@ finally:
         )
 
     @pytest.mark.skipif(
-        not getattr(sys, "_is_gil_enabled", lambda: True)(),
+        FREE,
         reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "
         "another thread was about to stop the world",
     )

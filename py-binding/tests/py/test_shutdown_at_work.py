@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from interpreter import GIL
 from tie_support import ran_cleanly, run_python
 
 TIMES = int(os.environ.get("TIEBACK_STRESS", "1"))
@@ -216,7 +217,6 @@ Dies.method = lambda self: 1
 """
 
 
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 # Without a GIL what another thread made ends on that one, when it next looks: those need a GIL.

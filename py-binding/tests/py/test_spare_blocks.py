@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import pytest
 
+from interpreter import FREE
 import tieback
 from test_processes import needs_fork
 from tie_support import ran_cleanly
@@ -143,7 +144,7 @@ print(_core.spare_blocks())
     ],
 )
 def test_none_are_kept_where_memory_is_watched(setting: str, options: list[str], kept: int):
-    if setting.endswith("malloc") and not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if setting.endswith("malloc") and FREE:
         pytest.skip("a build without a GIL has its own allocator only")
     done = subprocess.run(
         [sys.executable, *options, "-c", PROGRAM],

@@ -20,11 +20,11 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from interpreter import GIL
 import tieback
 from tie_support import Box, Leaf, Numbers, Opaque, Point, Slotted, lib
 from tieback.testing import use_count
 
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 ROUNDS = int(os.environ.get("TIEBACK_STRESS_ROUNDS", 2_000 if GIL else 20_000))
 SECONDS = float(os.environ.get("TIEBACK_STRESS_SECONDS", 0))
 SEED = int(os.environ.get("TIEBACK_STRESS_SEED", random.randrange(1 << 32)))

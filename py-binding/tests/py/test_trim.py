@@ -12,11 +12,11 @@ from typing import Any, Callable
 
 import pytest
 
+from interpreter import FREE
 import tieback
 from test_processes import needs_fork
 from tie_support import TIED, STATEFUL, Leaf, Slotted, at_rest, crowd, lib, ran_cleanly, state_of
 
-FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
 pytestmark = pytest.mark.usefixtures("nothing_kept_before")
 
 MANY = 20_000
