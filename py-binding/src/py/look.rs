@@ -26,6 +26,7 @@ use crate::py::hang;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::out::value_into_python;
 use crate::py::raise::{Exc, Raised, memory_error, refusal};
+use crate::py::reflect::types;
 use crate::py::registry::global_names;
 use crate::py::wrapper::{Loan, state, storage};
 use crate::tie::lock::peek;
@@ -313,13 +314,7 @@ impl Look {
             let function = ObjectArc::upcast(function.into_object());
             found.append(size(py, self.keep(function))?)?;
         }
-        let types = (type_index::OBJECT..type_index::LIMIT)
-            .map(|number| (number, type_info(number)))
-            .take_while(|(number, info)| *number < type_index::DYNAMIC_BEGIN || info.is_some());
-        for method in types
-            .filter_map(|(_, info)| info)
-            .flat_map(TypeInfo::own_methods)
-        {
+        for method in types().flat_map(TypeInfo::own_methods) {
             if let Some(function) = NonNull::new(method.function) {
                 // SAFETY: the type table holds the function for ever.
                 let function = unsafe { ObjectRef::from_borrowed(function) };

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::sync::atomic::AtomicI32;
 
 use object_core::abi::{FieldInfo, FieldKind, TypeInfo, field_flags};
-use object_core::{FieldSpec, TypeName, type_info};
+use object_core::{FieldSpec, TypeName, type_index as index, type_info};
 use pyo3::ffi;
 
 use crate::py::classes::{self, ClassRecord};
@@ -33,6 +33,15 @@ fn kind_text(kind: FieldKind, value: Option<FieldKind>, index: i32) -> String {
         FieldKind::Object | FieldKind::Weak => TypeName(index).to_string(),
         _ => "int".to_owned(),
     }
+}
+
+/// All types there are, in the order of their numbers.
+pub(crate) fn types() -> impl Iterator<Item = &'static TypeInfo> {
+    // Numbers below the dynamic ones have gaps.
+    (index::OBJECT..index::LIMIT)
+        .map(|number| (number, type_info(number)))
+        .take_while(|(number, info)| *number < index::DYNAMIC_BEGIN || info.is_some())
+        .filter_map(|(_, info)| info)
 }
 
 /// Whether objects of a type can reach Python objects through fields that are reflected.

@@ -18,6 +18,7 @@ use crate::py::host::tied_word;
 use crate::py::into::to_explicit_value;
 use crate::py::out::{object_into_python, value_into_python};
 use crate::py::raise::{Exc, memory_error, refusal, type_name};
+use crate::py::reflect::types;
 use crate::py::slots::native_of;
 use crate::py::wrapper::storage;
 
@@ -125,7 +126,7 @@ pub(crate) fn register_global<'py>(
 }
 
 /// What is known of a Function: `(callable, about)`, the callable it was made of, if that is Python's, and a tuple of
-/// its name, doc and signature, if it has a name.
+/// its name, doc and signature, if it has a name or is a type's method.
 #[pyfunction]
 pub(crate) fn function_about<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     hang::ready();
@@ -147,19 +148,31 @@ pub(crate) fn function_about<'py>(function: &Bound<'py, PyAny>) -> PyResult<Boun
         (callable, native)
     };
     let none = || py.None().into_bound(py);
-    let about = match native.about().map_err(|_| memory_error(py))? {
-        Some(about) => {
-            let [name, doc, signature] =
-                [&about.name, &about.doc, &about.signature].map(|part| string(py, part));
-            tuple(
-                py,
-                [name?.into_any(), doc?.into_any(), signature?.into_any()],
-            )?
-            .into_any()
+    let texts = match native.about().map_err(|_| memory_error(py))? {
+        Some(about) => Some((about.name, about.doc, about.signature)),
+        None => method_about(&native),
+    };
+    let about = match texts {
+        Some((name, doc, signature)) => {
+            let [name, doc, signature] = [name, doc, signature].map(|text| string(py, &text));
+            let texts = [name?.into_any(), doc?.into_any(), signature?.into_any()];
+            tuple(py, texts)?.into_any()
         }
         None => none(),
     };
     tuple(py, [callable.unwrap_or_else(none), about])
+}
+
+/// Name and doc of a function that is some type's method: `Type.method`. Parameters are not reflected.
+fn method_about(function: &Function) -> Option<(String, String, String)> {
+    let address = ObjectArc::as_ptr(function.as_object()).as_ptr();
+    types().find_map(|info| {
+        let mut methods = info.own_methods().iter();
+        let method = methods.find(|method| core::ptr::addr_eq(method.function, address))?;
+        let class = info.key().rsplit('.').next()?;
+        let name = format!("{class}.{}", method.name());
+        Some((name, method.doc().to_owned(), String::new()))
+    })
 }
 
 /// Takes a name out; whether it was there.
