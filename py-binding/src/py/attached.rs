@@ -114,7 +114,11 @@ pub(crate) fn is_attached() -> bool {
 
 /// This thread is attached, until [`detach`].
 #[must_use]
-pub(crate) struct Attachment(ffi::PyGILState_STATE);
+pub(crate) struct Attachment {
+    state: ffi::PyGILState_STATE,
+    /// The thread had no state of the interpreter's before, and has none after.
+    first: bool,
+}
 
 /// Attaches this thread, waiting for the interpreter; `None` when it shuts down. The wait is inside
 /// the gate: whoever closes it lets the interpreter go until we are through, so that nobody attaches
@@ -126,9 +130,14 @@ pub(crate) fn attach() -> Option<Attachment> {
     }
     hang::ready();
     // SAFETY: the interpreter is there: the gate says so, or we hold it.
-    let state = unsafe { ffi::PyGILState_Ensure() };
+    let (first, state) = unsafe {
+        (
+            CLEARS_UNHELD && ffi::PyGILState_GetThisThreadState().is_null(),
+            ffi::PyGILState_Ensure(),
+        )
+    };
     drop(inside);
-    Some(Attachment(state))
+    Some(Attachment { state, first })
 }
 
 /// Why [`attach`] declines.
@@ -153,6 +162,30 @@ pub(crate) unsafe fn tells_to_end(error: &Error) -> bool {
     !closer.is_null() && closer != current && error.message() == SHUTS_DOWN
 }
 
+/// Up to 3.12.3 the last `PyGILState_Release` of a thread clears its state when it counts for released: where that ends
+/// a thread local whose destructor calls back, the state is deleted under it.
+const CLEARS_UNHELD: bool = cfg!(not(Py_3_13));
+
+/// Ends what thread locals and context variables hold, while the thread counts as attached.
+///
+/// # Safety
+///
+/// Attached for the last time on this thread.
+#[cold]
+unsafe fn end_thread_locals() {
+    // SAFETY: the caller's contract: no frame of Python's is left. The state can be cleared more than once.
+    unsafe {
+        // What ends may set others anew; not for ever.
+        for _ in 0..8 {
+            ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
+            let locals = ffi::PyThreadState_GetDict();
+            if locals.is_null() || ffi::PyDict_Size(locals) == 0 {
+                break;
+            }
+        }
+    }
+}
+
 /// Ends an attachment.
 ///
 /// # Safety
@@ -160,7 +193,12 @@ pub(crate) unsafe fn tells_to_end(error: &Error) -> bool {
 /// Made on this thread, the last made there; nothing of Python's is used afterwards.
 pub(crate) unsafe fn detach(attachment: Attachment) {
     // SAFETY: the caller's contract.
-    unsafe { ffi::PyGILState_Release(attachment.0) };
+    unsafe {
+        if attachment.first {
+            end_thread_locals();
+        }
+        ffi::PyGILState_Release(attachment.state);
+    }
 }
 
 /// An object died and its word says that it keeps this storage: frees it, or puts it on the list, unless

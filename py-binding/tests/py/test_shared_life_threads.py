@@ -15,7 +15,7 @@ import pytest
 import tieback
 from test_shared_life import CLASSES, Base, WithAll, WithDel, WithDict, WithSlots, WithWeak
 from test_stress import ROUNDS, THREADS, again, at_once, restless
-from tie_support import lib
+from tie_support import lib, ran_cleanly
 from tieback.testing import use_count
 
 __all__ = ["restless"]  # of every test here
@@ -280,3 +280,26 @@ def test_classes_with_del_alone():
 
     at_once(work, rounds)
     assert len(WithDel.ends) == THREADS * rounds
+
+
+def test_thread_locals_end_with_threads_of_rust():
+    """A thread that is Python's for one call only, and whose thread locals call back in their end."""
+    ran_cleanly(
+        """
+        import contextvars, threading
+        from tie_support import *
+        local, variable = threading.local(), contextvars.ContextVar("variable")
+        ended = []
+        class Ends(Box):
+            def __del__(self):
+                lib.call(ended.append, self.value)
+        def work(n):
+            local.ends, local.destructor = Ends(1), OnDrop(lambda n: lib.call(ended.append, n), n)
+            variable.set(Ends(2))
+        for _ in range(20):
+            lib.call_on_thread(work, 1)
+            lib.call_on_threads(work, 4)
+        tieback.stats()
+        assert len(ended) == 20 * 5 * 3, len(ended)
+        """
+    )
