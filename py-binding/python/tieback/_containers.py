@@ -52,9 +52,11 @@ def _values(sequence: Any) -> list[Any]:
     return list(_core.iterate_items(sequence, False) if isinstance(sequence, Array) else sequence)
 
 
-def _each(sequence: Any) -> Iterable[Any]:
-    """The items, to look at: of a List those of one moment."""
-    return _values(sequence) if isinstance(sequence, List) else _core.iterate_items(sequence, False)
+def _places(sequence: Any, value: object, start: int = 0, stop: int = _END) -> Iterator[int]:
+    """Where a value is, as a ``list`` looks for it: nothing is copied, and each item is looked at in its turn."""
+    while (at := _core.sequence_find(sequence, value, start, stop)) >= 0:
+        yield at
+        start = at + 1
 
 
 def _same(a: object, b: object) -> bool:
@@ -118,18 +120,17 @@ class _Sequence:
         return _order(operator.ge, self, other)
 
     def __contains__(self: Any, value: object) -> bool:
-        return any(_found(item, value) for item in _each(self))
+        return next(_places(self, value), None) is not None
 
     def count(self: Any, value: object) -> int:
         """How many items equal the value."""
-        return sum(1 for item in _each(self) if _found(item, value))
+        return sum(1 for _ in _places(self, value))
 
     def index(self: Any, value: object, start: int = 0, stop: int | None = None) -> int:
         """The first index of the value."""
-        items = _values(self)
-        for index in range(*slice(start, stop).indices(len(items))):
-            if _found(items[index], value):
-                return index
+        first, end, _ = slice(start, stop).indices(len(self))
+        for place in _places(self, value, first, _END if stop is None else end):
+            return place
         raise ValueError(f"{value!r} is not in the {type(self).__name__}")
 
     def __add__(self: Any, other: object) -> Any:

@@ -220,6 +220,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(registry::convert, module)?,
         wrap_pyfunction!(registry::load_library, module)?,
         wrap_pyfunction!(list_methods::list_read, module)?,
+        wrap_pyfunction!(list_methods::sequence_find, module)?,
         wrap_pyfunction!(list_methods::list_splice, module)?,
         wrap_pyfunction!(list_methods::list_pick, module)?,
         wrap_pyfunction!(map_methods::map_read, module)?,

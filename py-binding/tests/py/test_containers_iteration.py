@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import operator
 import weakref
 from collections.abc import Callable, Iterator
@@ -233,3 +234,73 @@ def test_code_that_runs_in_the_middle() -> None:
         assert map != {"c": 1, "d": 2}
         map.clear()
         it.clear()
+
+
+class Meddles:
+    """Equals nothing, and changes the list that it is looked for in."""
+
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        self.change, self.within, self.asked = change, [], 0
+
+    def __eq__(self, other: object) -> bool:
+        self.asked += 1
+        self.change(self.within)
+        return False
+
+
+MEDDLING: list[Callable[[Any], Any]] = [
+    lambda items: items.clear(),
+    lambda items: items.pop() if items else None,
+    lambda items: items.pop(0) if items else None,
+    lambda items: items.append(1) if len(items) < 9 else None,
+    lambda items: items.insert(0, 1) if len(items) < 9 else None,
+    lambda items: items.__setitem__(slice(None), [7]),
+]
+LOOKING: list[Callable[[Any, Any], Any]] = [
+    lambda items, sought: sought in items,
+    lambda items, sought: items.count(sought),
+    lambda items, sought: items.index(sought),
+    lambda items, sought: items.index(sought, -3, -1),
+]
+
+
+@pytest.mark.parametrize("look", LOOKING)
+@pytest.mark.parametrize("change", MEDDLING)
+def test_looking_for_what_changes_the_list(
+    look: Callable[[Any, Any], Any], change: Callable[[Any], Any]
+) -> None:
+    """As in a ``list``: each item in its turn, as it is then."""
+
+    def come(kind: Any) -> tuple[Any, int, list[Any]]:
+        sought = Meddles(change)
+        sought.within = items = kind([1, 2, 3, 4, 5])
+        try:
+            answer = look(items, sought)
+        except ValueError:
+            answer = ValueError
+        sought.within = []
+        return answer, sought.asked, [*items]
+
+    assert come(List) == come(list)
+
+
+@pytest.mark.parametrize("look", LOOKING[:2])
+def test_looking_shows_one_item_at_a_time(look: Callable[[Any, Any], Any]) -> None:
+    points = List([lib.point(at, 0) for at in range(100)])
+    sought = Meddles(lambda seen: seen.append(tieback.stats()["wrappers"]))
+    before = tieback.stats()["wrappers"]
+    assert not look(points, sought)
+    assert len(sought.within) == 100 and max(sought.within) <= before + 2
+
+
+def test_where_things_are() -> None:
+    nan = float("nan")
+    for kind in (List, Array):
+        items = kind([1, "a", 2.0, nan, None, 1])
+        assert [items.index(each) for each in (1, "a", 2, nan, None)] == [0, 1, 2, 3, 4]
+        assert [items.count(each) for each in (1, 2, float("nan"), "b")] == [2, 1, 1, 0]
+        assert items.index(1, 1) == items.index(1, -1) == items.index(1, 1, 99) == 5
+        assert nan in items and 2 in items and "b" not in items and math.inf not in items
+        for places in ((1, 5), (6,), (-5, -1), (0, 0), (3, 1)):
+            with pytest.raises(ValueError, match="^1 is not in the (List|Array)$"):
+                items.index(1, *places)
