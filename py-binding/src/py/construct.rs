@@ -449,11 +449,18 @@ unsafe fn abstract_class(class: *mut ffi::PyTypeObject) -> Raised {
             }
         };
         names.sort();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        // The words are those of the interpreter that this was built for.
+        let missing = if cfg!(Py_3_12) {
+            let names = names.join("', '");
+            format!("without an implementation of abstract method{plural} '{names}'")
+        } else {
+            format!("with abstract method{plural} {}", names.join(", "))
+        };
+        let name = class_name(class);
         raise!(
             Exc::Type,
-            "can't instantiate abstract class {} without an implementation of {}",
-            class_name(class),
-            names.join(", ")
+            "Can't instantiate abstract class {name} {missing}"
         )
     }
 }
