@@ -453,7 +453,7 @@ unsafe fn abstract_class(class: *mut ffi::PyTypeObject) -> Raised {
         // The words are those of the interpreter that this was built for.
         let missing = if cfg!(Py_3_12) {
             let names = names.join("', '");
-            format!("without an implementation of abstract method{plural} '{names}'")
+            format!("without an implementation for abstract method{plural} '{names}'")
         } else {
             format!("with abstract method{plural} {}", names.join(", "))
         };
