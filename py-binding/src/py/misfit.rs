@@ -4,7 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::py::context::{Context, text};
-use crate::py::fallible::{attribute, string};
+use crate::py::fallible::{self, attribute, string};
 use crate::py::plan::Field;
 use crate::py::raise::{Exc, Raised, class_name, name_place, raise, type_name};
 
@@ -63,7 +63,8 @@ pub(crate) unsafe fn named(raised: Raised, field: &Field, context: Context) -> R
         let raised = name_place(raised, format_args!("{at}"));
         let py = Python::assume_attached();
         if let Some(error) = PyErr::take(py) {
-            if !error.value(py).to_string().starts_with(&at) {
+            // One that cannot be shown is the user's own, too.
+            if !fallible::text(error.value(py)).is_ok_and(|text| text.starts_with(&at)) {
                 // User code's own exception keeps its text; a note says where it was raised.
                 let add = attribute(error.value(py), c"add_note");
                 drop(add.and_then(|add| add.call1((string(py, &format!("in {at}"))?,))));

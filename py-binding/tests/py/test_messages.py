@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from typing import Any, Callable, Optional
 
 import pytest
 
 import tieback
+from tie_support import Leaf
 from tieback import Array, Error, Function, Object, Weak, convert
 from tieback.dataclasses import field, py_class
 from tieback.testing import tie_state
@@ -150,3 +152,22 @@ def test_a_forward_reference_is_named_as_it_stands() -> None:
 def test_weak_is_named_as_it_is_imported() -> None:
     assert repr(Weak[Node]) == f"tieback.Weak[{__name__}.Node]"
     assert Weak.__module__ == "tieback"
+
+
+def test_an_exception_that_cannot_be_shown_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told besides that its text was asked for in vain."""
+
+    class Own(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
+    class Refuses:
+        def __index__(self) -> int:
+            raise Own
+
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with pytest.raises(Own) as raised:
+        Leaf(1).number = Refuses()  # type: ignore[assignment]
+    monkeypatch.undo()
+    assert not told and raised.value.__notes__ == ["in field 'number' of 'Leaf'"]
