@@ -202,7 +202,9 @@ class _Walk:
             self.enter(self.key_of(obj), obj, 0)
             while self.queue:
                 self.expand(*self.queue.popleft())
-            left = len(self.outside - self.known.keys()) + sum(n.left_out for n in self.nodes)
+            # No generator expression: without memory for its function CPython 3.12 and 3.13 release
+            # its code twice (python/cpython#122752).
+            left = len(self.outside - self.known.keys()) + sum([n.left_out for n in self.nodes])
             return Graph(self.nodes, self.edges, left)
         finally:
             self.kept.clear()
