@@ -8,11 +8,14 @@
 //! - what a native object holds that leads to nothing tied (most callbacks) is left out of it: it is not cleared, and
 //!   goes where its holder does;
 //! - else its hold notes that it is doomed, and is neither called nor shown;
-//! - wrappers with state are not shown to callables: a bit of their own says so ([`state::DOOMED`]).
+//! - wrappers are not shown to callables, but for those of objects that hold nothing: what they lead to may be cleared.
+//!   A bit of their own says so ([`state::DOOMED`]).
 
 use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use object_core::header::flags::LEAF;
 use pyo3::ffi;
 
 use crate::py::classes::is_wrapper;
@@ -30,7 +33,8 @@ pub(crate) fn note_dead(dead: bool) {
     DEAD.store(dead, Ordering::Relaxed);
 }
 
-/// Whether an object is a wrapper with state that the collector takes apart, or has.
+/// Whether an object is a wrapper that the collector takes apart, or has, and that may lead to others of those: by
+/// its state, or by what its object holds.
 ///
 /// # Safety
 ///
@@ -39,9 +43,15 @@ pub(crate) fn note_dead(dead: bool) {
 pub(crate) unsafe fn is_doomed(object: *mut ffi::PyObject) -> bool {
     // SAFETY: the caller's contract; storage is asked of wrappers alone.
     unsafe {
-        DEAD.load(Ordering::Relaxed)
-            && is_wrapper(object)
-            && storage(object).is(state::DOOMED | state::STATEFUL)
+        if !DEAD.load(Ordering::Relaxed) || !is_wrapper(object) {
+            return false;
+        }
+        let there = storage(object);
+        // What a wrapper's handle names is alive by its reference; nobody else comes by a doomed one, to move it.
+        let holds = || {
+            NonNull::new(there.address()).is_none_or(|object| object.as_ref().flags() & LEAF == 0)
+        };
+        there.is(state::DOOMED) && (there.is(state::STATEFUL) || holds())
     }
 }
 
