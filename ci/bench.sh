@@ -83,8 +83,8 @@ say "building the Rust-defined classes and the Rust benchmarks"
 cargo build --quiet --release --locked --manifest-path bench/library/Cargo.toml --target-dir "$work/library"
 for library in "$work"/library/release/libbench_library.{so,dylib}; do [ ! -f "$library" ] || break; done
 # The tvm-ffi crate links the library in its makers' Python package.
-bins="$PWD/$work/peers-$first/bin"
-[[ "$work" != /* ]] || bins="$work/peers-$first/bin"
+from=$(cd "$work" && pwd) # as cargo's programs see it, which run elsewhere
+bins="$from/peers-$first/bin" samples="$from/samples"
 features=()
 if lib=$(PATH="$bins:$PATH" tvm-ffi-config --libdir 2>/dev/null); then
     features=(tvm-ffi)
@@ -111,7 +111,7 @@ fi
 [ -z "${BUILD_ONLY:-}" ] || { say "built in $((SECONDS - began)) s"; exit 0; }
 
 load=$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)
-rm -f "$work"/python-*.json "$work"/{growth,threads,about}.json "$work"/rust*.txt
+rm -rf "$work"/python-*.json "$work"/{growth,threads,about}.json "$samples"
 for version in "${versions[@]}"; do
     say "Python $version: every operation, every subject, one process, one core"
     with "$version" bench/python/measure.py "$work/python-$version.json"
@@ -131,8 +131,8 @@ for ((turn = 1; turn <= turns; turn++)); do
         say "Rust: beside Arc, triomphe and the tvm-ffi crate ($allocator, turn $turn of $turns)"
         with=${features[*]-}
         [ $allocator = rust ] || with="mimalloc $with"
-        rust $allocator "$with" -- "${quick[@]}" >"$work/turn.txt" 2>&1 || { tail -20 "$work/turn.txt"; stop "the Rust benchmarks failed"; }
-        cat "$work/turn.txt" >>"$work/$allocator.txt"
+        CRITERION_HOME="$samples/$allocator/$turn" TURN=$turn rust $allocator "$with" -- "${quick[@]}" >"$work/turn.txt" 2>&1 ||
+            { tail -20 "$work/turn.txt"; stop "the Rust benchmarks failed"; }
     done
 done
 say "growth: graphs of a thousand to ${GROWTH:-1e7} objects"

@@ -1,11 +1,10 @@
 """docs/benchmarks.md and its chart, from what was measured. `report.py WORK DOCS`: WORK has
-`python-VERSION.json`, `growth.json`, `threads.json`, `rust.txt` and `rust-mimalloc.txt`; of what is
+`python-VERSION.json`, `growth.json`, `threads.json` and criterion's folders, `samples/ALLOCATOR/TURN`; of what is
 missing the page says so."""
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,10 +99,14 @@ class Musts:
     def growth(self, growth: dict[str, Any]) -> None:
         sizes = sorted(growth, key=int)
         first, last = growth[sizes[0]], growth[sizes[-1]]
-        ours, plain = (last[name]["again"] / first[name]["again"] for name in (OWN, "slots"))
+
+        def walks(found: dict[str, Any]) -> float:
+            return float(found["once"] + found["again"])
+
+        ours, plain = (walks(last[name]) / walks(first[name]) for name in (OWN, "slots"))
         span = f"{int(sizes[0]):,} to {int(sizes[-1]):,}"
         self.add(
-            f"walk: growth of ns an object, {span}",
+            f"walk, once and again: growth of ns an object, {span}",
             "growth",
             f"that of a list of slots objects, {plain:.2f}",
             f"{ours:.2f}",
@@ -203,15 +206,15 @@ Fetches of `a.x` a microsecond, by so many threads together: CPython {threads["p
 """
 
 
-def rust_times(text: str) -> dict[str, dict[str, float]]:
-    """criterion's lines, of every turn: a name, then `time: [low middle high]`; the least of the middle."""
-    units = {"ps": 1e-3, "ns": 1.0, "µs": 1e3, "us": 1e3, "ms": 1e6}
-    pattern = re.compile(r"^(\S+)/(.+?)\s+time:\s+\[\S+ \S+ (\S+) (\S+)", re.MULTILINE)
-    text = re.sub(r"\n\s+time:", " time:", text)
+def rust_times(turns: Path) -> dict[str, dict[str, float]]:
+    """Nanoseconds: the least of criterion's samples, of all turns. In the order in which they were taken."""
     times: dict[str, dict[str, float]] = {}
-    for group, name, value, unit in pattern.findall(text):
-        by, ns = times.setdefault(group, {}), float(value) * units[unit]
-        by[name.strip()] = min(ns, by.get(name.strip(), ns))
+    for about in sorted(turns.rglob("new/benchmark.json"), key=lambda path: path.stat().st_mtime):
+        named = json.loads(about.read_text())
+        sample = json.loads(about.with_name("sample.json").read_text())
+        ns = min(took / done for took, done in zip(sample["times"], sample["iters"], strict=True))
+        by, name = times.setdefault(named["group_id"], {}), named["function_id"]
+        by[name] = min(ns, by.get(name, ns))
     return times
 
 
@@ -229,7 +232,7 @@ def rust_part(
         rows.append([RUST_OPERATIONS.get(group, group), ", ".join(cells)])
     return f"""## From Rust
 
-Nanoseconds, criterion's middle estimate, the least of {turns} turns; in brackets with mimalloc as the program's allocator.
+Nanoseconds, the least of criterion's samples, of {turns} turns in which the blocks lie elsewhere each time; in brackets with mimalloc as the program's allocator.
 The tvm-ffi crate takes its memory where the library it links does for calls and maps.
 
 {table(["what", "ns (mimalloc)"], rows)}
@@ -280,8 +283,7 @@ def page(work: Path) -> tuple[str, str]:
     growth = json.loads((work / "growth.json").read_text())
     threads = work / "threads.json"
     found = json.loads(threads.read_text()) if threads.exists() else None
-    system = rust_times((work / "rust.txt").read_text())
-    mimalloc = rust_times((work / "rust-mimalloc.txt").read_text())
+    system, mimalloc = (rust_times(work / "samples" / of) for of in ("rust", "rust-mimalloc"))
     about = json.loads((work / "about.json").read_text())
     musts = Musts()
     for each in measured:
