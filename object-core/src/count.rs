@@ -80,7 +80,7 @@ pub enum Released {
     Held,
     /// The last strong reference went, weak ones remain: drop the body, then release one weak.
     Body,
-    /// The last reference of any kind went: drop the body and free the space. The word still shows it.
+    /// The last reference of any kind went: drop the body and free the space.
     Both,
     /// Bit 63 is set: the runtime's slow function has to do it; nothing was changed.
     Slow,
@@ -241,8 +241,7 @@ impl Counts {
     pub unsafe fn dec_strong(&self) -> Released {
         let mut old = self.0.load(Ordering::Relaxed);
         if old == BOTH_ONE {
-            self.acquire(); // alone: see the module's head
-            return Released::Both;
+            return self.dec_last();
         }
         loop {
             if old & SHARED != 0 {
@@ -258,21 +257,17 @@ impl Counts {
     #[inline]
     fn dec_step(&self, old: u64) -> Result<Released, u64> {
         if old & !SHARED == BOTH_ONE {
-            self.acquire(); // as above
-            return Ok(Released::Both);
+            return Ok(self.dec_last());
         }
         self.dec_exchange(old, old - STRONG_ONE)
     }
 
-    /// Both counts are 0 from here on: for the destructor that is called next, which may look.
-    ///
-    /// # Safety
-    ///
-    /// [`Released::Both`] was the answer to this caller.
+    /// Gives back a reference that is the only one of any kind: see the module's head.
     #[inline]
-    pub(crate) unsafe fn set_dead(&self) {
-        // Relaxed: nobody else can reach the word.
+    fn dec_last(&self) -> Released {
+        self.acquire();
         self.0.store(0, Ordering::Relaxed);
+        Released::Both
     }
 
     /// Gives back a reference that is not the last of any kind.

@@ -59,11 +59,9 @@ pub(crate) unsafe fn delete_both(object: NonNull<ObjectHeader>) {
     let bits = header.flags();
     if bits & flags::PLAIN != 0 {
         // SAFETY: by the header's invariant an allocation header proves itself by this bit too; nothing is
-        // to be dropped, and nothing is left of both counts, so the space is due.
+        // to be dropped, and both counts are 0, so the space is due.
         return unsafe { alloc_header::delete(object.cast()) };
     }
-    // SAFETY: the caller's contract.
-    unsafe { header.counts().set_dead() };
     if bits & flags::LEAF == 0 {
         return list::delete(Due { object, both: true });
     }
