@@ -56,7 +56,6 @@ from __future__ import annotations
 import dataclasses as _std
 import functools
 import inspect
-import reprlib
 from collections.abc import Mapping
 from dataclasses import (
     KW_ONLY,
@@ -71,9 +70,9 @@ from typing import Any, Callable, ClassVar, TypeVar, dataclass_transform, get_or
 
 from tieback import _core
 from tieback._annotations import Kind, describe, quotes_read
-from tieback._containers import to_hash
 from tieback._core import Object
 from tieback._ending import end_with
+from tieback._generated import eq_of, hash_of, put_on, repr_of
 from tieback._rebuild import without_dict
 from tieback._values import asdict, astuple
 
@@ -275,11 +274,11 @@ def _make(
     if "__hash__" in described.__dict__ and described.__hash__ and not own_hash:
         hashed = [f.name for f in all_fields if (f.compare if f.hash is None else f.hash)]
         if any(kinds[name].kind in ("float", "any") for name in hashed):
-            _name(_hash_of(hashed), described)
+            put_on(described, hash_of(hashed))
     if repr and not own_repr:
-        _name(_repr_of([f.name for f in all_fields if f.repr]), described)
+        put_on(described, repr_of([f.name for f in all_fields if f.repr]))
     if eq and not own_eq:
-        _name(_eq_of(described.__eq__), described)
+        put_on(described, eq_of(described.__eq__))
     generate = init and not own_init
     generated = described.__init__ if generate else None
     if generate:
@@ -314,13 +313,6 @@ def _make(
         _refuse_call(new)
     made: type = new
     return made
-
-
-def _name(method: Any, cls: type) -> None:
-    """Puts a generated method on its class, named as if the body had defined it."""
-    method.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
-    method.__module__ = cls.__module__
-    setattr(cls, method.__name__, method)
 
 
 def _annotations(cls: type) -> dict[str, Any]:
@@ -371,47 +363,6 @@ def _check_again(cls: type, again: list[_std.Field[Any]], inherited: dict[str, K
                 f"{cls.__name__}: field {f.name!r} is inherited as {known.text} and cannot be "
                 f"declared again as {kind.text}"
             )
-
-
-def _repr_of(names: list[str]) -> Callable[[Any], str]:
-    """The library's repr; it also answers for objects that are empty or not filled yet."""
-
-    @reprlib.recursive_repr()
-    def __repr__(self: Any) -> str:
-        if not self.__chandle__():
-            return Object.__repr__(self)
-        parts = []
-        for name in names:
-            try:
-                value = getattr(self, name)
-            except AttributeError:
-                parts.append(f"{name}=<not set>")
-            else:
-                parts.append(f"{name}={value!r}")
-        return f"{type(self).__qualname__}({', '.join(parts)})"
-
-    return __repr__
-
-
-def _hash_of(names: list[str]) -> Callable[[Any], int]:
-    """The library's hash, but that it is the same each time where a field is NaN."""
-
-    def __hash__(self: Any) -> int:
-        return hash(tuple([to_hash(getattr(self, name)) for name in names]))
-
-    return __hash__
-
-
-def _eq_of(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """An object equals itself, whatever is in it, as in the library from Python 3.13 on; but for a
-    moved-from one, which the library would call equal."""
-
-    def __eq__(self: Any, other: Any) -> Any:
-        if self is other:
-            return self.same_as(other)  # a moved-from object says so
-        return compare(self, other)
-
-    return __eq__
 
 
 def _finishing(name: str, function: Any) -> Any:
