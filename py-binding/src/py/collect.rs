@@ -344,12 +344,9 @@ pub(crate) unsafe extern "C" fn traverse(
             }
         };
         for object in found {
-            if object & HOLD != 0 {
+            if let Some(hold) = doomed::hold_in(object) {
                 // It lives: a finalizer has brought it back.
-                hold::doom(
-                    core::ptr::with_exposed_provenance_mut(object & !HOLD),
-                    false,
-                );
+                hold::doom(hold, false);
                 continue;
             }
             let stop = visit(core::ptr::with_exposed_provenance_mut(object), context);

@@ -55,10 +55,14 @@ pub(crate) unsafe fn is_doomed(object: *mut ffi::PyObject) -> bool {
     }
 }
 
+/// The hold that an entry of what was found names, if it names one.
+pub(crate) fn hold_in(found: usize) -> Option<*mut Hold> {
+    (found & HOLD != 0).then(|| core::ptr::with_exposed_provenance_mut(found & !HOLD))
+}
+
 /// Notes in the holds among what was found that what they hold is about to be taken apart.
 pub(crate) fn note(found: &[usize]) {
-    for hold in found.iter().filter(|found| *found & HOLD != 0) {
-        let hold: *mut Hold = core::ptr::with_exposed_provenance_mut(hold & !HOLD);
+    for hold in found.iter().copied().filter_map(hold_in) {
         // SAFETY: found in this pass of the collector; who drops it without being attached leaves it on the list.
         unsafe { hold::doom(hold, true) };
     }

@@ -1,5 +1,5 @@
-//! How this build of CPython counts, and what its threads may do at the same time. With `passes`, the only
-//! file in `py` that asks which build it is.
+//! How this build of CPython counts, and what its threads may do at the same time. (Builds differ in other ways, too:
+//! `passes` and `notes` know their collectors, `immortal` what is not counted.)
 //!
 //! | | GIL | free-threaded 3.14 and later | free-threaded 3.13 |
 //! |---|---|---|---|
