@@ -14,7 +14,7 @@ pub(crate) const SLOT_LOCK: u32 = 1 << 1;
 /// # Invariants
 ///
 /// Only [`lock`](Self::lock) and [`unlock`](Self::unlock) change the slot lock's bit, and only who
-/// holds the lock changes the others, once the word is shared.
+/// holds the lock changes the others, once the word is shared; but for [hints](Self::hint).
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Bits(AtomicU32);
@@ -61,6 +61,13 @@ impl Bits {
         self.unlock(old & !bits);
     }
 
+    /// Sets bits that are hints, without the lock: who holds that may lose them.
+    #[inline]
+    pub fn hint(&self, bits: u32) {
+        // Relaxed: a hint orders nothing. What the unlock before it released stays released: it is no store.
+        self.0.fetch_or(bits, Ordering::Relaxed);
+    }
+
     /// Takes the slot lock, waiting for it; the bits, without the lock's, to be given back.
     #[inline]
     #[must_use]
@@ -100,7 +107,7 @@ impl Bits {
     #[inline]
     pub fn unlock(&self, bits: u32) {
         // Release: what was read and written under the lock happens before the next holder's. A plain
-        // store: while the bit is set nobody else writes the word.
+        // store: while the bit is set nobody else writes the word, but for hints, which may go.
         self.0.store(bits, Ordering::Release);
     }
 }

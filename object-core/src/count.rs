@@ -17,16 +17,17 @@
 //! a flagged word means that nobody but the wrapper holds the object. There the runtime acts when the
 //! object comes to be held by others too, and when it ceases to be:
 //!
-//! - An increment is a `fetch_add` and asks afterwards: the word it found tells the one increment that
-//!   made 2 of a flagged 1, and that one has the runtime *settle* (the object owns its wrapper from
-//!   then on). It may come late by that, but not too late: whoever increments from 1 has borrowed the
-//!   object through the wrapper, which that loan keeps alive, and whose reference cannot leave while it
-//!   is lent. Until the incrementing thread has returned, its new reference cannot be given back
-//!   either, so no decrement finds the object unsettled.
+//! - An increment adds and asks afterwards: one that made 2 of a 1 and finds the bit has the runtime
+//!   *settle* (the object owns its wrapper from then on). It may come late by that, but not too late:
+//!   whoever increments from 1 has borrowed the object through the wrapper, which that loan keeps alive,
+//!   and whose reference cannot leave while it is lent. Until the incrementing thread has returned, its
+//!   new reference cannot be given back either, so no decrement finds the object unsettled. (Who sets
+//!   the bit meanwhile finds 2, and settles as well: twice is as good as once.)
 //! - A decrement has to be the runtime's before it is done: afterwards nothing keeps the object, or
 //!   the wrapper that it owned. So it is a compare-exchange of the word that it looked at: one that
 //!   commits on an unflagged word is plain, one that sees the bit is the runtime's, and there is
-//!   nothing in between. Upgrades are the same: a weak reference keeps no wrapper alive.
+//!   nothing in between; upgrades too: a weak reference keeps no wrapper alive. Of busy objects a
+//!   decrement is faster, and leaves a moment in between: see `halves.rs`.
 //!
 //! # The last reference
 //!
@@ -39,14 +40,17 @@
 //!
 //! What the others did to the object happens before: each left by a releasing decrement of this word,
 //! every change since was a read-modify-write and so part of what it released, and an acquire fence
-//! follows the load (it costs nothing where the drop is not the last). `delete_space` relies on the
-//! same: it is called by whoever was answered [`Released::Both`], and by nobody else.
+//! follows the load. `delete_space` relies on the same: it is called by whoever was answered
+//! [`Released::Both`], and by nobody else.
 //! [`Counts::is_unique`] is the same load, and the reader keeps its reference.
 //!
 //! Whoever changes a count of an object says that a reference appeared or went: those methods are
 //! unsafe. Reading is not.
 
+use crate::halves;
 use crate::primitive::sync::atomic::{AtomicU64, Ordering};
+
+pub use crate::outcome::{Released, Taken};
 
 const STRONG_ONE: u64 = 1;
 const STRONG_MASK: u64 = 0xFFFF_FFFF;
@@ -59,32 +63,6 @@ const BOTH_ONE: u64 = STRONG_ONE + WEAK_ONE;
 /// stand between the check and the increment.
 const STRONG_LIMIT: u64 = 1 << 31;
 const WEAK_LIMIT: u64 = 1 << 62;
-
-/// What an upgrade came to.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// Counted.
-    Counted,
-    /// The object is dead: its strong count is 0.
-    Dead,
-    /// Bit 63 is set: the runtime's slow function has to do it; nothing was changed.
-    Slow,
-}
-
-/// What a decrement came to, and so what its caller owes.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Released {
-    /// Others hold the object; do nothing.
-    Held,
-    /// The last strong reference went, weak ones remain: drop the body, then release one weak.
-    Body,
-    /// The last reference of any kind went: drop the body and free the space.
-    Both,
-    /// Bit 63 is set: the runtime's slow function has to do it; nothing was changed.
-    Slow,
-}
 
 /// The word.
 ///
@@ -105,7 +83,7 @@ impl Counts {
         Self(AtomicU64::new(BOTH_ONE))
     }
 
-    /// One strong reference.
+    /// As above.
     #[must_use]
     #[cfg(loom)]
     pub fn one() -> Self {
@@ -122,8 +100,7 @@ impl Counts {
     /// Strong references now. A hint unless the caller knows that nobody else can change it.
     #[inline]
     pub fn strong(&self) -> u32 {
-        // Relaxed: a hint orders nothing.
-        (self.0.load(Ordering::Relaxed) & STRONG_MASK) as u32
+        halves::strong(&self.0)
     }
 
     /// Weak references now, without the one that the strong ones hold.
@@ -146,12 +123,11 @@ impl Counts {
     /// Whether bit 63 is set.
     #[inline]
     pub fn is_shared(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & SHARED != 0
+        is_flagged(halves::rest(&self.0))
     }
 
     /// Sets bit 63, and answers how many strong references there were: if more than the wrapper's
-    /// own, the object owns its wrapper from here on, and no increment will ask for it. For the runtime
-    /// and its tests.
+    /// own, the object owns its wrapper from here on. For the runtime and its tests.
     ///
     /// # Safety
     ///
@@ -190,25 +166,54 @@ impl Counts {
     #[must_use]
     pub unsafe fn inc_strong(&self) -> bool {
         // Relaxed: see the module's head.
-        let old = self.0.fetch_add(STRONG_ONE, Ordering::Relaxed);
-        // One test for both rare cases: bit 31 of the strong field is its limit.
-        old & (SHARED | STRONG_LIMIT) != 0 && inc_rare(old)
+        let (strong, rest) = halves::add(&self.0);
+        // One test for both rare cases: the highest bit of the one half is the limit, of the other bit 63.
+        is_flagged(strong | rest) && inc_rare(strong)
     }
 
-    /// [`dec_strong`](Self::dec_strong), unless that would be rare: `None`, and nothing was done.
+    /// [`dec_strong`](Self::dec_strong) of a busy object; a bit 63 that is set from here on is not seen.
     ///
     /// # Safety
     ///
     /// As there.
     #[inline]
-    pub unsafe fn dec_often(&self) -> Option<Released> {
-        let old = self.0.load(Ordering::Relaxed);
-        // One compare for both rare cases, the last reference of any kind, and bit 63, the sign: each
-        // branch in front of the exchange costs a drop as much as all that comes after it.
-        if old as i64 <= BOTH_ONE as i64 {
-            return None;
+    pub unsafe fn dec_busy(&self) -> Released {
+        if self.is_shared() {
+            return Released::Slow;
         }
-        self.dec_exchange(old, old - STRONG_ONE).ok()
+        // Release: what this thread did to the object happens before its deleter.
+        if halves::sub(&self.0) {
+            return self.dec_ended();
+        }
+        Released::Held
+    }
+
+    /// After a decrement to 0: what is due.
+    fn dec_ended(&self) -> Released {
+        // The weak reference of the strong ones is ours now. Read after the decrement, which comes after what was
+        // made of any strong one: if there is no other, nobody can reach the word any more.
+        let rest = halves::rest(&self.0);
+        self.acquire();
+        if u64::from(rest) << 32 != WEAK_ONE {
+            return Released::Body;
+        }
+        self.0.store(0, Ordering::Relaxed);
+        Released::Both
+    }
+
+    /// [`dec_strong`](Self::dec_strong) of the last reference of any kind; false, and nothing was done, if it is not.
+    ///
+    /// # Safety
+    ///
+    /// As there. After true, [`Released::Both`] is due.
+    #[inline]
+    #[must_use]
+    pub unsafe fn dec_if_last(&self) -> bool {
+        let last = self.0.load(Ordering::Relaxed) == BOTH_ONE;
+        if last {
+            let _ = self.dec_last();
+        }
+        last
     }
 
     /// Gives a strong reference back of which the caller knows that it is not the last one. False: bit 63
@@ -222,13 +227,11 @@ impl Counts {
     #[inline]
     #[must_use]
     pub unsafe fn dec_kept(&self) -> bool {
-        // Relaxed: of bit 63 alone, which stays as it is.
-        if self.0.load(Ordering::Relaxed) & SHARED != 0 {
+        if self.is_shared() {
             return false;
         }
-        // What it was is not asked: the processor has an instruction for that, which is faster than those
-        // that tell. Release as every decrement: who holds the other reference may not be this thread.
-        self.0.fetch_sub(STRONG_ONE, Ordering::Release);
+        // Release as every decrement: who holds the other reference may not be this thread.
+        halves::sub(&self.0);
         true
     }
 
@@ -240,9 +243,6 @@ impl Counts {
     #[inline]
     pub unsafe fn dec_strong(&self) -> Released {
         let mut old = self.0.load(Ordering::Relaxed);
-        if old == BOTH_ONE {
-            return self.dec_last();
-        }
         loop {
             if old & SHARED != 0 {
                 return Released::Slow;
@@ -468,14 +468,20 @@ impl Counts {
     }
 }
 
-/// Of a word that an increment found: whether the runtime has to settle.
+/// Whether the highest bit of a half is set.
+#[inline]
+fn is_flagged(half: u32) -> bool {
+    half >> 31 != 0
+}
+
+/// Of how many an increment found, past the limit or with bit 63 set: whether the runtime has to settle.
 #[cold]
 #[inline(never)]
-fn inc_rare(old: u64) -> bool {
-    if old & STRONG_LIMIT != 0 {
+fn inc_rare(strong: u32) -> bool {
+    if is_flagged(strong) {
         abort("an object has more than 2^31 strong references");
     }
-    old & STRONG_MASK == STRONG_ONE
+    strong == 1
 }
 
 /// Ends the process: a count that ran over would free an object that is in use.

@@ -37,6 +37,9 @@ pub mod flags {
     /// The body has nothing to drop: the deleter would do nothing but have the space freed, which may
     /// as well be done without it. Only beside [`HEADED`].
     pub const PLAIN: u32 = 1 << 4;
+    /// A strong reference was given back that was not the last one, so more of that is to come: a hint, which
+    /// may be missing (`halves.rs`).
+    pub(crate) const BUSY: u32 = 1 << 5;
     /// Of a headed body, by whether there is nothing in it to drop.
     pub(crate) const fn if_nothing_drops(nothing: bool) -> u32 {
         if nothing { LEAF | PLAIN } else { 0 }
@@ -216,6 +219,18 @@ impl ObjectHeader {
     #[must_use]
     pub fn is_headed(&self) -> bool {
         self.flags() & flags::HEADED != 0
+    }
+
+    /// Whether references to the object come and go, as far as is known.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.flags() & flags::BUSY != 0
+    }
+
+    /// Notes that they do.
+    #[inline]
+    pub(crate) fn note_busy(&self) {
+        self.flags.hint(flags::BUSY);
     }
 
     /// Takes the proof away, of an object that nobody else can see: `&mut` may carry this header to

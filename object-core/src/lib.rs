@@ -57,6 +57,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[allow(unsafe_code)]
+mod halves;
+mod outcome;
 mod primitive;
 
 #[allow(unsafe_code)]

@@ -56,13 +56,17 @@ pub(crate) unsafe fn settle_inc(object: NonNull<ObjectHeader>) {
 /// The caller owns a strong reference and does not use it afterwards.
 #[inline]
 pub unsafe fn dec_ref(object: NonNull<ObjectHeader>) {
-    // SAFETY: alive by the caller's reference, which goes; what is due is done below.
-    match unsafe { object.as_ref().counts().dec_often() } {
-        Some(Released::Held) => {}
-        // SAFETY: the caller's contract; the count said what is due.
-        Some(released) => unsafe { settle_release(object, released) },
-        // SAFETY: as above; nothing was done.
-        None => unsafe { dec_rarely(object) },
+    // SAFETY: alive by the caller's reference.
+    let header = unsafe { object.as_ref() };
+    if !header.is_busy() {
+        // SAFETY: the caller's contract.
+        return unsafe { dec_first(object) };
+    }
+    // SAFETY: the caller's reference goes; what is due is done below.
+    match unsafe { header.counts().dec_busy() } {
+        Released::Held => {}
+        // SAFETY: the count said what is due.
+        released => unsafe { settle_release(object, released) },
     }
 }
 
@@ -82,19 +86,24 @@ pub unsafe fn dec_ref_kept(object: NonNull<ObjectHeader>) {
     }
 }
 
-/// [`dec_ref`], where the reference may be the last.
+/// [`dec_ref`] of an object that is not known to be busy: the reference is mostly the first that goes, and the
+/// last one.
 ///
 /// # Safety
 ///
 /// As there.
 #[inline(never)]
-unsafe fn dec_rarely(object: NonNull<ObjectHeader>) {
+unsafe fn dec_first(object: NonNull<ObjectHeader>) {
     // SAFETY: alive by the caller's reference, which goes; what is due is done below.
-    match unsafe { object.as_ref().counts().dec_strong() } {
-        // SAFETY: the count told this thread, and it alone, that nobody else has a reference.
-        Released::Both => unsafe { drops::delete_both(object) },
-        // SAFETY: the caller's contract; the count said what is due.
-        released => unsafe { settle_release(object, released) },
+    unsafe {
+        let header = object.as_ref();
+        if header.counts().dec_if_last() {
+            return drops::delete_both(object);
+        }
+        if header.counts().strong() > 1 {
+            header.note_busy();
+        }
+        settle_release(object, header.counts().dec_strong());
     }
 }
 

@@ -66,7 +66,7 @@ impl<T: Object> UniqueObject<T> {
     pub(crate) unsafe fn assume(object: ObjectArc<T>) -> Self {
         let header = ObjectArc::header(&object);
         let (type_index, deleter) = (header.type_index(), header.deleter());
-        let extra_flags = header.flags() & !(flags::HEADED | flags::SLOT_LOCK);
+        let extra_flags = header.flags() & !(flags::HEADED | flags::SLOT_LOCK | flags::BUSY);
         header.disprove();
         let object = ObjectArc::into_raw(object);
         // INVARIANT: the caller's contract; the facts were read from the placed header, which proves

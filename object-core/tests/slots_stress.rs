@@ -85,6 +85,8 @@ fn object_slots() {
             let new = ObjectArc::into_raw(Noisy::place(&drops)).as_ptr().cast();
             // SAFETY: the owner's slot; the new reference goes in, the old one is ours to drop.
             unsafe { drop_strong(slot_store(owned.header(), owned.slot(), new)) };
+            // Notes in the word of the lock that it does, and whoever has that loses the note.
+            drop(owned.owner.clone());
         },
         || {
             // SAFETY: as above.

@@ -26,9 +26,13 @@ const LOOKS_FIRST: u8 = 1;
 /// It is given up, and still noted as owned.
 const KEEPS_OWNED: u8 = 2;
 
-/// Which weakness a copy has.
+/// The collector does not look at what was given back without a word.
+const NO_LOOK: u8 = 3;
+
+/// Which weakness a copy has, and whether the object is busy.
 trait Weakness: Send + Sync + 'static {
     const FLAW: u8;
+    const BUSY: bool;
 }
 
 /// The real protocol with flaw 0.
@@ -36,6 +40,15 @@ struct Flaw<const N: u8>;
 
 impl<const N: u8> Weakness for Flaw<N> {
     const FLAW: u8 = N;
+    const BUSY: bool = false;
+}
+
+/// The same of a busy object.
+struct Busy<const N: u8>;
+
+impl<const N: u8> Weakness for Busy<N> {
+    const FLAW: u8 = N;
+    const BUSY: bool = true;
 }
 
 /// What only attached threads touch.
@@ -85,9 +98,13 @@ impl<F: Weakness> World<F> {
     fn drop_reference(&self) {
         // SAFETY: the caller's reference goes, once; the weak reference keeps the space.
         unsafe {
-            match self.counts.dec_strong() {
-                Released::Slow => {}
-                released => return self.released(released),
+            let released = if F::BUSY {
+                self.counts.dec_busy()
+            } else {
+                self.counts.dec_strong()
+            };
+            if released != Released::Slow {
+                return self.released(released);
             }
             if let Some(released) = self.counts.dec_unless_two() {
                 return self.released(released);
@@ -162,9 +179,21 @@ impl<F: Weakness> World<F> {
         }
     }
 
+    /// Attached: a collection, of which the wrapper visits what is its own: `py/collect.rs`.
+    fn collect(&self) {
+        let mut wrapper = self.interpreter.lock().unwrap();
+        let alone = wrapper.owned && self.counts.strong() == 1;
+        if F::FLAW != NO_LOOK && alone && wrapper.references == 1 {
+            self.settle(&mut wrapper);
+        }
+    }
+
     /// Everybody is done.
     fn end(&self) {
         self.drain();
+        if F::BUSY {
+            self.collect();
+        }
         let wrapper = self.interpreter.lock().unwrap();
         assert!(!wrapper.alive, "the wrapper outlives everybody");
         assert_eq!((wrapper.references, wrapper.owned), (0, false));
@@ -208,6 +237,10 @@ fn what_is_entrusted_passes_every_model_and_each_weakness_fails_its_own() {
         holds two_let_go::<Flaw<0>>;
         holds three_let_go_and_one_fetches::<Flaw<0>>;
 
+        holds two_let_go::<Busy<0>>;
+        holds three_let_go_and_one_fetches::<Busy<0>>;
+
+        is_caught two_let_go::<Busy<NO_LOOK>>;
         is_caught two_let_go::<Flaw<LOOKS_FIRST>>;
         is_caught three_let_go_and_one_fetches::<Flaw<KEEPS_OWNED>>;
     }

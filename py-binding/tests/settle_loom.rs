@@ -36,6 +36,9 @@ const UPGRADES_BLINDLY: u8 = 5;
 /// A move lets the wrapper go before the word has.
 const EMPTIES_LATE: u8 = 6;
 
+/// The collector does not look at what was given back without a word.
+const NO_LOOK: u8 = 7;
+
 /// Which weakness a copy has.
 trait Weakness: Send + Sync + 'static {
     const FLAW: u8;
@@ -94,6 +97,17 @@ impl<F: Weakness> World<F> {
         Arc::new(world)
     }
 
+    /// A busy object that Python holds once, and one thread; nothing is flagged yet.
+    fn unflagged() -> Arc<Self> {
+        let world = Self::new(1, 0);
+        // SAFETY: given back below; nobody else is there.
+        unsafe {
+            world.counts.clear_shared();
+            assert!(!world.counts.inc_strong());
+        }
+        world
+    }
+
     fn died(&self) {
         self.deaths.fetch_add(1, Relaxed);
     }
@@ -121,6 +135,16 @@ impl<F: Weakness> World<F> {
                 self.told(attached, Settling::Give);
             }
             let _ = self.counts.dec_weak();
+        }
+    }
+
+    /// A decrement of a busy object, by a thread that is not attached.
+    fn drop_busy(&self) {
+        // SAFETY: the caller's reference goes, once.
+        match unsafe { self.counts.dec_busy() } {
+            Released::Held => {}
+            Released::Slow => self.drop_reference(None),
+            Released::Body | Released::Both => self.died(),
         }
     }
 
@@ -240,6 +264,14 @@ impl<F: Weakness> World<F> {
                     alive
                 }
             }
+        }
+    }
+
+    /// A collection, of which the wrapper visits what is its own: `py/collect.rs`.
+    fn collect(&self, wrapper: &mut Wrapper) {
+        let alone = wrapper.owned && self.counts.strong() == 1;
+        if F::FLAW != NO_LOOK && alone && wrapper.references == 1 {
+            self.settle(wrapper);
         }
     }
 
@@ -384,6 +416,33 @@ fn a_move_races_a_drop<F: Weakness>() {
     world.end();
 }
 
+/// The bit is set while an unattached thread drops the other reference of a busy object.
+fn a_beginning_races_a_busy_drop<F: Weakness>() {
+    let world = World::<F>::unflagged();
+    let native = thread::spawn({
+        let world = world.clone();
+        move || world.drop_busy()
+    });
+    {
+        let mut wrapper = world.interpreter.lock().unwrap();
+        // SAFETY: the models' own functions count.
+        unsafe { world.counts.set_shared() };
+        world.settle(&mut wrapper);
+    }
+    {
+        let mut wrapper = world.interpreter.lock().unwrap();
+        world.drain(&mut wrapper);
+        world.let_go(&mut wrapper);
+    }
+    native.join().unwrap();
+    {
+        let mut wrapper = world.interpreter.lock().unwrap();
+        world.drain(&mut wrapper);
+        world.collect(&mut wrapper);
+    }
+    world.end();
+}
+
 /// One test, because a panic hook is the process's.
 #[test]
 fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
@@ -395,6 +454,9 @@ fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
         holds an_upgrade_races_the_end::<Flaw<0>>;
         holds a_move_races_a_drop::<Flaw<0>>;
 
+        holds a_beginning_races_a_busy_drop::<Flaw<0>>;
+
+        is_caught a_beginning_races_a_busy_drop::<Flaw<NO_LOOK>>;
         is_caught a_drop_races_a_take::<Flaw<BELIEVES>>;
         is_caught two_drops_race_a_drain::<Flaw<QUEUES_EARLY>>;
         is_caught a_loan_comes_and_goes::<Flaw<UNMARKS_LATE>>;

@@ -19,11 +19,11 @@ use alloc_header::primitive::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed};
 use loom::thread;
 use py_binding::tie::lock::{Free, Lock, peek};
-use py_binding::tie::release;
 use py_binding::tie::word::{State, Word, Wrapper};
+use py_binding::tie::{release, share};
 use share_model::{
     BLIND_TAKE, CLEARS_BLINDLY, DECIDES_EARLY, FORGETS_EARLY, Flaw, IMPATIENT, Kind, LOOKS_EARLY,
-    Locked, Model, NO_ARM, NO_RESCUE, Native, ONE, SEEN, Sound, face,
+    Locked, Model, NO_ARM, NO_LOOK, NO_RESCUE, Native, ONE, SEEN, Sound, face,
 };
 
 fn nothing(_: &dyn Fn(Native)) {}
@@ -152,6 +152,33 @@ fn an_upgrade_against_the_end<K: Kind>() {
     model.over(1);
 }
 
+/// The bit is set while another thread drops the other reference of a busy object, and then Python lets go.
+fn a_beginning_against_a_busy_drop<K: Kind>() {
+    beginning_against_busy_drop::<K>(true);
+}
+
+/// The same, and that thread is not attached.
+fn a_beginning_against_an_unattached_busy_drop<K: Kind>() {
+    beginning_against_busy_drop::<K>(false);
+}
+
+fn beginning_against_busy_drop<K: Kind>(attached: bool) {
+    let (model, wrapper) = Model::<K>::watched(1, 0, nothing);
+    let object = model.object();
+    // SAFETY: nobody else is there yet.
+    unsafe { model.body().counts.clear_shared() };
+    model.take_native(true);
+    let other = thread::spawn(move || model.drop_busy(attached));
+    // SAFETY: alive by our Python reference.
+    unsafe { share::begin(&model, wrapper, object) };
+    model.drain();
+    model.drop_python(wrapper);
+    other.join().unwrap();
+    model.drain();
+    model.collect();
+    model.over(1);
+}
+
 fn wrapper_of<K: Kind>(model: Model<K>) -> Wrapper {
     match peek(&model.body().word).state() {
         State::Active(wrapper) => wrapper,
@@ -240,6 +267,10 @@ fn shared_life_passes_every_model_and_each_weakness_fails_its_own() {
         holds an_upgrade_against_the_end::<Sound>;
         holds a_move_against_a_fetch::<Sound>;
 
+        holds a_beginning_against_a_busy_drop::<Sound>;
+        holds a_beginning_against_an_unattached_busy_drop::<Sound>;
+
+        is_caught a_beginning_against_a_busy_drop::<Flaw<NO_LOOK>>;
         is_caught settle_against_settle::<Locked<Unlocked>>;
         is_caught settle_against_settle::<Locked<Relaxing>>;
         is_caught settle_against_settle::<Flaw<LOOKS_EARLY>>;

@@ -4,6 +4,8 @@
 use std::sync::Arc; // not loom's, which would order more than the counts do
 
 use loom::cell::UnsafeCell;
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::Relaxed;
 use object_core::count::{Counts, Released, Taken};
 
 /// What handles do to a count.
@@ -11,7 +13,9 @@ pub(crate) trait Words: Send + Sync + 'static {
     fn one() -> Self;
     /// Whether the runtime has to settle.
     fn inc(&self) -> bool;
+    /// Of an object that is not known to be busy.
     fn dec(&self) -> Released;
+    fn dec_busy(&self) -> Released;
     /// Of one of two references; where nobody sets bit 63.
     fn dec_kept(&self) -> bool;
     fn upgrade(&self) -> Taken;
@@ -36,8 +40,17 @@ impl Words for Counts {
         unsafe { self.inc_strong() }
     }
     fn dec(&self) -> Released {
-        // As `refs::dec_ref`. SAFETY: see above.
-        unsafe { self.dec_often().unwrap_or_else(|| self.dec_strong()) }
+        // SAFETY: see above.
+        unsafe {
+            if self.dec_if_last() {
+                return Released::Both;
+            }
+            self.dec_strong()
+        }
+    }
+    fn dec_busy(&self) -> Released {
+        // SAFETY: see above.
+        unsafe { Counts::dec_busy(self) }
     }
     fn dec_kept(&self) -> bool {
         // SAFETY: see above.
@@ -75,6 +88,66 @@ impl Words for Counts {
     fn upgrade_flagged(&self) -> Taken {
         // SAFETY: see above.
         unsafe { Counts::upgrade_flagged(self) }
+    }
+}
+
+/// The counts of an object that is marked as busy, from the first or by who drops first: `refs::dec_ref`.
+pub(crate) struct Marked<C, const BUSY: bool> {
+    counts: C,
+    busy: AtomicBool,
+}
+
+impl<C: Words, const BUSY: bool> Words for Marked<C, BUSY> {
+    fn one() -> Self {
+        Self {
+            counts: C::one(),
+            busy: AtomicBool::new(BUSY),
+        }
+    }
+    fn inc(&self) -> bool {
+        self.counts.inc()
+    }
+    fn dec(&self) -> Released {
+        if self.busy.load(Relaxed) {
+            return self.counts.dec_busy();
+        }
+        if self.counts.strong() > 1 {
+            self.busy.store(true, Relaxed);
+        }
+        self.counts.dec()
+    }
+    fn dec_busy(&self) -> Released {
+        self.counts.dec_busy()
+    }
+    fn dec_kept(&self) -> bool {
+        self.counts.dec_kept()
+    }
+    fn upgrade(&self) -> Taken {
+        self.counts.upgrade()
+    }
+    fn inc_weak(&self) {
+        self.counts.inc_weak();
+    }
+    fn dec_weak(&self) -> bool {
+        self.counts.dec_weak()
+    }
+    fn is_unique(&self) -> bool {
+        self.counts.is_unique()
+    }
+    fn set_shared(&self) -> u32 {
+        self.counts.set_shared()
+    }
+    fn strong(&self) -> u32 {
+        self.counts.strong()
+    }
+    fn both(&self) -> (u32, u32) {
+        self.counts.both()
+    }
+    fn dec_flagged(&self) -> Released {
+        self.counts.dec_flagged()
+    }
+    fn upgrade_flagged(&self) -> Taken {
+        self.counts.upgrade_flagged()
     }
 }
 

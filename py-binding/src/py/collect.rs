@@ -14,6 +14,10 @@
 //! native code that nobody sees, it is not visited, and so the collector takes the wrapper for held: which it
 //! is. In the same way natives without a wrapper are walked through when the last who holds them is found.
 //!
+//! An object that nobody holds but its wrapper, which it owns all the same, was given back without a word
+//! (object-core's `halves`), or what was said waits on the queue. There the wrapper itself visits the reference to it:
+//! should nobody else hold it, it is a cycle as any other, and cleared it is [settled](share::settle_now).
+//!
 //! Weak references of fields are edges too, counted for themselves: who reads the field of something that lives
 //! makes a strong one of it without asking anybody. So all weak ones have to be found as well, and who is reached
 //! reaches what it refers to weakly. Two things are different. Where only a wrapper that shares its object's life
@@ -49,6 +53,7 @@ use crate::py::notes;
 use crate::py::passes::{self, Pass};
 use crate::py::records::{Collection, Found, HOLD, NATIVE, Natives};
 use crate::py::refs::is_collected;
+use crate::py::share;
 use crate::py::wrapper::{state, storage};
 use crate::tie::State;
 use crate::tie::lock::peek;
@@ -126,15 +131,19 @@ impl Collection {
                 record.added = true;
             }
         }
+        let mut own = Found::new();
+        if !held && there.is(state::OWNED) {
+            own.push(address);
+        }
         if flags & LEAF != 0 {
-            return Found::new();
+            return own;
         }
         let mut walk = Walk {
             pass,
             again,
             collection: Some(self),
             found: Found::new(),
-            visited: Found::new(),
+            visited: own,
         };
         // SAFETY: as above.
         unsafe { walk.within(object, DEPTH) };
@@ -379,6 +388,10 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
                 && !known.dying;
             if dead && object.as_ref().flags() & LEAF == 0 {
                 clear_children(object);
+            }
+            if there.is(state::OWNED) {
+                // That may have been the last who held it; or nobody did, and nobody was told.
+                share::settle_now(object);
             }
         }
     }

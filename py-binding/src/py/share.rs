@@ -431,7 +431,8 @@ pub(crate) unsafe fn leave(object: NonNull<ObjectHeader>) -> bool {
                 true
             }
             // Only if more threads than there is room for were stopped between looking at the bit and
-            // coming here. The wrapper stays as it is until somebody crosses the level again.
+            // coming here. The wrapper stays as it is until somebody crosses the level again, or the collector
+            // comes by.
             Queued::Full => {
                 dec_weak(object);
                 false

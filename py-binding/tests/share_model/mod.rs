@@ -12,7 +12,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use object_core::count::{Counts, Released, Taken};
-use py_binding::tie::lock::{Free, Held, Lock};
+use py_binding::tie::lock::{Free, Held, Lock, peek};
 use py_binding::tie::settle::{Queued, SettleQueue, Settling, on_settle};
 use py_binding::tie::share::{self, Owner as _, Rescue};
 use py_binding::tie::word::{State, Word, Wrapper};
@@ -41,6 +41,9 @@ pub(crate) const LOOKS_EARLY: u8 = 6;
 pub(crate) const CLEARS_BLINDLY: u8 = 7;
 /// Whether a drop is told is decided by a look at the count before it, not by the drop itself.
 pub(crate) const DECIDES_EARLY: u8 = 8;
+
+/// The collector does not look at what was given back without a word.
+pub(crate) const NO_LOOK: u8 = 9;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Life {
@@ -177,6 +180,10 @@ impl<K: Kind> Model<K> {
         (model, wrapper)
     }
 
+    pub(crate) fn object(&self) -> Object {
+        self.0
+    }
+
     pub(crate) fn body(&self) -> &'static Body {
         // SAFETY: leaked.
         let body = unsafe { self.0.cast::<Body>().as_ref() };
@@ -291,6 +298,27 @@ impl<K: Kind> Model<K> {
         // SAFETY: the caller's reference.
         if unsafe { self.body().counts.dec_weak() } {
             end(&self.body().memory);
+        }
+    }
+
+    /// As [`drop_native`](Self::drop_native), of a busy object.
+    pub(crate) fn drop_busy(&self, attached: bool) {
+        // SAFETY: the caller's reference, once.
+        match unsafe { self.body().counts.dec_busy() } {
+            Released::Slow => self.drop_native(attached),
+            done => self.released(done),
+        }
+    }
+
+    /// A collection, of which the wrapper visits what is its own: `py/collect.rs`. All threads stand still.
+    pub(crate) fn collect(&self) {
+        if let State::Active(wrapper) = peek(&self.body().word).state() {
+            let references = face(wrapper).count.load(Relaxed) / ONE;
+            // SAFETY: nobody else is there.
+            let owned = unsafe { self.is_owned(wrapper) };
+            if K::FLAW != NO_LOOK && owned && references == 1 && self.body().counts.strong() == 1 {
+                self.settle();
+            }
         }
     }
 
