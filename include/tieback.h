@@ -134,6 +134,10 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // as well be done without it. Only beside `HEADED`.
 #define TB_FLAG_PLAIN (1 << 4)
 
+// A strong reference was given back that was not the last one, so more of that is to come: a hint, which
+// may be missing (`halves.rs`).
+#define TB_FLAG_BUSY (1 << 5)
+
 // Of a function: it may run while the interpreter is released.
 #define TB_FLAG_RELEASES_INTERPRETER (1 << 8)
 

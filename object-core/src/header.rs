@@ -39,7 +39,7 @@ pub mod flags {
     pub const PLAIN: u32 = 1 << 4;
     /// A strong reference was given back that was not the last one, so more of that is to come: a hint, which
     /// may be missing (`halves.rs`).
-    pub(crate) const BUSY: u32 = 1 << 5;
+    pub const BUSY: u32 = 1 << 5;
     /// Of a headed body, by whether there is nothing in it to drop.
     pub(crate) const fn if_nothing_drops(nothing: bool) -> u32 {
         if nothing { LEAF | PLAIN } else { 0 }
