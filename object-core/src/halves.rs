@@ -25,12 +25,17 @@
 //! Between the look at bit 63 and the decrement another thread may set it. Then, if that made 1 of 2, nobody is told
 //! that only the wrapper holds the object now. Nothing goes wrong by that, but time: the wrapper keeps the object, and
 //! the object its wrapper. It is a cycle of two that nobody else holds; so the collector, which knows it for one, takes
-//! it apart (design section 6), and whoever comes by the object before settles it when it leaves. The bit is set once
-//! in a wrapper's life, while a thread stands between two of its instructions.
+//! it apart (design section 6), and whoever counts the object up and down before that settles it. The bit is set
+//! when a wrapper comes to share its object's life, which has to be while a thread stands between two of its
+//! instructions.
 
 pub(crate) use imp::{add, rest, strong, sub};
 
-#[cfg(all(target_arch = "x86_64", not(any(loom, miri, tieback_tsan))))]
+#[cfg(all(
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(any(loom, miri, tieback_tsan))
+))]
 mod imp {
     use core::arch::asm;
 
@@ -86,7 +91,11 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(any(loom, miri, tieback_tsan)))))]
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(any(loom, miri, tieback_tsan))
+)))]
 mod imp {
     use crate::primitive::sync::atomic::{AtomicU64, Ordering};
 

@@ -177,8 +177,8 @@ impl ObjectHeader {
         self.deleter
     }
 
-    /// The bits now. Only the slot lock's bit changes while others can see the object, and the
-    /// frontend's by its own rules; the others are fixed when the object is placed.
+    /// The bits now. Only the slot lock's bit and the hint [`BUSY`](flags::BUSY) change while others can
+    /// see the object, and the frontend's by its own rules; the others are fixed when the object is placed.
     #[inline]
     #[must_use]
     pub fn flags(&self) -> u32 {

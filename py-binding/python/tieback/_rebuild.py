@@ -45,9 +45,9 @@ def without_dict(
 
 def _plain(cls: type, body: dict[str, Any], reaches_python: bool) -> type | None:
     """The class with the tie's own teardown, if its base allows that; without a collector header unless its
-    objects can reach Python objects."""
+    objects can reach Python objects, or its wrappers live as long as those."""
     name = f"{cls.__module__}.{cls.__name__}"
-    new = _core.make_class(cls.__bases__[0], name, reaches_python)
+    new = _core.make_class(cls.__bases__[0], name, reaches_python or "__del__" in body)
     if new is None:
         return None
     new.__name__ = cls.__name__  # without the module, in the interpreter's messages too

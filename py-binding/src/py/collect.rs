@@ -20,8 +20,8 @@
 //!
 //! Weak references of fields are edges too, counted for themselves: who reads the field of something that lives
 //! makes a strong one of it without asking anybody. So all weak ones have to be found as well, and who is reached
-//! reaches what it refers to weakly. Two things are different. Where only a wrapper that shares its object's life
-//! holds that, an upgrade attaches first, so weak ones do not matter: [`Natives::of`]. And a weak edge keeps the
+//! reaches what it refers to weakly. Two things are different. Where only a wrapper with state holds its object, an
+//! upgrade attaches first, so weak ones do not matter: [`Natives::of`]. And a weak edge keeps the
 //! space of what it names, not the object: it is gone through only where a wrapper keeps that alive.
 //!
 //! # Two passes, one picture
@@ -113,7 +113,7 @@ impl Collection {
         };
         // SAFETY: attached; what a wrapper's handle names is alive by its reference.
         let (counts, flags) = unsafe { (object.as_ref().counts(), object.as_ref().flags()) };
-        let natives = Natives::of(counts, there.is(state::SHARES));
+        let natives = Natives::of(counts, there.is(state::STATEFUL));
         let held = !natives.is_none();
         // SAFETY: the collector subtracts, and looks at what this wrapper refers to.
         if held && unsafe { passes::is_dying(wrapper, pass) } {
@@ -132,7 +132,8 @@ impl Collection {
             }
         }
         let mut own = Found::new();
-        if !held && there.is(state::OWNED) {
+        // Once: a walk may have come by somebody who held it a moment ago, or may come by who does in a moment.
+        if !held && there.is(state::OWNED) && self.is_first_to_close(address) {
             own.push(address);
         }
         if flags & LEAF != 0 {
@@ -270,7 +271,7 @@ impl Walk<'_> {
         }
         // SAFETY: a live wrapper.
         let there = unsafe { storage(wrapper) };
-        let natives = Natives::of(counts, there.is(state::SHARES));
+        let natives = Natives::of(counts, there.is(state::STATEFUL));
         if edge == Edge::Weak && natives.weak == 0 {
             return;
         }
@@ -381,7 +382,7 @@ pub(crate) unsafe extern "C" fn clear(wrapper: *mut ffi::PyObject) -> c_int {
         there.forget_pass_of_dead();
         if let Some(object) = NonNull::new(there.address()) {
             // Looked at again: somebody may have come by it since.
-            let natives = Natives::of(object.as_ref().counts(), there.is(state::SHARES));
+            let natives = Natives::of(object.as_ref().counts(), there.is(state::STATEFUL));
             let known = collection().known(wrapper.addr());
             let dead = natives.strong <= known.holders.strong
                 && natives.weak <= known.holders.weak

@@ -18,14 +18,14 @@ pub(crate) struct Natives {
 }
 
 impl Natives {
-    /// Those of the object of a wrapper. `shares`: the wrapper shares the object's life. While only such a
-    /// wrapper holds its object, who makes a strong reference of a weak one attaches first, and so waits for the
-    /// collector; then weak ones do not matter.
-    pub(crate) fn of(counts: &Counts, shares: bool) -> Self {
+    /// Those of the object of a wrapper. `stateful`: the wrapper has state, and so shares the object's life to its end.
+    /// While only such a wrapper holds its object, who makes a strong reference of a weak one attaches first, and so
+    /// waits for the collector; then weak ones do not matter. (One without state ceases to share when it is cleared.)
+    pub(crate) fn of(counts: &Counts, stateful: bool) -> Self {
         // Of one moment: else a thread that makes one kind of the other would be in neither.
         let (strong, weak) = counts.both();
         let strong = strong - 1;
-        let weak = if strong == 0 && shares { 0 } else { weak };
+        let weak = if strong == 0 && stateful { 0 } else { weak };
         Self { strong, weak }
     }
 
@@ -120,6 +120,12 @@ impl Collection {
         let closes = record.holders == all && !record.closed && !short;
         record.closed |= closes;
         closes
+    }
+
+    /// Nobody holds a wrapper's object natively; whether that is the first that is said of all who do.
+    pub(crate) fn is_first_to_close(&mut self, of: usize) -> bool {
+        self.record(of)
+            .is_some_and(|record| !core::mem::replace(&mut record.closed, true))
     }
 
     /// Notes what a wrapper or a native holds; false if there is no memory for that.

@@ -308,8 +308,8 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
     // SAFETY: the caller's contract; the object is alive by the wrapper's reference.
     unsafe {
         let (there, counts) = (storage(wrapper), object.as_ref().counts());
-        // Who gives a reference back from here on tells us, and who did before is not counted any more: no
-        // last one slips through.
+        // Who gives a reference back from here on tells us, and who did before is not counted any more. (One who had
+        // looked for the bit already slips through: that is the collector's.)
         if counts.set_shared() < 2 {
             counts.clear_shared();
             return false;

@@ -14,6 +14,9 @@
 //! the second's look (giving the word back is a Release, taking it an Acquire). So the last one's look is not
 //! older than any crossing, and it leaves things as the level has it. On builds with a GIL that orders them.
 //!
+//! (A decrement of a busy object that had looked for the bit before it was set crosses the level and settles
+//! nothing: the collector does.)
+//!
 //! # A wrapper whose Python count is 0
 //!
 //! It is not taken ([`Owner::try_incref`]), so that settling leaves it alone. Its finalizer looks at the level
@@ -149,8 +152,8 @@ pub unsafe trait Owner {
 ///
 /// Attached, no word held; the caller owns a Python reference to the wrapper, whose handle is the object.
 pub unsafe fn begin<H: Owner>(host: &H, wrapper: Wrapper, object: Object) {
-    // SAFETY: alive by the wrapper's reference. Who counts from here on tells us; what was counted before
-    // is seen.
+    // SAFETY: alive by the wrapper's reference. Who looks for the bit from here on tells us; what was counted
+    // before is seen.
     unsafe {
         {
             let held = Held::<H::Lock>::hold(host.word(object));

@@ -14,6 +14,7 @@ import tieback
 from cycle_support import Opaque
 from test_cycles_stateless import Node
 from tie_support import Leaf, crowd, lib, state_of
+from tieback import dataclasses as dc
 from tieback.testing import use_count
 
 pytestmark = pytest.mark.usefixtures("nothing_by_itself")
@@ -36,6 +37,16 @@ class LeafWithState(Leaf):
     """Its object holds nothing."""
 
 
+@dc.py_class("test_cycles_untold.LeafWithDel")
+class LeafWithDel(dc.Object):
+    """The same, and nothing but a finalizer is its state."""
+
+    number: int = 0
+
+    def __del__(self) -> None:
+        finalized.append(self.number)
+
+
 def untold(x: list[Any]) -> Any:
     """The one of the list, after native code took a reference to its object, and gave it back without a word."""
     handle, number = x[0].__chandle__(), lib.hold(x[0])
@@ -50,7 +61,7 @@ def untold(x: list[Any]) -> Any:
     return shown
 
 
-@pytest.mark.parametrize("kind", [Node, Plain, Del, LeafWithState])
+@pytest.mark.parametrize("kind", [Node, Plain, Del, LeafWithState, LeafWithDel])
 class TestUntold:
     def test_it_is_collected(self, kind: type):
         gc.collect()
@@ -65,7 +76,7 @@ class TestUntold:
         del others
         assert tieback.stats() == before
         assert weak is None or weak() is None
-        assert finalized == ([7] if kind is Del else [])
+        assert finalized == ([7] if hasattr(kind, "__del__") else [])
 
     def test_who_has_it_in_python_keeps_it(self, kind: type):
         before = tieback.stats()
@@ -92,8 +103,56 @@ class TestUntold:
         lib.release(number)
 
 
+class Late:
+    """Asks a weak reference of native code while the dead are taken apart."""
+
+    __slots__ = ()
+    weak = 0
+    got: list[Any] = []
+
+    def __del__(self) -> None:
+        self.got.append(lib.weak_get(self.weak))
+
+
 class TestWithOthers:
     """What else is part of it."""
+
+    @pytest.mark.parametrize("how", ["untold", "waiting"])
+    @pytest.mark.parametrize("kind", [Node, Plain])
+    def test_what_a_weak_reference_gets_is_whole(self, kind: type, how: str):
+        gc.collect()
+        before = tieback.stats()
+        Late.got.clear()
+        late = Late()
+        gc.freeze()  # Else it would be finalized before anything is taken apart.
+        given = [kind(7)]
+        Late.weak, number = lib.weak_hold(given[0]), 0
+        if how == "untold":
+            x = untold(given)
+        else:
+            number = lib.hold(given[0])
+            given.clear()
+            x = lib.held(number)
+        between, payload, other = Opaque(), Opaque(), Opaque()
+        between.to, between.last, between.late = between, payload, late
+        payload.to, payload.last = x, payload
+        x.any, other.to = other, payload
+        del x, payload, other, between, late
+        if how == "untold":
+            gc.collect()
+        else:
+            # The last reference goes on a thread that is not attached, and is not settled yet.
+            lib.drop_then([number], [[gc.collect]])
+        assert len(Late.got) == 1
+        for x in filter(None, Late.got):
+            assert type(x.any) is Opaque and type(x.any.to) is Opaque, "it was taken apart"
+        x = None
+        Late.got.clear()
+        gc.unfreeze()
+        lib.weak_release(Late.weak)
+        gc.collect()
+        gc.collect()
+        assert tieback.stats() == before
 
     def test_a_weak_reference_of_native_code_gets_it(self):
         gc.collect()
