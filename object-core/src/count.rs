@@ -192,13 +192,11 @@ impl Counts {
     fn dec_ended(&self) -> Released {
         // The weak reference of the strong ones is ours now. Read after the decrement, which comes after what was
         // made of any strong one: if there is no other, nobody can reach the word any more.
-        let rest = halves::rest(&self.0);
-        self.acquire();
-        if u64::from(rest) << 32 != WEAK_ONE {
-            return Released::Body;
+        if u64::from(halves::rest(&self.0)) << 32 == WEAK_ONE {
+            return self.dec_last();
         }
-        self.0.store(0, Ordering::Relaxed);
-        Released::Both
+        self.acquire();
+        Released::Body
     }
 
     /// [`dec_strong`](Self::dec_strong) of the last reference of any kind; false, and nothing was done, if it is not.
@@ -259,28 +257,22 @@ impl Counts {
         if old & !SHARED == BOTH_ONE {
             return Ok(self.dec_last());
         }
-        self.dec_exchange(old, old - STRONG_ONE)
-    }
-
-    /// Gives back a reference that is the only one of any kind: see the module's head.
-    #[inline]
-    fn dec_last(&self) -> Released {
-        self.acquire();
-        self.0.store(0, Ordering::Relaxed);
-        Released::Both
-    }
-
-    /// Gives back a reference that is not the last of any kind.
-    #[inline]
-    fn dec_exchange(&self, old: u64, new: u64) -> Result<Released, u64> {
         // Release: what this thread did to the object happens before its deleter.
         self.0
-            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)?;
+            .compare_exchange(old, old - STRONG_ONE, Ordering::Release, Ordering::Relaxed)?;
         if old & STRONG_MASK == STRONG_ONE {
             self.acquire();
             return Ok(Released::Body);
         }
         Ok(Released::Held)
+    }
+
+    /// The caller's reference is the only one of any kind, and goes: see the module's head.
+    #[inline]
+    fn dec_last(&self) -> Released {
+        self.acquire();
+        self.0.store(0, Ordering::Relaxed);
+        Released::Both
     }
 
     /// Makes a strong reference beside the caller's weak one, if the object lives.

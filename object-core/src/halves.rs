@@ -41,28 +41,28 @@ mod imp {
 
     use crate::primitive::sync::atomic::AtomicU64;
 
+    /// The half that begins at byte `AT`. Relaxed.
+    #[inline(always)]
+    fn half<const AT: usize>(word: &AtomicU64) -> u32 {
+        let half;
+        // SAFETY: reads one half of a word that is there.
+        unsafe {
+            asm!("mov {0:e}, dword ptr [{1} + {at}]", out(reg) half, in(reg) word.as_ptr(), at = const AT,
+                options(nostack, preserves_flags, readonly));
+        }
+        half
+    }
+
     /// Strong references now. Relaxed.
     #[inline(always)]
     pub(crate) fn strong(word: &AtomicU64) -> u32 {
-        let strong;
-        // SAFETY: reads the low half of a word that is there.
-        unsafe {
-            asm!("mov {0:e}, dword ptr [{1}]", out(reg) strong, in(reg) word.as_ptr(),
-                options(nostack, preserves_flags, readonly));
-        }
-        strong
+        half::<0>(word)
     }
 
     /// The high half now. Relaxed.
     #[inline(always)]
     pub(crate) fn rest(word: &AtomicU64) -> u32 {
-        let rest;
-        // SAFETY: reads the high half of a word that is there.
-        unsafe {
-            asm!("mov {0:e}, dword ptr [{1} + 4]", out(reg) rest, in(reg) word.as_ptr(),
-                options(nostack, preserves_flags, readonly));
-        }
-        rest
+        half::<4>(word)
     }
 
     /// Adds a strong reference. How many there were, and the high half as it was then or later. Relaxed.
