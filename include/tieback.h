@@ -144,6 +144,19 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // First bit of the tying frontend's.
 #define TB_FLAG_FRONTEND_SHIFT 16
 
+// The result is in its place, and the caller's.
+#define TB_CALL_OK 0
+
+// An owned `Error` is there.
+#define TB_CALL_FAILED 1
+
+// Only to a caller that asked for it: an object that lives as long as the caller holds the arguments, and
+// is not the caller's.
+#define TB_CALL_BORROWED 2
+
+// What a caller asks with: it writes no value where the result goes, with this for its `small_len`.
+#define TB_CALL_TAKES_BORROWED 1
+
 // 1 byte, signed.
 #define TB_KIND_I8 1
 
@@ -346,7 +359,7 @@ typedef struct TB_ALIGNED(8) tb_RawAny {
 
 // A packed call: `args` are borrowed for the call, `result` is written once, owned by the caller.
 //
-// Returns 0, or 1 and an owned `Error` in `result`. Never unwinds.
+// Returns a `call_status`. Never unwinds.
 typedef int32_t (*tb_SafeCall)(void *function,
                                const struct tb_RawAny *args,
                                int32_t num_args,
@@ -1094,6 +1107,18 @@ static inline int32_t tb_fail(const tb_RuntimeTable *tb, tb_RawAny *result, cons
 static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *result) {
     *result = tb_object(tb_no_memory(tb));
     return 1;
+}
+
+/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], result)`.
+   An object is not counted if the caller can do without that; else the result is a copy, as `tb_own` makes it. */
+static inline int32_t tb_return_borrowed(const tb_RuntimeTable *tb, const tb_RawAny *value,
+                                         tb_RawAny *result) {
+    if (result->small_len == TB_CALL_TAKES_BORROWED &&
+        value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
+        *result = *value;
+        return TB_CALL_BORROWED;
+    }
+    return tb_own(tb, value, result) ? TB_CALL_OK : tb_fail_memory(tb, result);
 }
 
 /* As `tb_fail`, of `count` parts, one behind the other; cut at 480 bytes. */

@@ -44,7 +44,7 @@ RUST_MUSTS = {
 RUST_OPERATIONS = {
     "new_drop_32": "new and drop, 32 bytes",
     "clone_drop": "clone and drop",
-    "deref": "deref",
+    "deref": "deref of 100 handles",
     "downgrade_upgrade": "downgrade, upgrade, drop both",
     "array_16_u64": "in-place array of 16 u64, made and dropped",
     "walk_1000": "sum over 100 nodes of a shared graph",

@@ -115,6 +115,11 @@ impl RawAny {
     pub const NONE: Self =
         Self { type_index: crate::type_index::NONE, small_len: 0, value: AnyValue { int: 0 } };
 
+    /// No value, and that a borrowed result will do ([`call_status::TAKES_BORROWED`]). Nobody else looks at the
+    /// length of no value.
+    pub const TAKES_BORROWED: Self =
+        Self { small_len: call_status::TAKES_BORROWED, ..Self::NONE };
+
     /// An object's address; the caller says whether a reference goes with it.
     #[inline]
     #[must_use]
@@ -164,13 +169,26 @@ impl RawAny {
 
 /// A packed call: `args` are borrowed for the call, `result` is written once, owned by the caller.
 ///
-/// Returns 0, or 1 and an owned `Error` in `result`. Never unwinds.
+/// Returns a [`call_status`]. Never unwinds.
 pub type SafeCall = unsafe extern "C" fn(
     function: *mut c_void,
     args: *const RawAny,
     num_args: i32,
     result: *mut RawAny,
 ) -> i32;
+
+/// What a [`SafeCall`] answers, and what its caller may ask for.
+pub mod call_status {
+    /// The result is in its place, and the caller's.
+    pub const OK: i32 = 0;
+    /// An owned `Error` is there.
+    pub const FAILED: i32 = 1;
+    /// Only to a caller that asked for it: an object that lives as long as the caller holds the arguments, and
+    /// is not the caller's.
+    pub const BORROWED: i32 = 2;
+    /// What a caller asks with: it writes no value where the result goes, with this for its `small_len`.
+    pub const TAKES_BORROWED: u32 = 1;
+}
 
 /// How a field is stored, and so what a reader may read at its offset.
 #[repr(u8)]

@@ -5,16 +5,17 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::abi::{ByteSlice, RawAny, SafeCall};
+use crate::abi::{ByteSlice, RawAny, SafeCall, call_status};
 use crate::about::{About, about};
-use crate::table::{function_status};
 use crate::any::{Any, AnyView};
 use crate::arc::ObjectArc;
 use crate::error_kinds::{NewError, RegisterError};
-use crate::errors::{Error, ErrorObj};
+use crate::errors::Error;
 use crate::header::{ObjectHeader, flags};
 use crate::object::{Extends, Object};
+use crate::packed::{catch, packed_outcome, return_borrowed, return_error};
 use crate::runtime::runtime;
+use crate::table::function_status;
 use crate::type_index;
 
 /// The body every function begins with; what a closure captured lies behind it.
@@ -113,8 +114,19 @@ impl Function {
     where
         F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
     {
-        // SAFETY: `call_closure::<F>` expects a ClosureObj<F>, which is what is made here.
-        let base = unsafe { FunctionObj::new(call_closure::<F>) };
+        // SAFETY: it expects a ClosureObj<F>.
+        unsafe { Self::of_closure(call_closure::<F>, call) }
+    }
+
+    /// # Safety
+    ///
+    /// `entry` keeps [`SafeCall`]'s contract when it is handed a `ClosureObj<F>`.
+    unsafe fn of_closure<F: Send + Sync + 'static>(
+        entry: SafeCall,
+        call: F,
+    ) -> Result<Self, NewError> {
+        // SAFETY: a ClosureObj<F> is what is made here.
+        let base = unsafe { FunctionObj::new(entry) };
         let closure = ObjectArc::try_new(ClosureObj { base, call }).map_err(|error| error.cause)?;
         Ok(Self(ObjectArc::upcast(closure)))
     }
@@ -131,6 +143,62 @@ impl Function {
         F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
     {
         match Self::try_from_packed(call) {
+            Ok(function) => function,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A function made of a Rust closure that returns one of its arguments, or something else that they keep
+    /// alive. Nobody counts it on its way, if the caller can do without; other callers get it counted.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn try_from_packed_borrowed<F>(call: F) -> Result<Self, NewError>
+    where
+        F: for<'a> Fn(&[AnyView<'a>]) -> Result<AnyView<'a>, Error> + Send + Sync + 'static,
+    {
+        // SAFETY: it expects a ClosureObj<F>.
+        unsafe { Self::of_closure(lend_closure::<F>, call) }
+    }
+
+    /// As [`try_from_packed_borrowed`](Self::try_from_packed_borrowed).
+    ///
+    /// ```
+    /// # #[cfg(feature = "default-backing")] {
+    /// use object_core::{Any, AnyView, Error, Function, Str};
+    ///
+    /// let longer = Function::from_packed_borrowed(|args| match args {
+    ///     [a, b] if b.as_bytes().map(<[u8]>::len) > a.as_bytes().map(<[u8]>::len) => Ok(*b),
+    ///     [a, _] => Ok(*a),
+    ///     _ => Err(Error::new("TypeError", "longer() takes 2 arguments")),
+    /// });
+    /// let (a, b) = (Any::from("one"), Any::from("a longer one"));
+    /// let found = longer.call_packed(&[a.view(), b.view()]).unwrap();
+    /// assert_eq!(found.view().as_str(), Some("a longer one"));
+    /// # }
+    /// ```
+    ///
+    /// What the arguments do not keep alive cannot be returned so:
+    ///
+    /// ```compile_fail
+    /// # use object_core::{Any, Function};
+    /// Function::from_packed_borrowed(|_| {
+    ///     let mine = Any::from("made for this call");
+    ///     Ok(mine.view())
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// No memory.
+    #[cfg(feature = "infallible")]
+    #[must_use]
+    pub fn from_packed_borrowed<F>(call: F) -> Self
+    where
+        F: for<'a> Fn(&[AnyView<'a>]) -> Result<AnyView<'a>, Error> + Send + Sync + 'static,
+    {
+        match Self::try_from_packed_borrowed(call) {
             Ok(function) => function,
             Err(error) => panic!("{error}"),
         }
@@ -264,20 +332,6 @@ impl Function {
     }
 }
 
-impl Any {
-    /// An error out of a failed call's result: the error itself, or one that says that it was none.
-    #[must_use]
-    pub fn into_error(self) -> Error {
-        match self.into_object::<ErrorObj>() {
-            Ok(error) => Error::from_object(error),
-            Err(other) => Error::format(
-                "RuntimeError",
-                format_args!("a function failed without an error object (it returned {other:?})"),
-            ),
-        }
-    }
-}
-
 /// The entry point of a Rust closure: a C frame, so nothing unwinds out of it.
 unsafe extern "C" fn call_closure<F>(
     function: *mut c_void,
@@ -291,14 +345,8 @@ where
     // SAFETY: SafeCall's contract: this entry point is only in ClosureObj<F>s, and the caller holds
     // the function for the call.
     let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
-    let (first, count) = if num_args > 0 {
-        (args.cast::<AnyView<'_>>(), num_args as usize)
-    } else {
-        (NonNull::<AnyView<'_>>::dangling().as_ptr().cast_const(), 0)
-    };
-    // SAFETY: SafeCall's contract: `num_args` values, borrowed for the call; a view has the layout of a
-    // RawAny.
-    let args = unsafe { core::slice::from_raw_parts(first, count) };
+    // SAFETY: SafeCall's contract.
+    let args = unsafe { borrowed(args, num_args) };
     let outcome = catch(|| {
         let value = (closure.call)(args)?;
         // Written here, where it was made: a value that is carried through an outcome is copied.
@@ -307,151 +355,49 @@ where
         Ok(())
     });
     match outcome {
-        Ok(()) => 0,
+        Ok(()) => call_status::OK,
         // SAFETY: as above.
         Err(error) => unsafe { return_error(error, result) },
     }
 }
 
-/// [`return_packed`] of what seldom happens, apart from the way of what often does.
-///
-/// # Safety
-///
-/// As there.
-#[cold]
-#[inline(never)]
-unsafe fn return_error(error: Error, result: *mut RawAny) -> i32 {
-    // SAFETY: the caller's contract.
-    unsafe { return_packed(Err(error), result) }
+/// As [`call_closure`], of a closure that returns what its arguments keep alive.
+unsafe extern "C" fn lend_closure<F>(
+    function: *mut c_void,
+    args: *const RawAny,
+    num_args: i32,
+    result: *mut RawAny,
+) -> i32
+where
+    F: for<'a> Fn(&[AnyView<'a>]) -> Result<AnyView<'a>, Error> + Send + Sync + 'static,
+{
+    // SAFETY: as in `call_closure`.
+    let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
+    // SAFETY: SafeCall's contract.
+    let args = unsafe { borrowed(args, num_args) };
+    // SAFETY: SafeCall's contract: room for one value, with what the caller wrote there. The view lives
+    // as long as the arguments are borrowed: while the caller holds them.
+    match catch(|| unsafe { return_borrowed((closure.call)(args)?, result) }) {
+        Ok(status) => status,
+        // SAFETY: as above.
+        Err(error) => unsafe { return_error(error, result) },
+    }
 }
 
-/// Writes a call's outcome the way [`SafeCall`] says.
+/// The arguments of a packed call.
 ///
 /// # Safety
 ///
-/// `result` has room for one value, which becomes the caller's.
-pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) -> i32 {
-    let (status, value) = match outcome {
-        Ok(value) => (0, value),
-        Err(error) => (1, Any::from(error)),
+/// [`SafeCall`]'s contract: `num_args` values, borrowed for the call, which is shorter than `'a`.
+#[inline(always)]
+unsafe fn borrowed<'a>(args: *const RawAny, num_args: i32) -> &'a [AnyView<'a>] {
+    let (first, count) = if num_args > 0 {
+        (args.cast::<AnyView<'_>>(), num_args as usize)
+    } else {
+        (NonNull::<AnyView<'_>>::dangling().as_ptr().cast_const(), 0)
     };
-    // SAFETY: the caller's contract.
-    unsafe { result.write(Any::into_raw(value)) };
-    status
-}
-
-/// What a packed call left: its result, or its error. Foreign code may leave what is no owned value (an
-/// object of a type that nobody registered, say): that is an error too, and it is not touched.
-///
-/// # Errors
-///
-/// The call's own; `RuntimeError` for what is no value, and for a failure without an error.
-///
-/// # Safety
-///
-/// `raw` is the caller's to own, if it is a value at all.
-#[inline]
-pub unsafe fn packed_outcome(status: i32, raw: RawAny) -> Result<Any, Error> {
-    if let Some(lie) = lie_in(&raw) {
-        return Err(lie.into_error(&raw));
-    }
-    // SAFETY: a value that may be owned, and the caller's.
-    let value = unsafe { Any::from_raw(raw) };
-    if status == 0 { Ok(value) } else { Err(value.into_error()) }
-}
-
-/// Why a result is no owned value.
-enum Lie {
-    /// No object and no value has this number.
-    Number,
-    /// Only arguments may be borrowed.
-    Borrowed,
-    /// More bytes than there is room for.
-    Long,
-    /// No object there.
-    Null,
-    /// The object's own header says another type.
-    Mislabelled(i32),
-}
-
-/// What is wrong with an owned value, as far as its 16 bytes and the object's header tell.
-#[inline]
-fn lie_in(raw: &RawAny) -> Option<Lie> {
-    match raw.type_index {
-        type_index::NONE..=type_index::OPAQUE_PTR => None,
-        type_index::SMALL_STR | type_index::SMALL_BYTES => {
-            (raw.small_len as usize > crate::str::SMALL_MAX).then_some(Lie::Long)
-        }
-        type_index::RAW_STR..=type_index::RVALUE_REF => Some(Lie::Borrowed),
-        number if type_index::is_object(number) => {
-            let Some(object) = raw.as_object() else { return Some(Lie::Null) };
-            if !crate::types::is_registered_object(number) {
-                return Some(Lie::Number);
-            }
-            // SAFETY: the number is a registered type's and the address is not null: an object, by
-            // the caller's contract.
-            let own = unsafe { object.as_ref() }.type_index();
-            (own != number).then_some(Lie::Mislabelled(own))
-        }
-        _ => Some(Lie::Number),
-    }
-}
-
-impl Lie {
-    #[cold]
-    fn into_error(self, raw: &RawAny) -> Error {
-        let number = raw.type_index;
-        let kind = "RuntimeError";
-        match self {
-            Self::Number => Error::format(kind, format_args!(
-                "a function returned a value of type number {number}, which nobody registered; it was \
-                 not touched"
-            )),
-            Self::Borrowed => Error::format(kind, format_args!(
-                "a function returned a borrowed value (type number {number}); a result is owned: copy it"
-            )),
-            Self::Long => Error::format(kind, format_args!(
-                "a function returned a short string or bytes of {} bytes, there is room for {}",
-                raw.small_len,
-                crate::str::SMALL_MAX
-            )),
-            Self::Null => Error::format(kind, format_args!(
-                "a function returned a {} at address 0",
-                crate::types::TypeName(number)
-            )),
-            Self::Mislabelled(own) => Error::format(kind, format_args!(
-                "a function returned a {} and said that it was a {}; it was not touched",
-                crate::types::TypeName(own),
-                crate::types::TypeName(number)
-            )),
-        }
-    }
-}
-
-/// Runs `call`; a panic becomes an error of kind `PanicError`. Without std a panic aborts.
-///
-/// # Errors
-///
-/// The call's own, or the panic's.
-pub fn catch<R>(call: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    #[cfg(feature = "std")]
-    {
-        std::panic::catch_unwind(core::panic::AssertUnwindSafe(call))
-            .unwrap_or_else(|payload| Err(panicked(payload)))
-    }
-    #[cfg(not(feature = "std"))]
-    call()
-}
-
-/// A caught panic as an error. Apart, so that what catches needs no room for it.
-#[cfg(feature = "std")]
-#[cold]
-#[inline(never)]
-fn panicked(payload: std::boxed::Box<dyn core::any::Any + Send>) -> Error {
-    let text = crate::place::panic_text(&*payload);
-    let error = Error::format("PanicError", format_args!("Rust code panicked: {text}"));
-    crate::place::discard(payload);
-    error
+    // SAFETY: the caller's contract; a view has the layout of a RawAny.
+    unsafe { core::slice::from_raw_parts(first, count) }
 }
 
 impl fmt::Debug for Function {

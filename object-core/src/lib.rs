@@ -151,6 +151,8 @@ rooms! {
     #[allow(unsafe_code)]
     mod about;
     #[allow(unsafe_code)]
+    mod packed;
+    #[allow(unsafe_code)]
     mod function;
     #[allow(unsafe_code)]
     mod array;
@@ -195,7 +197,7 @@ mod surface {
     pub use crate::error_kinds::{AllocError, CastError, Changed, NewError, Place, PlaceError};
     pub use crate::errors::{Error, ErrorObj};
     pub use crate::field::{FieldOf, FieldType, HandleField, convert_for, read_field, write_field};
-    pub use crate::function::{Function, FunctionObj, catch, packed_outcome, return_packed};
+    pub use crate::function::{Function, FunctionObj};
     pub use crate::header::ObjectHeader;
     pub use crate::items::{ItemsHead, ItemsLen, WithItems};
     #[cfg(feature = "std")]
@@ -206,6 +208,9 @@ mod surface {
     pub use crate::object::{Extends, Object};
     pub use crate::opaque::OpaqueObj;
     pub use crate::optional::{Optional, OptionalValue};
+    pub use crate::packed::{
+        borrowed_outcome, catch, packed_outcome, return_borrowed, return_packed,
+    };
     #[cfg(feature = "std")]
     pub use crate::place::panic_text;
     pub use crate::place::report_unraisable;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::abi::{RawAny};
 use crate::table::{ABI_MAJOR, ABI_MINOR, LIBRARY_INIT_SYMBOL, LibraryInit, LibraryReply, library_status};
 use crate::errors::Error;
-use crate::function::packed_outcome;
+use crate::packed::packed_outcome;
 use crate::runtime::runtime;
 
 /// Loads the library at `path` and lets it register what it has. Loading it again does nothing.

@@ -9,8 +9,11 @@ use std::ffi::c_void;
 
 use common::heap::{Heap, live};
 use common::{Drops, Told, baseline};
-use object_core::abi::RawAny;
-use object_core::{Any, AnyView, Error, Function, FunctionObj, ObjectArc, header};
+use object_core::abi::{RawAny, call_status};
+use object_core::{
+    Any, AnyView, Error, Function, FunctionObj, ObjectArc, ObjectHeader, borrowed_outcome, header,
+    packed_outcome, type_index,
+};
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -149,6 +152,115 @@ fn a_payload_that_panics_when_it_is_dropped_is_caught_too() {
     let function = function(|_| std::panic::panic_any(Bomb));
     let error = common::quietly(|| function.call_packed(&[])).unwrap_err();
     assert_eq!(error.kind(), "PanicError");
+}
+
+/// What a raw call leaves where the caller wrote `first`, and its status.
+fn call_raw(function: &Function, args: &[AnyView<'_>], first: RawAny) -> (i32, RawAny) {
+    let mut result = first;
+    let object = ObjectArc::as_ptr(function.as_object());
+    // SAFETY: a live function, and views have RawAny's layout.
+    let status = unsafe {
+        (object.as_ref().safe_call())(
+            object.as_ptr().cast(),
+            args.as_ptr().cast(),
+            args.len() as i32,
+            &raw mut result,
+        )
+    };
+    (status, result)
+}
+
+#[test]
+fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
+    let before = baseline();
+    let first = Function::from_packed_borrowed(|args| match args {
+        [first, ..] => Ok(*first),
+        [] => Err(Error::new("TypeError", "first() takes an argument")),
+    });
+    let point = ObjectArc::new(common::Point::at(1, 2));
+    let args = [AnyView::object(&point)];
+    let (status, lent) = call_raw(&first, &args, RawAny::TAKES_BORROWED);
+    assert_eq!(status, call_status::BORROWED);
+    assert_eq!(
+        lent.as_object().unwrap(),
+        ObjectArc::as_ptr(&point).cast::<ObjectHeader>()
+    );
+    assert_eq!(ObjectArc::strong_count(&point), 1);
+    // SAFETY: what the call left; the argument is alive.
+    let lent = unsafe { borrowed_outcome(lent) }.unwrap();
+    assert!(ObjectArc::ptr_eq(
+        &ObjectArc::<common::Point>::try_from(lent).unwrap(),
+        &point
+    ));
+
+    let (status, owned) = call_raw(&first, &args, RawAny::NONE);
+    assert_eq!(
+        (status, ObjectArc::strong_count(&point)),
+        (call_status::OK, 2)
+    );
+    // SAFETY: the call's result, which is ours.
+    drop(unsafe { packed_outcome(status, owned) }.unwrap());
+    let kept = first.call_packed(&args).unwrap();
+    assert_eq!(ObjectArc::strong_count(&point), 2);
+    drop(kept);
+
+    // No objects: there is nothing to lend. What only an argument can be is copied.
+    let (text, long) = (Any::from("short"), Any::from("too long to be in place"));
+    let raw = RawAny {
+        type_index: type_index::RAW_STR,
+        ..RawAny::NONE
+    };
+    let mut raw_text = raw;
+    raw_text.value.pointer = c"of the caller's frame".as_ptr().cast_mut().cast();
+    // SAFETY: the text is a constant.
+    let raw_text = unsafe { AnyView::from_raw(raw_text) };
+    for (view, status) in [
+        (AnyView::NONE, call_status::OK),
+        (AnyView::int(5), call_status::OK),
+        (text.view(), call_status::OK),
+        (long.view(), call_status::BORROWED),
+        (raw_text, call_status::OK),
+    ] {
+        let (answer, result) = call_raw(&first, &[view], RawAny::TAKES_BORROWED);
+        assert_eq!(answer, status, "{view:?}");
+        if answer == call_status::OK {
+            // SAFETY: the call's result, which is ours.
+            let owned = unsafe { packed_outcome(answer, result) }.unwrap();
+            assert_eq!(owned.view().as_str(), view.as_str());
+        }
+    }
+    let mut moved = ObjectArc::into_raw(point.clone()).cast::<ObjectHeader>();
+    let mut place = RawAny {
+        type_index: type_index::RVALUE_REF,
+        ..RawAny::NONE
+    };
+    place.value.pointer = (&raw mut moved).cast();
+    // SAFETY: the place is there, and the object in it the call's to take.
+    let moved_view = unsafe { AnyView::from_raw(place) };
+    let (status, taken) = call_raw(&first, &[moved_view], RawAny::TAKES_BORROWED);
+    assert_eq!(status, call_status::OK, "who moves it in has it no more");
+    // SAFETY: the call's result, which is ours.
+    drop(unsafe { packed_outcome(status, taken) }.unwrap());
+    // SAFETY: read only; what was moved out of it is null.
+    assert!(unsafe { (&raw const moved).cast::<*mut ObjectHeader>().read() }.is_null());
+    assert_eq!(ObjectArc::strong_count(&point), 1);
+
+    let refused = first.call_packed(&[]).unwrap_err();
+    assert_eq!(refused.to_string(), "TypeError: first() takes an argument");
+    let (status, error) = call_raw(&first, &[], RawAny::TAKES_BORROWED);
+    assert_eq!(status, call_status::FAILED);
+    // SAFETY: the call's error, which is ours.
+    drop(unsafe { packed_outcome(status, error) }.unwrap_err());
+    drop((point, text, long, refused, first));
+    assert_eq!(live(), before);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_panic_of_a_function_that_lends_is_an_error_too() {
+    let function = Function::from_packed_borrowed(|_| panic!("before it lent"));
+    let error = common::quietly(|| function.call_packed(&[])).unwrap_err();
+    assert_eq!(error.message(), "Rust code panicked: before it lent");
 }
 
 #[test]

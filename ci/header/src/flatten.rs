@@ -6,13 +6,14 @@ use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Attribute, Expr, Fields, Ident, Item, Lit, Meta, Type, Visibility, parse_quote};
 
 /// What C calls the constants of a module: `flags::HEADED` is `TB_FLAG_HEADED`.
-const PREFIXES: [(&str, &str); 10] = [
+const PREFIXES: [(&str, &str); 11] = [
     ("type_index", "TB_TYPE_"),
     ("flags", "TB_FLAG_"),
     ("field_flags", "TB_FIELD_"),
     ("method_flags", "TB_METHOD_"),
     ("type_flags", "TB_BODY_"),
     ("register_status", "TB_REGISTER_"),
+    ("call_status", "TB_CALL_"),
     ("function_status", "TB_FUNCTION_"),
     ("library_status", "TB_LIBRARY_"),
     ("container_status", "TB_CONTAINER_"),

@@ -56,6 +56,23 @@ static int32_t borrowed(void *self, const tb_RawAny *args, int32_t n, tb_RawAny 
     return 0;
 }
 
+/* Says that it lends a lie, whether it was asked to or not. */
+static int64_t chosen;
+static int32_t choose(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)n;
+    (void)result;
+    chosen = args[0].value.i64;
+    return 0;
+}
+static int32_t lend(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    *result = lie(chosen);
+    return TB_CALL_BORROWED;
+}
+
 /* An object, said to be of another type. */
 static const tb_RuntimeTable *table;
 tb_ObjectHeader *mislabelled;
@@ -67,6 +84,19 @@ static int32_t mislabel(void *self, const tb_RawAny *args, int32_t n, tb_RawAny 
     mislabelled = result->value.object; /* the caller does not touch it: it stays ours */
     result->type_index = TB_TYPE_FUNCTION;
     return 0;
+}
+
+/* No lies: the first field of its argument, an object or a value, which the argument keeps alive. */
+static int32_t first_object(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    tb_RawAny value = tb_object(*(tb_ObjectHeader **)((char *)args[0].value.object + 24));
+    (void)self;
+    (void)n;
+    return tb_return_borrowed(table, &value, result);
+}
+static int32_t first_value(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)n;
+    return tb_return_borrowed(table, (tb_RawAny *)((char *)args[0].value.object + 24), result);
 }
 
 /* call(function, which): with a lie for an argument. */
@@ -81,6 +111,9 @@ static const tb_Export exports[] = {
     {"lies.give", give, NULL, NULL},         {"lies.fail", fail, NULL, NULL},
     {"lies.borrowed", borrowed, NULL, NULL}, {"lies.int_for_error", int_for_error, NULL, NULL},
     {"lies.mislabel", mislabel, NULL, NULL}, {"lies.call", call, NULL, NULL},
+    {"lies.choose", choose, NULL, NULL},     {"lies.lend", lend, NULL, NULL},
+    {"lies.first_object", first_object, NULL, NULL},
+    {"lies.first_value", first_value, NULL, NULL},
 };
 
 TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply);

@@ -6,9 +6,11 @@
 use core::mem::MaybeUninit;
 use core::ptr::{NonNull, null_mut};
 
-use object_core::abi::RawAny;
+use object_core::abi::{RawAny, call_status};
 use object_core::header::flags::RELEASES_INTERPRETER;
-use object_core::{Any, FunctionObj, ObjectHeader, packed_outcome, type_index as index};
+use object_core::{
+    Any, FunctionObj, ObjectHeader, borrowed_outcome, packed_outcome, type_index as index,
+};
 use pyo3::ffi;
 
 use crate::py::attached::drain;
@@ -17,7 +19,7 @@ use crate::py::errors::raise_error;
 use crate::py::hang;
 use crate::py::host::tied_word;
 use crate::py::into::pass;
-use crate::py::out::value_into_python;
+use crate::py::out::{value_into_python, value_to_python};
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
 use crate::py::refs::{QUIET, dec_kept, lend};
 use crate::py::share::settle_lent;
@@ -112,27 +114,88 @@ unsafe fn call_few<const N: usize>(
         for wrapper in wrappers {
             let _ = lend(&storage(wrapper).loans);
         }
-        let mut result = RawAny::NONE;
+        let mut result = RawAny::TAKES_BORROWED;
         let call = function.cast::<FunctionObj>().as_ref().safe_call();
         let first = raws.as_ptr().cast::<RawAny>();
-        let failed = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
-        for wrapper in wrappers {
+        let status = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
+        let face = face_among(&wrappers, &result);
+        if status == call_status::BORROWED {
+            // While the arguments are lent: they keep it alive.
+            let shown = match face {
+                Some(wrapper) => {
+                    ffi::Py_INCREF(wrapper);
+                    wrapper
+                }
+                None => show_borrowed(&result),
+            };
+            end_loans(callable, &wrappers);
+            return shown;
+        }
+        end_loans(callable, &wrappers);
+        match face {
+            Some(wrapper) if status == call_status::OK => {
+                ffi::Py_INCREF(wrapper);
+                dec_kept(NonNull::new_unchecked(result.value.object));
+                wrapper
+            }
+            _ => show_outcome(status, result),
+        }
+    }
+}
+
+/// What was an argument and comes back shows as the wrapper that it came in, if it is tied to one: lent,
+/// that shows the object that it showed, and holds it.
+///
+/// # Safety
+///
+/// Attached; a call's result, whose arguments were the objects of these wrappers, which are lent.
+#[inline(always)]
+unsafe fn face_among<const N: usize>(
+    wrappers: &[*mut ffi::PyObject; N],
+    result: &RawAny,
+) -> Option<*mut ffi::PyObject> {
+    if result.type_index < index::DYNAMIC_BEGIN {
+        return None;
+    }
+    // A loop, not a search by closure: that is a call, and these are a few compares.
+    for &wrapper in wrappers {
+        // SAFETY: the caller's contract; what has this number is an object, or at least its address.
+        unsafe {
+            let object = NonNull::new_unchecked(storage(wrapper).address());
+            if object.as_ptr() == result.value.object && tied_word(object).is_some() {
+                return Some(wrapper);
+            }
+        }
+    }
+    None
+}
+
+/// # Safety
+///
+/// The callable and these arguments were lent for a call.
+#[inline(always)]
+unsafe fn end_loans(callable: *mut ffi::PyObject, wrappers: &[*mut ffi::PyObject]) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        for &wrapper in wrappers {
             take_back(wrapper);
         }
         take_back(callable);
-        // What was an argument and comes back shows as the wrapper that it came in, if it is tied to one:
-        // lent, that shows the object that it showed, and holds it.
-        if failed == 0 && result.type_index >= index::DYNAMIC_BEGIN {
-            for wrapper in wrappers {
-                let object = NonNull::new_unchecked(storage(wrapper).address());
-                if object.as_ptr() == result.value.object && tied_word(object).is_some() {
-                    ffi::Py_INCREF(wrapper);
-                    dec_kept(object);
-                    return wrapper;
-                }
-            }
-        }
-        show_outcome(failed, result)
+    }
+}
+
+/// # Safety
+///
+/// Attached; what a call wrote that answered BORROWED, and whose arguments are still lent.
+#[inline(never)]
+unsafe extern "C" fn show_borrowed(result: &RawAny) -> *mut ffi::PyObject {
+    // Quiet: what calls this has entered.
+    // SAFETY: the caller's contract.
+    match unsafe { borrowed_outcome(*result) } {
+        // SAFETY: attached, and alive as long as the loans.
+        Ok(view) => unsafe { value_to_python(view.raw()) },
+        // SAFETY: as above.
+        Err(error) => unsafe { raise_error(&error).null() },
     }
 }
 
@@ -175,10 +238,10 @@ unsafe extern "C" fn call_any(
 ///
 /// Attached; what a call wrote, which is ours.
 #[inline(never)]
-unsafe extern "C" fn show_outcome(failed: i32, result: RawAny) -> *mut ffi::PyObject {
+unsafe extern "C" fn show_outcome(status: i32, result: RawAny) -> *mut ffi::PyObject {
     // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
-    match unsafe { packed_outcome(failed, result) } {
+    match unsafe { packed_outcome(status, result) } {
         // SAFETY: attached.
         Ok(value) => unsafe { value_into_python(value) },
         // SAFETY: as above.

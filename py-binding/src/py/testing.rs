@@ -119,16 +119,11 @@ fn one_argument(got: usize) -> Error {
 
 /// Registers "testing.echo", "testing.nop" and "testing.object_use_count".
 pub(crate) fn register_functions() -> Result<(), Error> {
-    let echo = |args: &[AnyView<'_>]| match args {
-        [only] => only.try_to_owned().map_err(Error::from),
+    let echo = Function::try_from_packed_borrowed(|args| match args {
+        [only] => Ok(*only),
         _ => Err(one_argument(args.len())),
-    };
-    Function::try_from_packed(echo)?.register_documented(
-        "testing.echo",
-        true,
-        "What it was given.",
-        "(value, /)",
-    )?;
+    })?;
+    echo.register_documented("testing.echo", true, "What it was given.", "(value, /)")?;
     let nop = |_: &[AnyView<'_>]| Ok(Any::NONE);
     Function::try_from_packed(nop)?.register_documented(
         "testing.nop",

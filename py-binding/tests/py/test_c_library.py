@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from typing import Any
 
 import pytest
 from libraries import file_name, load, path
@@ -157,3 +158,53 @@ def test_what_is_no_value_is_an_error(which):
         lies.borrowed()
     with pytest.raises(RuntimeError, match="without an error object"):
         lies.int_for_error()
+    lies.choose(which)
+    note = Note("lent to it")
+    for args in ((note,), (note, note), (note, note, note)):  # asked for
+        with pytest.raises(RuntimeError, match="a function returned"):
+            lies.lend(*args)
+    with pytest.raises(RuntimeError, match="a function"):  # not asked for
+        lies.lend(1)
+    assert use_count(note) == 1 and lies.first_value(note) == "lent to it"
+
+
+@py_class("test_c_library.Holder", frozen=True)
+class Holder(tieback.Object):
+    note: Note
+
+
+@py_class("test_c_library.Text", frozen=True)
+class Text(tieback.Object):
+    text: Any
+
+
+def test_what_an_argument_keeps_alive_is_handed_back_uncounted():
+    """One of the arguments, or what one of them holds: with a live wrapper, a kept one, or none."""
+    rich, poor = c.open("Ada", 100), c.open("Bob, whose name is long", 1)
+    assert c.richer(rich, poor) is rich is c.richer(poor, rich)
+    assert c.richer(poor, poor) is poor
+    assert use_count(rich) == use_count(poor) == 1
+    holder = Holder(Note("held"))
+    number, note = id(holder.note), holder.note
+    assert lies.first_object(holder) is note and use_count(note) == 2
+    del note
+    others = [Note(str(n)) for n in range(8)]
+    assert id(lies.first_object(holder)) == number
+    assert lies.first_object(holder).text == "held" and use_count(holder.note) == 2
+    del others
+    tieback.trim()  # no wrapper, and nothing kept for one
+    assert lies.first_object(holder).text == "held" and use_count(holder.note) == 2
+    for value in ("short", "a text that is an object", b"bytes that are an object", None, 5):
+        assert lies.first_value(Text(value)) == value
+        assert lies.first_value(Text(value), 0, 0, 0) == value  # not asked for: it is copied
+    del rich, poor
+    assert c.live() == 0
+
+
+def test_what_is_handed_back_can_be_all_that_is_left_of_it():
+    """`f(g())`: the argument's wrapper goes with the call, and the result is what it was."""
+    assert c.richer(c.open("Ada", 2), c.open("Bob", 3)).owner == "Bob"
+    assert c.live() == 0
+    note = lies.first_object(Holder(Note("held by what is gone")))
+    gc.collect()
+    assert note.text == "held by what is gone" and use_count(note) == 1
