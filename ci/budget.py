@@ -17,7 +17,7 @@ SHORT, LONG = 1_000, 6_000
 ALLOWANCE = 1.03
 SLACK = 1.0  # An instruction: of an operation that has ten of them, 3 % are none.
 RUST = ["new_drop", "clone_drop", "deref", "array"]
-PYTHON = ["live_hit", "revive", "echo", "construct", "field_int", "array_get"]
+PYTHON = ["live_hit", "revive", "echo", "call_mixed", "construct", "field_int", "array_get"]
 
 
 def read(profile, ours):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Instructions per operation, counted by callgrind, against ci/budget.txt: six operations from Python and
+# Instructions per operation, counted by callgrind, against ci/budget.txt: seven operations from Python and
 # four from Rust may cost 3 % more than is written there. UPDATE=1 writes what was measured.
 source "$(dirname "$0")/common.sh"
 for tool in valgrind setarch; do

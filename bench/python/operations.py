@@ -18,6 +18,7 @@ class Outer(tieback.Object):
 
 outer, inner, array = Outer(Inner(1)), Inner(3), tieback.convert([Inner(2)])
 identity = tieback.get_global_func("testing.echo")
+nop = tieback.get_global_func("testing.nop")
 
 
 def loop(times):
@@ -43,6 +44,11 @@ def echo(times):
     assert identity(inner) is inner
 
 
+def call_mixed(times):
+    for _ in range(times):
+        nop(inner, 2)
+
+
 def construct(times):
     for _ in range(times):
         Inner(1)
@@ -62,7 +68,7 @@ def array_get(times):
 
 def main():
     name, times = sys.argv[1:]
-    operations = (loop, live_hit, revive, echo, construct, field_int, array_get)
+    operations = (loop, live_hit, revive, echo, call_mixed, construct, field_int, array_get)
     {operation.__name__: operation for operation in operations}[name](int(times))
 
 

@@ -278,6 +278,24 @@ impl AnyView<'_> {
     }
 }
 
+impl AnyView<'_> {
+    /// The object, if it is of type `wanted` and the view's own: a handle that nobody has counted.
+    ///
+    /// # Errors
+    ///
+    /// The number of the type that came.
+    #[inline]
+    pub(crate) fn handle_of(&self, wanted: i32) -> Result<&ObjectRef, i32> {
+        let got = self.type_index();
+        if self.0.as_object().is_some() && is_object_of(got, wanted) {
+            // SAFETY: an object's address, which is all that a handle is; it lives for the view, and so for
+            // the borrow.
+            return Ok(unsafe { &*(&raw const self.0.value.object).cast::<ObjectRef>() });
+        }
+        Err(got)
+    }
+}
+
 /// Whether a value of type `got` is taken as an object of type `wanted`. A string is a value, not "any
 /// object": whether it is one inside depends on its length.
 fn is_object_of(got: i32, wanted: i32) -> bool {

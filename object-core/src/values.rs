@@ -171,6 +171,29 @@ impl TryFrom<AnyView<'_>> for Any {
     }
 }
 
+/// The number of the type asked for.
+fn number_of<T: Object>(view: AnyView<'_>) -> Result<i32, CastError> {
+    T::type_index()
+        .map_err(|_| CastError::new("a type that could not be registered", view.type_index()))
+}
+
+impl<'a, T: Object> TryFrom<&'a AnyView<'_>> for &'a ObjectArc<T> {
+    type Error = CastError;
+
+    /// The handle as it is: nobody counts. What was moved in is no handle of the view's, but the callee's to
+    /// take.
+    fn try_from(view: &'a AnyView<'_>) -> Result<Self, CastError> {
+        const {
+            assert!(T::DISTINCT, "the type's number does not tell what items lie behind the body");
+        }
+        let wanted = number_of::<T>(*view)?;
+        view.handle_of(wanted).map_err(|got| CastError::new(crate::types::static_name(wanted), got)).map(
+            // SAFETY: the type table says that it is a T, and a handle is its address, whatever its type.
+            |handle| unsafe { &*core::ptr::from_ref(handle).cast::<ObjectArc<T>>() },
+        )
+    }
+}
+
 impl<T: Object> TryFrom<AnyView<'_>> for ObjectArc<T> {
     type Error = CastError;
 
@@ -178,9 +201,7 @@ impl<T: Object> TryFrom<AnyView<'_>> for ObjectArc<T> {
         const {
             assert!(T::DISTINCT, "the type's number does not tell what items lie behind the body");
         }
-        let Ok(wanted) = T::type_index() else {
-            return Err(CastError::new("a type that could not be registered", view.type_index()));
-        };
+        let wanted = number_of::<T>(view)?;
         match view.object_of(wanted) {
             // SAFETY: the type table says that it is a T; the reference moves over.
             Ok(object) => Ok(unsafe { Self::from_raw(ObjectArc::into_raw(object).cast()) }),

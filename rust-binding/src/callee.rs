@@ -130,28 +130,29 @@ impl Callee {
         error
     }
 
-    /// The object that a method was called on, and the other arguments.
+    /// What a method was called on, and the other arguments.
     pub(crate) fn receiver<'a, 'b, T: Object>(
         &self,
         args: &'b [AnyView<'a>],
-    ) -> Result<(ObjectArc<T>, &'b [AnyView<'a>]), Error> {
-        let Some((this, others)) = args.split_first() else {
+    ) -> Result<(&'b AnyView<'a>, &'b [AnyView<'a>]), Error> {
+        args.split_first().ok_or_else(|| {
             let key = key_of(T::type_index);
-            return Err(Error::format(
+            Error::format(
                 "TypeError",
                 format_args!("{self} must be called on a {key}, got nothing"),
-            ));
-        };
-        match ObjectArc::<T>::try_from(*this) {
-            Ok(this) => Ok((this, others)),
-            Err(error) => {
-                let (key, got) = (error.expected(), object_core::TypeName(error.got()));
-                Err(Error::format(
-                    "TypeError",
-                    format_args!("{self} must be called on a {key}, got {got}"),
-                ))
-            }
-        }
+            )
+        })
+    }
+
+    /// The object that a method was called on, with a reference of its own.
+    pub(crate) fn object<T: Object>(&self, this: AnyView<'_>) -> Result<ObjectArc<T>, Error> {
+        ObjectArc::<T>::try_from(this).map_err(|error| {
+            let (key, got) = (error.expected(), object_core::TypeName(error.got()));
+            Error::format(
+                "TypeError",
+                format_args!("{self} must be called on a {key}, got {got}"),
+            )
+        })
     }
 }
 

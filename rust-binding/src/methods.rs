@@ -1,6 +1,7 @@
 //! Typed methods of object types.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use object_core::{Any, AnyView, Error, Function, Object, ObjectArc, TypeBuilder};
 
@@ -8,17 +9,22 @@ use crate::callee::{Callee, FromAny};
 use crate::into_any::IntoAny;
 use crate::typed::TypedFn;
 
-/// A Rust function or closure whose first argument is the object it is called on, an
-/// `ObjectArc<T>`, with up to seven more.
+/// A Rust function or closure whose first argument is the object it is called on, an `&ObjectArc<T>` or an
+/// `ObjectArc<T>` (which is counted), with up to seven more.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no typed method of `{T}`",
-    note = "its first argument must be `ObjectArc<{T}>`; otherwise as for typed functions"
+    note = "its first argument must be `&ObjectArc<{T}>` or `ObjectArc<{T}>`; otherwise as for typed \
+            functions"
 )]
 pub trait TypedMethod<T, Args>: Send + Sync + 'static {
     /// Converts the object and the arguments, calls, converts the result.
     #[doc(hidden)]
     fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error>;
 }
+
+/// The arguments of a [`TypedMethod`] that borrows its object.
+#[derive(Debug)]
+pub struct Borrowing<Args>(PhantomData<Args>);
 
 macro_rules! typed_method {
     ($count:literal; $($arg:ident $at:literal),*) => {
@@ -31,6 +37,31 @@ macro_rules! typed_method {
         {
             fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error> {
                 let (this, args) = callee.receiver::<T>(args)?;
+                let this = callee.object::<T>(*this)?;
+                callee.check_count($count, args.len())?;
+                let outcome = self(this, $(callee.argument::<$arg>(args, $at)?),*).into_any();
+                outcome.map_err(|error| callee.passed_on(error))
+            }
+        }
+
+        impl<F, R, T, $($arg),*> TypedMethod<T, Borrowing<($($arg,)*)>> for F
+        where
+            F: Fn(&ObjectArc<T>, $($arg),*) -> R + Send + Sync + 'static,
+            R: IntoAny,
+            T: Object,
+            $($arg: FromAny,)*
+        {
+            fn invoke(&self, callee: &Callee, args: &[AnyView<'_>]) -> Result<Any, Error> {
+                let (this, args) = callee.receiver::<T>(args)?;
+                let moved;
+                let this = match this.try_into() {
+                    Ok(handle) => handle,
+                    // Moved in, or not of the type.
+                    Err(_) => {
+                        moved = callee.object::<T>(*this)?;
+                        &moved
+                    }
+                };
                 callee.check_count($count, args.len())?;
                 let outcome = self(this, $(callee.argument::<$arg>(args, $at)?),*).into_any();
                 outcome.map_err(|error| callee.passed_on(error))
@@ -68,7 +99,7 @@ typed_method!(7; A 0, B 1, C 2, D 3, E 4, G 5, H 6);
 ///                 .field("name", "What it is.", field!(Item, name))
 ///                 .field("price", "In cents.", field!(Item, price))
 ///                 .typed_constructor("Makes one.", Item::new)
-///                 .typed_method("cost", "Of so many.", |this: ObjectArc<Item>, count: i64| {
+///                 .typed_method("cost", "Of so many.", |this: &ObjectArc<Item>, count: i64| {
 ///                     this.price * count
 ///                 })
 ///                 .register()

@@ -25,6 +25,21 @@ unsafe impl Object for Counter {
                     |this: ObjectArc<Counter>, step: i64| this.start + step,
                 )
                 .typed_method("me", "Itself.", |this: ObjectArc<Counter>| this)
+                .typed_method(
+                    "holders",
+                    "How many references there are.",
+                    |this: &ObjectArc<Counter>| ObjectArc::strong_count(this),
+                )
+                .typed_method(
+                    "holders_with_me",
+                    "And the call's own.",
+                    |this: ObjectArc<Counter>| ObjectArc::strong_count(&this),
+                )
+                .typed_method(
+                    "minus",
+                    "Start less step.",
+                    |this: &ObjectArc<Counter>, step: i64| this.start - step,
+                )
                 .register()
         })
     }
@@ -204,6 +219,28 @@ fn methods_check_their_object() {
             .start,
         9
     );
+
+    // A method that borrows its object does not count it.
+    let count = ObjectArc::strong_count(&counter.get::<ObjectArc<Counter>>().unwrap()) - 1;
+    for (name, more) in [("holders", 0), ("holders_with_me", 1)] {
+        let counted = member(name).call_packed(&[counter.view()]).unwrap();
+        assert_eq!(counted.get::<u32>().unwrap(), count + more, "{name}");
+    }
+    assert_eq!(
+        member("minus").call::<i64>((&counter, 2)).unwrap(),
+        plus.call::<i64>((&counter, -2)).unwrap()
+    );
+    for wrong in [
+        Any::NONE,
+        Any::from(1),
+        Any::from("a text that is an object"),
+    ] {
+        let text = text_of(member("minus").call_packed(&[wrong.view()]));
+        assert!(
+            text.starts_with("TypeError: typed.Counter.minus() must be called on a typed.Counter"),
+            "{text}"
+        );
+    }
 
     assert_eq!(
         text_of(plus.call_packed(&[])),

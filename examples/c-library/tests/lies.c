@@ -99,6 +99,23 @@ static int32_t first_value(void *self, const tb_RawAny *args, int32_t n, tb_RawA
     return tb_return_borrowed(table, (tb_RawAny *)((char *)args[0].value.object + 24), result);
 }
 
+/* odd_with(function): an object of a type with that function as its method, whatever it is. */
+static int32_t odd_with(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    tb_MethodInfo methods[] = {{TB_SLICE("call"), TB_SLICE(""), NULL, 0, 0}};
+    tb_TypeDesc desc = {TB_SLICE("lies.Odd"), TB_SLICE(""), TB_TYPE_OBJECT, 0, 24, 8, NULL, methods, 0, 1};
+    int32_t number;
+    void *body;
+    (void)self;
+    (void)n;
+    methods[0].function = args[0].value.object;
+    number = tb_register_type(table, &desc, result);
+    if (number < 0) return 1;
+    body = tb_allocate(table, 24, 8, number);
+    if (body == NULL) return tb_fail_memory(table, result);
+    *result = tb_object(tb_place(body, number, 0, tb_delete_plain));
+    return 0;
+}
+
 /* call(function, which): with a lie for an argument. */
 static int32_t call(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
     tb_RawAny argument = lie(args[1].value.i64);
@@ -114,6 +131,7 @@ static const tb_Export exports[] = {
     {"lies.choose", choose, NULL, NULL},     {"lies.lend", lend, NULL, NULL},
     {"lies.first_object", first_object, NULL, NULL},
     {"lies.first_value", first_value, NULL, NULL},
+    {"lies.odd_with", odd_with, NULL, NULL},
 };
 
 TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply);

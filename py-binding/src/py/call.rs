@@ -22,6 +22,7 @@ use crate::py::into::pass;
 use crate::py::out::{value_into_python, value_to_python};
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
 use crate::py::refs::{QUIET, dec_kept, lend};
+use crate::py::scalars::small_int_of;
 use crate::py::share::settle_lent;
 use crate::py::wrapper::{Loan, storage, take_back};
 
@@ -42,56 +43,57 @@ pub(crate) unsafe extern "C" fn function_vectorcall(
         if !QUIET || !names.is_null() {
             return call_any(callable, args, count, names);
         }
+        // First, and not by a table of addresses.
+        if count == 1 {
+            return call_few::<1, OBJECTS>(callable, args);
+        }
         match count {
-            1 => call_few::<1>(callable, args),
-            2 => call_two(callable, args),
-            3 => call_three(callable, args),
+            0 => few::<0, MIXED>(callable, args),
+            2 => few::<2, OBJECTS>(callable, args),
+            3 => few::<3, OBJECTS>(callable, args),
             _ => call_any(callable, args, count, names),
         }
     }
 }
 
+/// [`call_few`] out of line. A C function, which does not unwind: so it is jumped to.
+///
 /// # Safety
 ///
-/// As [`call_few`].
+/// As there.
 #[inline(never)]
-unsafe extern "C" fn call_two(
+unsafe extern "C" fn few<const N: usize, const ARGS: bool>(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // Quiet: what jumps here has entered.
     // SAFETY: the caller's contract.
-    unsafe { call_few::<2>(callable, args) }
+    unsafe { call_few::<N, ARGS>(callable, args) }
 }
 
-/// # Safety
-///
-/// As [`call_few`].
-#[inline(never)]
-unsafe extern "C" fn call_three(
-    callable: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // Quiet: what jumps here has entered.
-    // SAFETY: the caller's contract.
-    unsafe { call_few::<3>(callable, args) }
-}
+/// The arguments of a [`call_few`] are objects all, ...
+const OBJECTS: bool = false;
+/// ... or plain values are among them, or there are none.
+const MIXED: bool = true;
 
-/// The way of many calls: a few arguments, each a wrapper with an object.
+/// The way of many calls: a few arguments, each a wrapper with an object, or a plain value.
 ///
 /// # Safety
 ///
 /// As a vectorcall of so many arguments without names, where nobody moves an object out of its wrapper
 /// meanwhile.
 #[inline(always)]
-unsafe fn call_few<const N: usize>(
+unsafe fn call_few<const N: usize, const ARGS: bool>(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's contract; the function keeps SafeCall's contract. Lent objects are there
     // when the call returns.
     unsafe {
-        let otherwise = || call_any(callable, args, N as isize, null_mut());
+        let otherwise = || match ARGS {
+            OBJECTS => few::<N, MIXED>(callable, args),
+            MIXED => call_any(callable, args, N as isize, null_mut()),
+        };
         let Some(function) = NonNull::new(storage(callable).address()) else {
             return otherwise();
         };
@@ -101,24 +103,30 @@ unsafe fn call_few<const N: usize>(
         let mut wrappers = [null_mut::<ffi::PyObject>(); N];
         let mut raws = [MaybeUninit::<RawAny>::uninit(); N];
         for i in 0..N {
-            wrappers[i] = *args.add(i);
-            if !has_teardown(wrappers[i]) {
-                return otherwise();
+            let arg = *args.add(i);
+            if !has_teardown(arg) {
+                if ARGS == OBJECTS || !put_plain(raws[i].as_mut_ptr(), arg) {
+                    return otherwise();
+                }
+                continue;
             }
-            let Some(object) = NonNull::new(storage(wrappers[i]).address()) else {
+            let Some(object) = NonNull::new(storage(arg).address()) else {
                 return otherwise();
             };
+            wrappers[i] = arg;
             put_object(raws[i].as_mut_ptr(), object);
         }
         let _ = lend(&storage(callable).loans);
         for wrapper in wrappers {
-            let _ = lend(&storage(wrapper).loans);
+            if ARGS == OBJECTS || !wrapper.is_null() {
+                let _ = lend(&storage(wrapper).loans);
+            }
         }
         let mut result = RawAny::TAKES_BORROWED;
         let call = function.cast::<FunctionObj>().as_ref().safe_call();
         let first = raws.as_ptr().cast::<RawAny>();
         let status = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
-        let face = face_among(&wrappers, &result);
+        let face = face_among::<N, ARGS>(&wrappers, &result);
         if status == call_status::BORROWED {
             // While the arguments are lent: they keep it alive.
             let shown = match face {
@@ -128,10 +136,10 @@ unsafe fn call_few<const N: usize>(
                 }
                 None => show_borrowed(&result),
             };
-            end_loans(callable, &wrappers);
+            end_loans::<ARGS>(callable, &wrappers);
             return shown;
         }
-        end_loans(callable, &wrappers);
+        end_loans::<ARGS>(callable, &wrappers);
         match face {
             Some(wrapper) if status == call_status::OK => {
                 ffi::Py_INCREF(wrapper);
@@ -148,9 +156,10 @@ unsafe fn call_few<const N: usize>(
 ///
 /// # Safety
 ///
-/// Attached; a call's result, whose arguments were the objects of these wrappers, which are lent.
+/// Attached; a call's result, whose arguments were the objects of these wrappers, which are lent, and plain
+/// values where there is none.
 #[inline(always)]
-unsafe fn face_among<const N: usize>(
+unsafe fn face_among<const N: usize, const ARGS: bool>(
     wrappers: &[*mut ffi::PyObject; N],
     result: &RawAny,
 ) -> Option<*mut ffi::PyObject> {
@@ -159,6 +168,9 @@ unsafe fn face_among<const N: usize>(
     }
     // A loop, not a search by closure: that is a call, and these are a few compares.
     for &wrapper in wrappers {
+        if ARGS == MIXED && wrapper.is_null() {
+            continue;
+        }
         // SAFETY: the caller's contract; what has this number is an object, or at least its address.
         unsafe {
             let object = NonNull::new_unchecked(storage(wrapper).address());
@@ -174,11 +186,16 @@ unsafe fn face_among<const N: usize>(
 ///
 /// The callable and these arguments were lent for a call.
 #[inline(always)]
-unsafe fn end_loans(callable: *mut ffi::PyObject, wrappers: &[*mut ffi::PyObject]) {
+unsafe fn end_loans<const ARGS: bool>(
+    callable: *mut ffi::PyObject,
+    wrappers: &[*mut ffi::PyObject],
+) {
     // SAFETY: the caller's contract.
     unsafe {
         for &wrapper in wrappers {
-            take_back(wrapper);
+            if ARGS == OBJECTS || !wrapper.is_null() {
+                take_back(wrapper);
+            }
         }
         take_back(callable);
     }
@@ -355,6 +372,35 @@ unsafe fn put_object(place: *mut RawAny, object: NonNull<ObjectHeader>) {
         } else {
             place.write(RawAny::object(number, object.as_ptr()));
         }
+    }
+}
+
+/// Writes a number, a bool or None, of no class below. False: it is none, or an int that does not fit, and nothing
+/// was done.
+///
+/// # Safety
+///
+/// Attached; room for a value; a live object.
+#[inline(never)]
+unsafe fn put_plain(place: *mut RawAny, arg: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let raw = if ffi::PyLong_CheckExact(arg) != 0 {
+            match small_int_of(arg) {
+                Some(number) => RawAny::int(number),
+                None => return false,
+            }
+        } else if ffi::PyFloat_CheckExact(arg) != 0 {
+            RawAny::float(ffi::PyFloat_AsDouble(arg))
+        } else if arg == ffi::Py_None() {
+            RawAny::NONE
+        } else if ffi::PyBool_Check(arg) != 0 {
+            RawAny::bool(arg == ffi::Py_True())
+        } else {
+            return false;
+        };
+        place.write(raw);
+        true
     }
 }
 

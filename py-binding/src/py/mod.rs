@@ -57,6 +57,7 @@ mod fill;
 mod long_way;
 mod construct;
 mod slots;
+mod method;
 mod reflect;
 mod items;
 mod array;

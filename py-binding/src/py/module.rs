@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, blocks, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, list_methods, look, map, map_methods, moved, passes,
-    pyclass, reflect, registry, share, slots, spare, testing,
+    error_type, errors, fields, iterate, list, list_methods, look, map, map_methods, method, moved,
+    passes, pyclass, reflect, registry, share, slots, spare, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -155,6 +155,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         moved::make_class().map_err(|error| raised(py, error))?;
         iterate::make_class().map_err(|error| raised(py, error))?;
         descriptor::make_types(fields::GETTERS).map_err(|error| raised(py, error))?;
+        method::make_type().map_err(|error| raised(py, error))?;
         passes::learn().map_err(|error| raised(py, error))?;
         share::set_holders(collect::holders);
         share::watch_forks();

@@ -13,6 +13,7 @@ use crate::py::classes::{self, ClassRecord};
 use crate::py::descriptor;
 use crate::py::fields;
 use crate::py::immortal::keep_for_ever;
+use crate::py::method;
 use crate::py::out::object_to_python;
 use crate::py::plan::{Field, mask};
 use crate::py::raise::{Exc, Raised, no_memory, raise};
@@ -172,11 +173,6 @@ pub(crate) unsafe fn add_field(
     }
 }
 
-unsafe extern "C" {
-    /// A callable that binds `self` like a function does, whatever it is.
-    fn PyInstanceMethod_New(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
-}
-
 /// Puts a type's own fields and methods on a class; names that the class defines itself stay.
 ///
 /// # Errors
@@ -202,11 +198,11 @@ pub(crate) unsafe fn add_members(
             }
         }
     }
-    for method in info.own_methods() {
-        let Some(function) = core::ptr::NonNull::new(method.function) else {
+    for own in info.own_methods() {
+        let Some(function) = core::ptr::NonNull::new(own.function) else {
             continue;
         };
-        if method.is_static() && method.name() == "__new__" {
+        if own.is_static() && own.name() == "__new__" {
             continue; // the class call calls it
         }
         // SAFETY: attached; the type table holds the function for ever.
@@ -215,18 +211,18 @@ pub(crate) unsafe fn add_members(
             if shown.is_null() {
                 return Err(Raised);
             }
-            let bound = if method.is_static() {
+            let bound = if own.is_static() {
                 shown
             } else {
-                PyInstanceMethod_New(shown)
+                method::new(shown)
             };
-            if !method.is_static() {
+            if !own.is_static() {
                 ffi::Py_DECREF(shown);
             }
             if bound.is_null() {
                 return Err(Raised);
             }
-            let name = leak_text(method.name());
+            let name = leak_text(own.name());
             let name_object = ffi::PyUnicode_InternFromString(name.as_ptr());
             let failed = if name_object.is_null() {
                 -1

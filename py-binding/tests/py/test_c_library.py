@@ -16,6 +16,8 @@ from tieback.testing import use_count
 c = load("c_library")
 lies = load("lies")
 Account = type(c.open("first", 0))
+# Here, as a type and its methods are there for ever.
+ODD = lies.odd_with(lambda *args, **named: (args, named))
 
 
 @py_class("test_c_library.Note")
@@ -208,3 +210,11 @@ def test_what_is_handed_back_can_be_all_that_is_left_of_it():
     note = lies.first_object(Holder(Note("held by what is gone")))
     gc.collect()
     assert note.text == "held by what is gone" and use_count(note) == 1
+
+
+def test_a_method_can_be_a_callable_of_pythons():
+    odd = ODD
+    assert odd.call() == ((odd,), {}) and odd.call(1, 2) == ((odd, 1, 2), {})
+    assert odd.call(1, k=2) == ((odd, 1), {"k": 2}) == type(odd).call(odd, 1, k=2)
+    bound = odd.call
+    assert bound() == ((odd,), {}) and bound.__self__ is odd

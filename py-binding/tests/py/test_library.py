@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import types
 from pathlib import Path
 from typing import Any, Callable
 
@@ -297,3 +298,35 @@ def test_a_method_says_what_the_library_says_of_it():
     assert (kind.norm1.__name__, kind.norm1.__qualname__) == ("norm1", "Point.norm1")
     assert kind.origin.__doc__ == "The point at 0, 0." and kind.origin.__qualname__ == "Point.origin"
     assert text in pydoc.render_doc(point.norm1) and text in pydoc.render_doc(kind)
+
+
+def test_a_method_is_called_without_a_bound_one():
+    """`a.f(x)` as for methods of the interpreter's own: the class's attribute says that it may be called so."""
+    point = lib.point(1, 2)
+    Point = type(point)
+    method = inspect.getattr_static(Point, "norm1")
+    assert type(method).__flags__ & (1 << 17)  # Py_TPFLAGS_METHOD_DESCRIPTOR
+    assert inspect.ismethoddescriptor(method) and inspect.isroutine(method)
+    assert method(point) == Point.norm1(point) == point.norm1() == 3
+    assert method.__get__(point)() == method.__get__(point, Point)() == 3
+    assert method.__get__(None, Point) is Point.norm1
+    bound = point.norm1
+    assert type(bound) is types.MethodType and bound.__self__ is point and bound == point.norm1
+    assert method.__doc__ == Point.norm1.__doc__ == bound.__doc__
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
+        point.norm1(a=1)
+    with pytest.raises(
+        TypeError,
+        match=r"test_library.Point.norm1\(\) must be called on a test_library.Point, got nothing",
+    ):
+        method()
+    with pytest.raises(TypeError, match=r"takes 0 arguments, got 1|takes no arguments, got 1"):
+        point.norm1(1)
+    with pytest.raises(TypeError):
+        type(method)(Point.norm1)
+
+    class Sub(Point):
+        def norm1(self):
+            return super().norm1() + 1
+
+    assert Sub(1, 2).norm1() == 4 and Point.norm1(Sub(1, 2)) == 3

@@ -13,6 +13,7 @@ import libraries
 import tieback
 from tieback.testing import tie_state, use_count
 from test_functions import Frozen, Inner, others
+from tie_support import Aligned
 
 lib = libraries.load("test_library")
 own_count = tieback.get_global_func("testing.object_use_count")
@@ -302,3 +303,23 @@ def test_an_object_gets_a_new_id_after_a_move() -> None:
     assert id(lib.held(held)) == first
     assert len(keep) == 200
     lib.release(held)
+
+
+def test_moved_into_a_method() -> None:
+    """A method borrows its object from the call; one that was moved in ends with it."""
+    fetched = Aligned(7)
+    address = fetched.__chandle__()
+    assert Aligned.is_aligned(fetched) and own_count(fetched) == 1
+    kept = tieback.convert([fetched])
+    assert Aligned.is_aligned(fetched._move())
+    assert kept[0].__chandle__() == address and own_count(kept[0]) == 2
+    with pytest.raises(ValueError, match="moved"):
+        fetched.is_aligned()
+    moved = kept[0]._move()
+    assert Aligned.is_aligned(moved) and own_count(kept[0]) == 2
+    with pytest.raises(ValueError, match="passed on already"):
+        Aligned.is_aligned(moved)
+    with pytest.raises(
+        TypeError, match=r"is_aligned\(\) must be called on a test_library.Aligned, got"
+    ):
+        Aligned.is_aligned(Inner(1)._move())

@@ -171,14 +171,14 @@ fn added(function: &ImplItemFn, called: &Called, name: &LitStr, doc: &str) -> To
                         Self::#ident(#(#passes),*)))
             };
         }
-        Receiver::Owned => quote!(this),
-        Receiver::Reference | Receiver::Handle => quote!(&this),
+        Receiver::Owned => quote!(::rust_binding::support::ObjectArc<Self>),
+        Receiver::Reference | Receiver::Handle => quote!(&::rust_binding::support::ObjectArc<Self>),
     };
     quote! {
         ::rust_binding::support::TypedMethods::typed_method(
             builder, #name, #doc,
-            |this: ::rust_binding::support::ObjectArc<Self> #(, #takes)*| {
-                ::rust_binding::support::IntoAny::into_any(Self::#ident(#this #(, #passes)*))
+            |this: #this #(, #takes)*| {
+                ::rust_binding::support::IntoAny::into_any(Self::#ident(this #(, #passes)*))
             })
     }
 }
