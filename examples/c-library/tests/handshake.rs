@@ -142,6 +142,11 @@ fn tables() {
             "int_for_error",
             "mislabel",
             "call",
+            "choose",
+            "lend",
+            "first_object",
+            "first_value",
+            "odd_with",
         ] {
             let removed = Function::remove_global(&format!("lies.{name}"));
             assert_eq!(removed, expected == library_status::OK, "{name}");
