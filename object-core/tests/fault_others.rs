@@ -14,9 +14,9 @@ use common::{Drops, Point, Told, baseline, object};
 use object_core::abi::{ByteSlice, FieldKind, RawAny, field_flags};
 use object_core::{
     Any, AnyView, Bytes, Dict, Error, FieldSpec, Function, List, Map, MutField, Object, ObjectArc,
-    ObjectHeader, ObjectRef, RegisterError, SpliceError, Str, TypeBuilder, catch, convert_for,
-    field, field_value, packed_outcome, read_field, register_reflected, try_new_reflected,
-    type_index as index, type_info, write_field,
+    ObjectHeader, ObjectRef, RegisterError, SpliceError, Str, TypeBuilder, borrowed_outcome, catch,
+    convert_for, field, field_value, packed_outcome, read_field, register_reflected,
+    return_borrowed, try_new_reflected, type_index as index, type_info, write_field,
 };
 
 #[global_allocator]
@@ -260,6 +260,18 @@ fn values_for_fields_and_foreign_outcomes() {
     let lied = || outcome(0, RawAny::object(1 << 20, null_mut())).unwrap_err();
     assert!(sweep_error("RuntimeError", lied) >= 1);
     assert_eq!(sweep(|| outcome(0, RawAny::int(3)), no_memory), 0);
+    // A borrowed text is copied for those who cannot borrow it; where that fails nothing is written.
+    let given_back = || {
+        let mut result = RawAny::NONE;
+        // SAFETY: room for a value; the literal lives for ever.
+        let status = unsafe { return_borrowed(view, &raw mut result) }
+            .inspect_err(|_| assert_eq!(result.type_index, index::NONE))?;
+        outcome(status, result)
+    };
+    assert_eq!(sweep(given_back, no_memory), 1);
+    // SAFETY: no value, which is to be noticed.
+    let lent = || unsafe { borrowed_outcome(RawAny::object(1 << 20, null_mut())) }.unwrap_err();
+    assert!(sweep_error("RuntimeError", lent) >= 1);
     let caught = || catch(|| Err::<(), _>(Error::new("OSError", LONG))).unwrap_err();
     assert!(sweep_error("OSError", caught) >= 1);
 
