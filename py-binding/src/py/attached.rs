@@ -11,6 +11,7 @@ use pyo3::ffi;
 
 use crate::py::blocks;
 use crate::py::counts::{self, Count};
+use crate::py::first_state;
 use crate::py::hang;
 use crate::py::hold::{self, Hold};
 use crate::py::kept;
@@ -118,6 +119,8 @@ pub(crate) struct Attachment {
     state: ffi::PyGILState_STATE,
     /// The thread had no state of the interpreter's before, and has none after.
     first: bool,
+    /// Then [`first_state`] made it, and ends it.
+    made: bool,
 }
 
 /// Attaches this thread, waiting for the interpreter; `None` when it shuts down. The wait is inside
@@ -130,14 +133,13 @@ pub(crate) fn attach() -> Option<Attachment> {
     }
     hang::ready();
     // SAFETY: the interpreter is there: the gate says so, or we hold it.
-    let (first, state) = unsafe {
-        (
-            CLEARS_UNHELD && ffi::PyGILState_GetThisThreadState().is_null(),
-            ffi::PyGILState_Ensure(),
-        )
+    let (first, made, state) = unsafe {
+        let first = CLEARS_UNHELD && ffi::PyGILState_GetThisThreadState().is_null();
+        let made = first && first_state::make(HOME.load(Ordering::Acquire));
+        (first, made, ffi::PyGILState_Ensure())
     };
     drop(inside);
-    Some(Attachment { state, first })
+    Some(Attachment { state, first, made })
 }
 
 /// Why [`attach`] declines.
@@ -197,7 +199,11 @@ pub(crate) unsafe fn detach(attachment: Attachment) {
         if attachment.first {
             end_thread_locals();
         }
-        ffi::PyGILState_Release(attachment.state);
+        if attachment.made {
+            first_state::end();
+        } else {
+            ffi::PyGILState_Release(attachment.state);
+        }
     }
 }
 

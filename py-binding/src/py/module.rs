@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, blocks, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, iterate, list, list_methods, look, map, map_methods, method, moved,
-    passes, pyclass, reflect, registry, share, slots, spare, testing,
+    error_type, errors, fields, fork, iterate, list, list_methods, look, map, map_methods, method,
+    moved, passes, pyclass, reflect, registry, share, slots, spare, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -158,7 +158,7 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         method::make_type().map_err(|error| raised(py, error))?;
         passes::learn().map_err(|error| raised(py, error))?;
         share::set_holders(collect::holders);
-        share::watch_forks();
+        fork::watch();
         for (name, class) in [
             ("Object", slots::make_base()),
             ("Array", array::make_array()),

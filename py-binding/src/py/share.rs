@@ -469,31 +469,14 @@ pub(crate) fn unsettled_len() -> usize {
     QUEUE.len()
 }
 
-unsafe extern "C" {
-    fn pthread_atfork(
-        prepare: extern "C" fn(),
-        parent: extern "C" fn(),
-        child: extern "C" fn(),
-    ) -> core::ffi::c_int;
-}
-
-/// The thread that forks has the queue: C's library lets one fork at a time.
-static HELD: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn before_fork() {
+/// Before a fork, as [`SettleQueue::hold`].
+pub(crate) fn hold_queue() -> bool {
     // Quiet: nothing of Python's is touched.
-    HELD.store(QUEUE.hold(), Ordering::Relaxed);
+    QUEUE.hold()
 }
 
-extern "C" fn after_fork() {
+/// After it, on both sides.
+pub(crate) fn let_go_queue() {
     // Quiet: nothing of Python's is touched.
-    if HELD.swap(false, Ordering::Relaxed) {
-        QUEUE.let_go();
-    }
-}
-
-/// From here on forked children find the queue whole; once, at import.
-pub(crate) fn watch_forks() {
-    // SAFETY: functions of this library, which is never unloaded. Without memory forks go on as before.
-    unsafe { pthread_atfork(before_fork, after_fork, after_fork) };
+    QUEUE.let_go();
 }

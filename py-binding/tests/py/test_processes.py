@@ -169,6 +169,24 @@ finally:
 """
         )
 
+    @pytest.mark.skipif(FREE, reason="as below")
+    def test_while_threads_attach_for_the_first_time(self):
+        """CPython 3.11's child waits for its list of threads if one was being put there in the moment of the
+        fork; one that attaches through us is not."""
+        ran_cleanly(
+            BEGIN
+            + """
+for _ in range(3):
+    lib.call_until_stopped(lambda: None)
+for _ in range(600):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+lib.stop()
+"""
+        )
+
     @pytest.mark.skipif(
         FREE,
         reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "

@@ -1,0 +1,120 @@
+//! The state that the interpreter keeps of a thread, where a thread of somebody else's attaches for the first time:
+//! made so that a fork comes before or after it.
+//!
+//! Every state stands on a list of the interpreter's, under a lock that `PyGILState_Ensure` takes before it has
+//! the GIL. CPython 3.11 forks without regard to that, and the child takes the lock first and makes it anew after:
+//! if another thread was putting its state on the list just then, the child waits for ever. So such a state is made
+//! here, under a lock that a fork takes too. From 3.12 on the interpreter makes its own lock anew first.
+//!
+//! (It is taken off the list by a thread that holds the GIL, so not while another one forks.)
+
+#[cfg(all(unix, not(Py_3_12)))]
+mod imp {
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    use pyo3::ffi;
+
+    /// Taken by whoever makes a state, and by whoever forks.
+    static MAKING: AtomicBool = AtomicBool::new(false);
+
+    /// How often a fork tries: a state is made in microseconds, unless by the very thread that forks, in a signal
+    /// handler. Then the child has to do without.
+    const TRIES: u32 = 1 << 20;
+
+    fn try_lock() -> bool {
+        // Acquire: pairs with the Release of whoever gave it back.
+        let (done, failed) = (Ordering::Acquire, Ordering::Relaxed);
+        MAKING.compare_exchange(false, true, done, failed).is_ok()
+    }
+
+    fn unlock() {
+        // Release: what was done under it is seen by whoever takes it next.
+        MAKING.store(false, Ordering::Release);
+    }
+
+    pub(crate) unsafe fn make(home: *mut ffi::PyInterpreterState) -> bool {
+        // Quiet: making a state waits for no GIL.
+        while !try_lock() {
+            std::thread::yield_now();
+        }
+        // SAFETY: the caller's contract; the thread has no state, so this becomes its own.
+        let state = unsafe { ffi::PyThreadState_New(home) };
+        unlock();
+        !state.is_null()
+    }
+
+    pub(crate) unsafe fn end() {
+        // SAFETY: the caller's contract: this thread's state, which nobody uses any more; it is attached until the
+        // second of these, which takes it off the list and lets the GIL go.
+        unsafe {
+            ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
+            ffi::PyThreadState_DeleteCurrent();
+        }
+    }
+
+    pub(crate) fn hold() -> bool {
+        (0..TRIES).any(|_| {
+            let held = try_lock();
+            if !held {
+                std::thread::yield_now();
+            }
+            held
+        })
+    }
+
+    pub(crate) fn let_go() {
+        unlock();
+    }
+}
+
+#[cfg(not(all(unix, not(Py_3_12))))]
+mod imp {
+    use pyo3::ffi;
+
+    pub(crate) unsafe fn make(_: *mut ffi::PyInterpreterState) -> bool {
+        false
+    }
+
+    pub(crate) unsafe fn end() {}
+
+    pub(crate) fn hold() -> bool {
+        false
+    }
+
+    pub(crate) fn let_go() {}
+}
+
+/// Makes this thread's state, which counts as one that was there before. False: the interpreter will do so.
+///
+/// # Safety
+///
+/// The interpreter is there; the thread has no state of it.
+#[inline]
+pub(crate) unsafe fn make(home: *mut pyo3::ffi::PyInterpreterState) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { imp::make(home) }
+}
+
+/// Ends what [`make`] made, and this thread's attachment.
+///
+/// # Safety
+///
+/// It made this thread's state; the thread is attached, and uses nothing of Python's afterwards.
+#[inline]
+pub(crate) unsafe fn end() {
+    // SAFETY: the caller's contract.
+    unsafe { imp::end() };
+}
+
+/// Before a fork: nobody is in the middle of [`make`], until [`let_go`] on both sides. False if that did not come
+/// about, or there is no need.
+pub(crate) fn hold() -> bool {
+    // Quiet: nothing of Python's is touched.
+    imp::hold()
+}
+
+/// After a fork that [`hold`] came before.
+pub(crate) fn let_go() {
+    // Quiet: nothing of Python's is touched.
+    imp::let_go();
+}
