@@ -12,7 +12,7 @@
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize, Ordering};
 
 use alloc_header::word_of;
 use object_core::ObjectHeader;
