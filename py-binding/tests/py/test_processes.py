@@ -45,6 +45,13 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform d
 
 
 @needs_fork
+WAITS = pytest.mark.skipif(
+    FREE,
+    reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "
+    "another thread was about to stop the world",
+)
+
+
 class TestFork:
     def test_live_ties_are_the_childs_too(self):
         """Alive, kept and detached ones: each goes on in both processes as it was."""
@@ -169,7 +176,7 @@ finally:
 """
         )
 
-    @pytest.mark.skipif(FREE, reason="as below")
+    @WAITS
     def test_while_threads_attach_for_the_first_time(self):
         """CPython 3.11's child waits for its list of threads if one was being put there in the moment of the
         fork; one that attaches through us is not."""
@@ -187,11 +194,7 @@ lib.stop()
 """
         )
 
-    @pytest.mark.skipif(
-        FREE,
-        reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "
-        "another thread was about to stop the world",
-    )
+    @WAITS
     def test_while_threads_are_in_the_gate(self):
         """Rust threads attach and drop all the time; in the child they are gone, wherever they were, and
         the gate is open and empty: it uses everything, and ends."""
