@@ -151,10 +151,11 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 #define TB_CALL_FAILED 1
 
 // Only to a caller that asked for it: an object that lives as long as the caller holds the arguments, and
-// is not the caller's.
-#define TB_CALL_BORROWED 2
+// is not the caller's. No number that anybody else would fail with ("lent").
+#define TB_CALL_BORROWED 1818586740
 
-// What a caller asks with: it writes no value where the result goes, with this for its `small_len`.
+// What a caller asks with: it writes no value where the result goes, with this for its `small_len`, and the
+// address of the arguments for its payload.
 #define TB_CALL_TAKES_BORROWED 1
 
 // 1 byte, signed.
@@ -1109,12 +1110,12 @@ static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *resul
     return 1;
 }
 
-/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], result)`.
+/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], args, result)`.
    An object is not counted if the caller can do without that; else the result is a copy, as `tb_own` makes it. */
 static inline int32_t tb_return_borrowed(const tb_RuntimeTable *tb, const tb_RawAny *value,
-                                         tb_RawAny *result) {
-    if (result->small_len == TB_CALL_TAKES_BORROWED &&
-        value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
+                                         const tb_RawAny *args, tb_RawAny *result) {
+    if (result->type_index == TB_TYPE_NONE && result->small_len == TB_CALL_TAKES_BORROWED &&
+        result->value.pointer == (const void *)args && value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
         *result = *value;
         return TB_CALL_BORROWED;
     }

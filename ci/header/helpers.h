@@ -415,12 +415,12 @@ static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *resul
     return 1;
 }
 
-/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], result)`.
+/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], args, result)`.
    An object is not counted if the caller can do without that; else the result is a copy, as `tb_own` makes it. */
 static inline int32_t tb_return_borrowed(const tb_RuntimeTable *tb, const tb_RawAny *value,
-                                         tb_RawAny *result) {
-    if (result->small_len == TB_CALL_TAKES_BORROWED &&
-        value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
+                                         const tb_RawAny *args, tb_RawAny *result) {
+    if (result->type_index == TB_TYPE_NONE && result->small_len == TB_CALL_TAKES_BORROWED &&
+        result->value.pointer == (const void *)args && value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
         *result = *value;
         return TB_CALL_BORROWED;
     }

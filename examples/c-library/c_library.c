@@ -126,7 +126,7 @@ static int32_t richer(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *r
         !tb_arg_object(tb, callee, args, 1, account_type, &other, result))
         return 1;
     n = TB_READ(&((Account *)other)->balance) > TB_READ(&((Account *)one)->balance);
-    return tb_return_borrowed(tb, &args[n], result);
+    return tb_return_borrowed(tb, &args[n], args, result);
 }
 
 /* ---- Calling back ---- */

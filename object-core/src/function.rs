@@ -374,10 +374,10 @@ where
     // SAFETY: as in `call_closure`.
     let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
     // SAFETY: SafeCall's contract.
-    let args = unsafe { borrowed(args, num_args) };
+    let views = unsafe { borrowed(args, num_args) };
     // SAFETY: SafeCall's contract: room for one value, with what the caller wrote there. The view lives
     // as long as the arguments are borrowed: while the caller holds them.
-    match catch(|| unsafe { return_borrowed((closure.call)(args)?, result) }) {
+    match catch(|| unsafe { return_borrowed((closure.call)(views)?, args, result) }) {
         Ok(status) => status,
         // SAFETY: as above.
         Err(error) => unsafe { return_error(error, result) },

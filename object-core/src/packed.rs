@@ -1,6 +1,6 @@
 //! What a packed call leaves in its caller's hands: a result, or an error.
 //!
-//! A result is owned. But for one kind: a caller that asks for it ([`RawAny::TAKES_BORROWED`]) may be handed an
+//! A result is owned. But for one kind: a caller that asks for it ([`RawAny::taking_borrowed`]) may be handed an
 //! object that its arguments keep alive, uncounted ([`call_status::BORROWED`]). That is what makes a native
 //! function that returns one of its arguments as cheap as a C function of Python's: nobody counts.
 
@@ -59,12 +59,16 @@ pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) ->
 ///
 /// # Safety
 ///
-/// `result` is what a [`SafeCall`](crate::abi::SafeCall) was given; the view lives as long as the call's
+/// `args` and `result` are what a [`SafeCall`](crate::abi::SafeCall) was given; the view lives as long as the call's
 /// arguments are borrowed.
 #[inline(always)]
-pub unsafe fn return_borrowed(view: AnyView<'_>, result: *mut RawAny) -> Result<i32, Error> {
+pub unsafe fn return_borrowed(
+    view: AnyView<'_>,
+    args: *const RawAny,
+    result: *mut RawAny,
+) -> Result<i32, Error> {
     // SAFETY: the caller's contract: its caller wrote a value there.
-    let asked = unsafe { (*result).small_len } == call_status::TAKES_BORROWED;
+    let asked = unsafe { (*result).takes_borrowed(args) };
     let raw = view.raw();
     if let (true, Some(object)) = (asked, raw.as_object()) {
         // In parts: who reads it at once finds it in the processor's store queue.

@@ -6,7 +6,7 @@
 
 mod common;
 
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 use common::heap::{Heap, failing, live};
 use common::sweep::{no_block, refusals, sweep};
@@ -264,7 +264,7 @@ fn values_for_fields_and_foreign_outcomes() {
     let given_back = || {
         let mut result = RawAny::NONE;
         // SAFETY: room for a value; the literal lives for ever.
-        let status = unsafe { return_borrowed(view, &raw mut result) }
+        let status = unsafe { return_borrowed(view, null(), &raw mut result) }
             .inspect_err(|_| assert_eq!(result.type_index, index::NONE))?;
         outcome(status, result)
     };

@@ -154,9 +154,13 @@ fn a_payload_that_panics_when_it_is_dropped_is_caught_too() {
     assert_eq!(error.kind(), "PanicError");
 }
 
-/// What a raw call leaves where the caller wrote `first`, and its status.
-fn call_raw(function: &Function, args: &[AnyView<'_>], first: RawAny) -> (i32, RawAny) {
-    let mut result = first;
+/// What a raw call leaves where the caller wrote `first(args)`, and its status.
+fn call_raw(
+    function: &Function,
+    args: &[AnyView<'_>],
+    first: fn(*const RawAny) -> RawAny,
+) -> (i32, RawAny) {
+    let mut result = first(args.as_ptr().cast());
     let object = ObjectArc::as_ptr(function.as_object());
     // SAFETY: a live function, and views have RawAny's layout.
     let status = unsafe {
@@ -170,6 +174,8 @@ fn call_raw(function: &Function, args: &[AnyView<'_>], first: RawAny) -> (i32, R
     (status, result)
 }
 
+static ELSEWHERE: [u8; 16] = [0; 16];
+
 #[test]
 fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
     let before = baseline();
@@ -179,7 +185,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
     });
     let point = ObjectArc::new(common::Point::at(1, 2));
     let args = [AnyView::object(&point)];
-    let (status, lent) = call_raw(&first, &args, RawAny::TAKES_BORROWED);
+    let (status, lent) = call_raw(&first, &args, RawAny::taking_borrowed);
     assert_eq!(status, call_status::BORROWED);
     assert_eq!(
         lent.as_object().unwrap(),
@@ -193,13 +199,26 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
         &point
     ));
 
-    let (status, owned) = call_raw(&first, &args, RawAny::NONE);
+    let (status, owned) = call_raw(&first, &args, |_| RawAny::NONE);
     assert_eq!(
         (status, ObjectArc::strong_count(&point)),
         (call_status::OK, 2)
     );
     // SAFETY: the call's result, which is ours.
     drop(unsafe { packed_outcome(status, owned) }.unwrap());
+    // Nor is it asked for by who passes on a place that he was given, nor by what happens to be there.
+    for there in [
+        |_| RawAny::taking_borrowed((&raw const ELSEWHERE).cast()),
+        |args| RawAny {
+            type_index: type_index::SMALL_STR,
+            ..RawAny::taking_borrowed(args)
+        },
+    ] {
+        let (status, owned) = call_raw(&first, &args, there);
+        assert_eq!(status, call_status::OK);
+        // SAFETY: the call's result, which is ours.
+        drop(unsafe { packed_outcome(status, owned) }.unwrap());
+    }
     let kept = first.call_packed(&args).unwrap();
     assert_eq!(ObjectArc::strong_count(&point), 2);
     drop(kept);
@@ -221,7 +240,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
         (long.view(), call_status::BORROWED),
         (raw_text, call_status::OK),
     ] {
-        let (answer, result) = call_raw(&first, &[view], RawAny::TAKES_BORROWED);
+        let (answer, result) = call_raw(&first, &[view], RawAny::taking_borrowed);
         assert_eq!(answer, status, "{view:?}");
         if answer == call_status::OK {
             // SAFETY: the call's result, which is ours.
@@ -237,7 +256,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
     place.value.pointer = (&raw mut moved).cast();
     // SAFETY: the place is there, and the object in it the call's to take.
     let moved_view = unsafe { AnyView::from_raw(place) };
-    let (status, taken) = call_raw(&first, &[moved_view], RawAny::TAKES_BORROWED);
+    let (status, taken) = call_raw(&first, &[moved_view], RawAny::taking_borrowed);
     assert_eq!(status, call_status::OK, "who moves it in has it no more");
     // SAFETY: the call's result, which is ours.
     drop(unsafe { packed_outcome(status, taken) }.unwrap());
@@ -247,7 +266,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
 
     let refused = first.call_packed(&[]).unwrap_err();
     assert_eq!(refused.to_string(), "TypeError: first() takes an argument");
-    let (status, error) = call_raw(&first, &[], RawAny::TAKES_BORROWED);
+    let (status, error) = call_raw(&first, &[], RawAny::taking_borrowed);
     assert_eq!(status, call_status::FAILED);
     // SAFETY: the call's error, which is ours.
     drop(unsafe { packed_outcome(status, error) }.unwrap_err());

@@ -147,6 +147,8 @@ fn tables() {
             "first_object",
             "first_value",
             "odd_with",
+            "forward",
+            "fail_with_2",
         ] {
             let removed = Function::remove_global(&format!("lies.{name}"));
             assert_eq!(removed, expected == library_status::OK, "{name}");

@@ -91,12 +91,39 @@ static int32_t first_object(void *self, const tb_RawAny *args, int32_t n, tb_Raw
     tb_RawAny value = tb_object(*(tb_ObjectHeader **)((char *)args[0].value.object + 24));
     (void)self;
     (void)n;
-    return tb_return_borrowed(table, &value, result);
+    return tb_return_borrowed(table, &value, args, result);
 }
 static int32_t first_value(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
     (void)self;
     (void)n;
-    return tb_return_borrowed(table, (tb_RawAny *)((char *)args[0].value.object + 24), result);
+    return tb_return_borrowed(table, (tb_RawAny *)((char *)args[0].value.object + 24), args, result);
+}
+
+/* forward(function, maker): hands the place of its own result on to another call, whose argument is nobody's
+   afterwards. */
+static int32_t forward(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    tb_FunctionObj *function = (tb_FunctionObj *)args[0].value.object;
+    tb_RawAny mine;
+    int32_t status;
+    (void)self;
+    (void)n;
+    status = tb_call(table, args[1].value.object, NULL, 0, &mine);
+    if (status != 0) {
+        *result = mine;
+        return status;
+    }
+    status = function->safe_call(function, &mine, 1, result);
+    tb_drop(table, &mine);
+    return status;
+}
+
+/* Fails as no caller expects it. */
+static int32_t fail_with_2(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    (void)tb_fail(table, result, "ValueError", "with a status of its own");
+    return 2;
 }
 
 /* odd_with(function): an object of a type with that function as its method, whatever it is. */
@@ -131,7 +158,8 @@ static const tb_Export exports[] = {
     {"lies.choose", choose, NULL, NULL},     {"lies.lend", lend, NULL, NULL},
     {"lies.first_object", first_object, NULL, NULL},
     {"lies.first_value", first_value, NULL, NULL},
-    {"lies.odd_with", odd_with, NULL, NULL},
+    {"lies.odd_with", odd_with, NULL, NULL}, {"lies.forward", forward, NULL, NULL},
+    {"lies.fail_with_2", fail_with_2, NULL, NULL},
 };
 
 TB_EXTERN_C TB_EXPORT int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply);

@@ -32,8 +32,22 @@ mod imp {
         MAKING.store(false, Ordering::Release);
     }
 
+    unsafe extern "C" {
+        /// -2 if nothing is traced. Needs no GIL.
+        fn PyTraceMalloc_Untrack(domain: core::ffi::c_uint, address: usize) -> core::ffi::c_int;
+    }
+
+    /// Whether tracemalloc is at work, which waits for the GIL at each allocation.
+    fn is_traced() -> bool {
+        // SAFETY: nothing is known of that address in a domain that nobody has.
+        unsafe { PyTraceMalloc_Untrack(0x7462, 0) != -2 }
+    }
+
     pub(crate) unsafe fn make(home: *mut ffi::PyInterpreterState) -> bool {
-        // Quiet: making a state waits for no GIL.
+        if is_traced() {
+            return false; // the interpreter's own way, and its own risk
+        }
+        // Quiet: untraced, making a state waits for no GIL.
         while !try_lock() {
             std::thread::yield_now();
         }
@@ -65,6 +79,11 @@ mod imp {
     pub(crate) fn let_go() {
         unlock();
     }
+
+    pub(crate) fn open() {
+        // Whoever has it is not in this process.
+        unlock();
+    }
 }
 
 #[cfg(not(all(unix, not(Py_3_12))))]
@@ -82,6 +101,8 @@ mod imp {
     }
 
     pub(crate) fn let_go() {}
+
+    pub(crate) fn open() {}
 }
 
 /// Makes this thread's state, which counts as one that was there before. False: the interpreter will do so.
@@ -113,8 +134,14 @@ pub(crate) fn hold() -> bool {
     imp::hold()
 }
 
-/// After a fork that [`hold`] came before.
+/// After a fork that [`hold`] came before, in the parent.
 pub(crate) fn let_go() {
     // Quiet: nothing of Python's is touched.
     imp::let_go();
+}
+
+/// In the child, whether it was held or not: nobody else is there to give it back.
+pub(crate) fn open() {
+    // Quiet: nothing of Python's is touched.
+    imp::open();
 }

@@ -24,11 +24,22 @@ extern "C" fn before() {
     STATES.store(first_state::hold(), Ordering::Relaxed);
 }
 
-extern "C" fn after() {
+extern "C" fn in_parent() {
     // Quiet: nothing of Python's is touched.
     if STATES.swap(false, Ordering::Relaxed) {
         first_state::let_go();
     }
+    let_go_queue();
+}
+
+extern "C" fn in_child() {
+    // Quiet: nothing of Python's is touched.
+    STATES.store(false, Ordering::Relaxed);
+    first_state::open();
+    let_go_queue();
+}
+
+fn let_go_queue() {
     if QUEUE.swap(false, Ordering::Relaxed) {
         share::let_go_queue();
     }
@@ -37,5 +48,5 @@ extern "C" fn after() {
 /// From here on forks are watched; once, at import.
 pub(crate) fn watch() {
     // SAFETY: functions of this library, which is never unloaded. Without memory forks go on as before.
-    unsafe { pthread_atfork(before, after, after) };
+    unsafe { pthread_atfork(before, in_parent, in_child) };
 }

@@ -216,3 +216,20 @@ def test_a_method_can_be_a_callable_of_pythons():
     assert odd.call(1, k=2) == ((odd, 1), {"k": 2}) == type(odd).call(odd, 1, k=2)
     bound = odd.call
     assert bound() == ((odd,), {}) and bound.__self__ is odd
+
+
+def test_a_request_for_what_is_borrowed_is_not_passed_on():
+    """A function that hands the place of its result on to another call, whose arguments it drops after."""
+    own_echo = tieback.get_global_func("testing.echo")
+    for _ in range(20):
+        came = lies.forward(own_echo, tieback.convert(lambda: Note("made for the inner call")))
+        others = [Note(str(n)) for n in range(8)]
+        assert came.text == "made for the inner call" and use_count(came) == 1
+        del others
+
+
+def test_a_status_of_ones_own_is_a_failure():
+    note = Note("")
+    for args in ((), (note,), (note, note), (note, 1, 2), (1, 2, 3, 4)):
+        with pytest.raises(ValueError, match="with a status of its own"):
+            lies.fail_with_2(*args)

@@ -309,21 +309,31 @@ def test_a_method_is_called_without_a_bound_one():
     assert inspect.ismethoddescriptor(method) and inspect.isroutine(method)
     assert method(point) == Point.norm1(point) == point.norm1() == 3
     assert method.__get__(point)() == method.__get__(point, Point)() == 3
-    assert method.__get__(None, Point) is Point.norm1
+    # The interpreter from 3.12 on hands it out as it is once the line has been run a few times.
+    assert {id(Point.norm1) for _ in range(100)} == {id(method)}
+    assert method.__get__(None, Point) is method
+    function = method.__func__
+    assert isinstance(function, tieback.Function)
+    assert method == method == function and hash(method) == hash(function) and method != Point.add
+    assert repr(method) == f"<method {function!r}>" in repr(vars(Point))
+    assert {method: 1}[function] == 1
+    assert tieback.convert([method])[0] is method
     bound = point.norm1
     assert type(bound) is types.MethodType and bound.__self__ is point and bound == point.norm1
     assert method.__doc__ == Point.norm1.__doc__ == bound.__doc__
+    assert (method.__name__, method.__qualname__) == ("norm1", "Point.norm1")
+    assert getattr(method, "__signature__", "none") == getattr(function, "__signature__", "none")
+    with pytest.raises(AttributeError, match="nothing"):
+        method.nothing
     with pytest.raises(TypeError, match="takes no keyword arguments"):
         point.norm1(a=1)
-    with pytest.raises(
-        TypeError,
-        match=r"test_library.Point.norm1\(\) must be called on a test_library.Point, got nothing",
-    ):
+    with pytest.raises(TypeError, match=r"norm1\(\) must be called on a test_library.Point, got nothing"):
         method()
-    with pytest.raises(TypeError, match=r"takes 0 arguments, got 1|takes no arguments, got 1"):
+    with pytest.raises(TypeError, match="takes no arguments, got 1"):
         point.norm1(1)
-    with pytest.raises(TypeError):
-        type(method)(Point.norm1)
+    for make in (lambda: type(method)(function), lambda: type("X", (type(method),), {})):
+        with pytest.raises(TypeError):
+            make()
 
     class Sub(Point):
         def norm1(self):

@@ -44,7 +44,6 @@ def child(work):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 
 
-@needs_fork
 WAITS = pytest.mark.skipif(
     FREE,
     reason="the child of a free-threaded CPython 3.13 can wait for ever, at its end, for the lock with which "
@@ -52,6 +51,7 @@ WAITS = pytest.mark.skipif(
 )
 
 
+@needs_fork
 class TestFork:
     def test_live_ties_are_the_childs_too(self):
         """Alive, kept and detached ones: each goes on in both processes as it was."""
@@ -179,18 +179,47 @@ finally:
     @WAITS
     def test_while_threads_attach_for_the_first_time(self):
         """CPython 3.11's child waits for its list of threads if one was being put there in the moment of the
-        fork; one that attaches through us is not."""
+        fork; one that attaches through us is not. The child's own threads attach as well."""
         ran_cleanly(
             BEGIN
             + """
 for _ in range(3):
     lib.call_until_stopped(lambda: None)
-for _ in range(600):
+for n in range(600):
     pid = os.fork()
     if pid == 0:
+        if n % 4 == 0:
+            assert lib.call_on_thread(lambda y: y, n) == n
         os._exit(0)
-    os.waitpid(pid, 0)
+    assert os.waitpid(pid, 0)[1] == 0
 lib.stop()
+"""
+        )
+
+    @WAITS
+    def test_while_threads_attach_and_memory_is_traced(self):
+        """tracemalloc waits for the GIL in the middle of an attachment: a fork does not wait for that, and the
+        child can do without whoever was there."""
+        ran_cleanly(
+            BEGIN
+            + """
+import time, tracemalloc
+lib.call_on_thread(lambda y: y, 1)
+tracemalloc.start()
+for _ in range(3):
+    lib.call_until_stopped(lambda: None)
+took = []
+for n in range(15):
+    began = time.perf_counter()
+    pid = os.fork()
+    if pid == 0:
+        tracemalloc.stop()
+        assert lib.call_on_thread(lambda y: y, n) == n
+        os._exit(0)
+    took.append(time.perf_counter() - began)
+    assert os.waitpid(pid, 0)[1] == 0
+lib.stop()
+assert sorted(took)[7] < 1, took
 """
         )
 
