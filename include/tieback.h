@@ -150,13 +150,9 @@ typedef int64_t tb_aligned_i64 __attribute__((aligned(8)));
 // An owned `Error` is there.
 #define TB_CALL_FAILED 1
 
-// Only to a caller that asked for it: an object that lives as long as the caller holds the arguments, and
-// is not the caller's. No number that anybody else would fail with ("lent").
+// Of a `LendCall` only: an object that lives as long as the caller holds the arguments, and
+// is not the caller's. No number that anybody fails with by chance ("lent").
 #define TB_CALL_BORROWED 1818586740
-
-// What a caller asks with: it writes no value where the result goes, with this for its `small_len`, and the
-// address of the arguments for its payload.
-#define TB_CALL_TAKES_BORROWED 1
 
 // 1 byte, signed.
 #define TB_KIND_I8 1
@@ -473,8 +469,12 @@ typedef struct tb_ErrorObj {
 typedef struct tb_FunctionObj {
     struct tb_ObjectHeader header;
     tb_SafeCall safe_call;
-    // Layout-compatible with the ABI this one is modelled on; always null here.
-    void *native_call;
+    // Null, or for those who hold the arguments.
+    // (A `LendCall`, written out for the C header.)
+    int32_t (*lend_call)(void *function,
+                         const struct tb_RawAny *args,
+                         int32_t num_args,
+                         struct tb_RawAny *result);
 } tb_FunctionObj;
 
 // The body of an array.
@@ -1110,18 +1110,6 @@ static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *resul
     return 1;
 }
 
-/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], args, result)`.
-   An object is not counted if the caller can do without that; else the result is a copy, as `tb_own` makes it. */
-static inline int32_t tb_return_borrowed(const tb_RuntimeTable *tb, const tb_RawAny *value,
-                                         const tb_RawAny *args, tb_RawAny *result) {
-    if (result->type_index == TB_TYPE_NONE && result->small_len == TB_CALL_TAKES_BORROWED &&
-        result->value.pointer == (const void *)args && value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
-        *result = *value;
-        return TB_CALL_BORROWED;
-    }
-    return tb_own(tb, value, result) ? TB_CALL_OK : tb_fail_memory(tb, result);
-}
-
 /* As `tb_fail`, of `count` parts, one behind the other; cut at 480 bytes. */
 static inline int32_t tb_fail_parts(const tb_RuntimeTable *tb, tb_RawAny *result, const char *kind,
                                     const tb_ByteSlice *parts, size_t count) {
@@ -1160,7 +1148,7 @@ static inline tb_ObjectHeader *tb_make_function(const tb_RuntimeTable *tb, tb_Sa
     tb_Closure *body = (tb_Closure *)tb_allocate(tb, sizeof *body, 8, TB_TYPE_FUNCTION);
     if (body == NULL) return NULL;
     body->base.safe_call = call;
-    body->base.native_call = NULL;
+    body->base.lend_call = NULL;
     body->context = context;
     body->drop = drop;
     return tb_place(body, TB_TYPE_FUNCTION, 0, tb_delete_closure);

@@ -415,18 +415,6 @@ static inline int32_t tb_fail_memory(const tb_RuntimeTable *tb, tb_RawAny *resul
     return 1;
 }
 
-/* Returns what the arguments keep alive, one of them for example: `return tb_return_borrowed(tb, &args[0], args, result)`.
-   An object is not counted if the caller can do without that; else the result is a copy, as `tb_own` makes it. */
-static inline int32_t tb_return_borrowed(const tb_RuntimeTable *tb, const tb_RawAny *value,
-                                         const tb_RawAny *args, tb_RawAny *result) {
-    if (result->type_index == TB_TYPE_NONE && result->small_len == TB_CALL_TAKES_BORROWED &&
-        result->value.pointer == (const void *)args && value->type_index >= TB_TYPE_STATIC_OBJECT_BEGIN && value->value.object != NULL) {
-        *result = *value;
-        return TB_CALL_BORROWED;
-    }
-    return tb_own(tb, value, result) ? TB_CALL_OK : tb_fail_memory(tb, result);
-}
-
 /* As `tb_fail`, of `count` parts, one behind the other; cut at 480 bytes. */
 static inline int32_t tb_fail_parts(const tb_RuntimeTable *tb, tb_RawAny *result, const char *kind,
                                     const tb_ByteSlice *parts, size_t count) {
@@ -465,7 +453,7 @@ static inline tb_ObjectHeader *tb_make_function(const tb_RuntimeTable *tb, tb_Sa
     tb_Closure *body = (tb_Closure *)tb_allocate(tb, sizeof *body, 8, TB_TYPE_FUNCTION);
     if (body == NULL) return NULL;
     body->base.safe_call = call;
-    body->base.native_call = NULL;
+    body->base.lend_call = NULL;
     body->context = context;
     body->drop = drop;
     return tb_place(body, TB_TYPE_FUNCTION, 0, tb_delete_closure);

@@ -115,20 +115,6 @@ static int32_t transfer(void *self, const tb_RawAny *args, int32_t n, tb_RawAny 
     return 0;
 }
 
-/* richer(one: Account, other: Account) -> Account: which of them has more. Handed back as it came: where the caller
-   can do with that, nobody counts. */
-static int32_t richer(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
-    static const char callee[] = "c_library.richer()";
-    tb_ObjectHeader *one, *other;
-    (void)self;
-    if (!tb_arg_count(tb, callee, 2, n, result) ||
-        !tb_arg_object(tb, callee, args, 0, account_type, &one, result) ||
-        !tb_arg_object(tb, callee, args, 1, account_type, &other, result))
-        return 1;
-    n = TB_READ(&((Account *)other)->balance) > TB_READ(&((Account *)one)->balance);
-    return tb_return_borrowed(tb, &args[n], args, result);
-}
-
 /* ---- Calling back ---- */
 
 /* sum(count: int, function) -> int: the sum of function(0) ... function(count - 1) */
@@ -234,7 +220,6 @@ static const tb_Export exports[] = {
     {"c_library.open", open_account, "(owner, balance, /)", "Opens an account."},
     {"c_library.transfer", transfer, "(source, target, amount, /)",
      "Moves an amount, in cents, from one account to another."},
-    {"c_library.richer", richer, "(one, other, /)", "Which of them has more."},
     {"c_library.sum", sum, "(count, function, /)", "The sum of function(0) to function(count - 1)."},
     {"c_library.guarded", guarded, "(function, value, /)",
      "function(value); what it raises is the cause of a RuntimeError."},

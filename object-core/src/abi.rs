@@ -115,27 +115,6 @@ impl RawAny {
     pub const NONE: Self =
         Self { type_index: crate::type_index::NONE, small_len: 0, value: AnyValue { int: 0 } };
 
-    /// No value, and that a borrowed result will do in the call with these arguments
-    /// ([`call_status::TAKES_BORROWED`]). Nobody else looks at what lies in no value; and who passes the place on to
-    /// another call, with other arguments, does not ask there.
-    #[inline]
-    #[must_use]
-    pub const fn taking_borrowed(args: *const Self) -> Self {
-        let mut raw = Self { small_len: call_status::TAKES_BORROWED, ..Self::NONE };
-        raw.value.pointer = args.cast_mut().cast();
-        raw
-    }
-
-    /// Whether this is what [`taking_borrowed`](Self::taking_borrowed) makes of these arguments.
-    #[inline]
-    #[must_use]
-    pub fn takes_borrowed(&self, args: *const Self) -> bool {
-        self.type_index == crate::type_index::NONE
-            && self.small_len == call_status::TAKES_BORROWED
-            // SAFETY: every bit pattern is an address, and it is compared only.
-            && core::ptr::addr_eq(unsafe { self.value.pointer }, args)
-    }
-
     /// An object's address; the caller says whether a reference goes with it.
     #[inline]
     #[must_use]
@@ -193,19 +172,20 @@ pub type SafeCall = unsafe extern "C" fn(
     result: *mut RawAny,
 ) -> i32;
 
-/// What a [`SafeCall`] answers, and what its caller may ask for.
+/// What a [`SafeCall`] answers, and a [`LendCall`].
 pub mod call_status {
     /// The result is in its place, and the caller's.
     pub const OK: i32 = 0;
     /// An owned `Error` is there.
     pub const FAILED: i32 = 1;
-    /// Only to a caller that asked for it: an object that lives as long as the caller holds the arguments, and
-    /// is not the caller's. No number that anybody else would fail with ("lent").
+    /// Of a [`LendCall`](super::LendCall) only: an object that lives as long as the caller holds the arguments, and
+    /// is not the caller's. No number that anybody fails with by chance ("lent").
     pub const BORROWED: i32 = 0x6C65_6E74;
-    /// What a caller asks with: it writes no value where the result goes, with this for its `small_len`, and the
-    /// address of the arguments for its payload.
-    pub const TAKES_BORROWED: u32 = 1;
 }
+
+/// A packed call whose result may be borrowed from its arguments: as a [`SafeCall`], which is there beside it, but
+/// that it may answer [`BORROWED`](call_status::BORROWED).
+pub type LendCall = SafeCall;
 
 /// How a field is stored, and so what a reader may read at its offset.
 #[repr(u8)]

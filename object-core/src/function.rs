@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::abi::{ByteSlice, RawAny, SafeCall, call_status};
+use crate::abi::{ByteSlice, LendCall, RawAny, SafeCall, call_status};
 use crate::about::{About, about};
 use crate::any::{Any, AnyView};
 use crate::arc::ObjectArc;
@@ -13,7 +13,7 @@ use crate::error_kinds::{NewError, RegisterError};
 use crate::errors::Error;
 use crate::header::{ObjectHeader, flags};
 use crate::object::{Extends, Object};
-use crate::packed::{catch, packed_outcome, return_borrowed, return_error};
+use crate::packed::{borrowed_outcome, catch, packed_outcome, return_borrowed, return_error};
 use crate::runtime::runtime;
 use crate::table::function_status;
 use crate::type_index;
@@ -24,14 +24,17 @@ use crate::type_index;
 pub struct FunctionObj {
     header: ObjectHeader,
     safe_call: SafeCall,
-    /// Layout-compatible with the ABI this one is modelled on; always null here.
-    native_call: *mut c_void,
+    /// Null, or for those who hold the arguments.
+    /// (A [`LendCall`], written out for the C header.)
+    lend_call: Option<
+        unsafe extern "C" fn(
+            function: *mut c_void,
+            args: *const RawAny,
+            num_args: i32,
+            result: *mut RawAny,
+        ) -> i32,
+    >,
 }
-
-// SAFETY: two immutable addresses.
-unsafe impl Send for FunctionObj {}
-// SAFETY: as above.
-unsafe impl Sync for FunctionObj {}
 
 // SAFETY: repr(C), header first, a fixed type.
 unsafe impl Object for FunctionObj {
@@ -52,7 +55,18 @@ impl FunctionObj {
     /// this head.
     #[must_use]
     pub const unsafe fn new(safe_call: SafeCall) -> Self {
-        Self { header: ObjectHeader::new(), safe_call, native_call: core::ptr::null_mut() }
+        Self { header: ObjectHeader::new(), safe_call, lend_call: None }
+    }
+
+    /// The head of a function whose result its arguments may keep alive: what is called by those who want to own it
+    /// counts what `lend_call` answers.
+    ///
+    /// # Safety
+    ///
+    /// `lend_call` keeps the contract of [`LendCall`] when it is handed an object that begins with this head.
+    #[must_use]
+    pub const unsafe fn lending(lend_call: LendCall) -> Self {
+        Self { header: ObjectHeader::new(), safe_call: call_lender, lend_call: Some(lend_call) }
     }
 
     /// Its entry point; frontends recognise their own functions by it.
@@ -60,6 +74,14 @@ impl FunctionObj {
     #[must_use]
     pub fn safe_call(&self) -> SafeCall {
         self.safe_call
+    }
+
+    /// For those who hold the arguments and can do with an object that these keep alive: its other entry point, if
+    /// it has one, else the same.
+    #[inline]
+    #[must_use]
+    pub fn lend_call(&self) -> LendCall {
+        self.lend_call.unwrap_or(self.safe_call)
     }
 }
 
@@ -114,19 +136,11 @@ impl Function {
     where
         F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
     {
-        // SAFETY: it expects a ClosureObj<F>.
-        unsafe { Self::of_closure(call_closure::<F>, call) }
+        // SAFETY: `call_closure::<F>` expects a ClosureObj<F>, which is what is made of it.
+        Self::of_closure(unsafe { FunctionObj::new(call_closure::<F>) }, call)
     }
 
-    /// # Safety
-    ///
-    /// `entry` keeps [`SafeCall`]'s contract when it is handed a `ClosureObj<F>`.
-    unsafe fn of_closure<F: Send + Sync + 'static>(
-        entry: SafeCall,
-        call: F,
-    ) -> Result<Self, NewError> {
-        // SAFETY: a ClosureObj<F> is what is made here.
-        let base = unsafe { FunctionObj::new(entry) };
+    fn of_closure<F: Send + Sync + 'static>(base: FunctionObj, call: F) -> Result<Self, NewError> {
         let closure = ObjectArc::try_new(ClosureObj { base, call }).map_err(|error| error.cause)?;
         Ok(Self(ObjectArc::upcast(closure)))
     }
@@ -158,8 +172,8 @@ impl Function {
     where
         F: for<'a> Fn(&[AnyView<'a>]) -> Result<AnyView<'a>, Error> + Send + Sync + 'static,
     {
-        // SAFETY: it expects a ClosureObj<F>.
-        unsafe { Self::of_closure(lend_closure::<F>, call) }
+        // SAFETY: `lend_closure::<F>` expects a ClosureObj<F>, which is what is made of it.
+        Self::of_closure(unsafe { FunctionObj::lending(lend_closure::<F>) }, call)
     }
 
     /// As [`try_from_packed_borrowed`](Self::try_from_packed_borrowed).
@@ -375,12 +389,36 @@ where
     let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
     // SAFETY: SafeCall's contract.
     let views = unsafe { borrowed(args, num_args) };
-    // SAFETY: SafeCall's contract: room for one value, with what the caller wrote there. The view lives
-    // as long as the arguments are borrowed: while the caller holds them.
-    match catch(|| unsafe { return_borrowed((closure.call)(views)?, args, result) }) {
+    // SAFETY: SafeCall's contract: room for one value. The view lives as long as the arguments are borrowed: while
+    // the caller holds them.
+    match catch(|| unsafe { return_borrowed((closure.call)(views)?, result) }) {
         Ok(status) => status,
         // SAFETY: as above.
         Err(error) => unsafe { return_error(error, result) },
+    }
+}
+
+/// The `safe_call` of functions that lend: the caller owns what it is lent.
+unsafe extern "C" fn call_lender(
+    function: *mut c_void,
+    args: *const RawAny,
+    num_args: i32,
+    result: *mut RawAny,
+) -> i32 {
+    // SAFETY: SafeCall's contract goes on: this entry point is only in functions that lend. What is lent lives as
+    // long as the arguments, which the caller holds.
+    unsafe {
+        let lend = (*function.cast::<FunctionObj>()).lend_call();
+        match lend(function, args, num_args, result) {
+            call_status::BORROWED => match borrowed_outcome(result.read()).and_then(|view| Ok(view.try_to_owned()?)) {
+                Ok(owned) => {
+                    result.write(Any::into_raw(owned));
+                    call_status::OK
+                }
+                Err(error) => return_error(error, result),
+            },
+            status => status,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a packed call leaves in its caller's hands: a result, or an error.
 //!
-//! A result is owned. But for one kind: a caller that asks for it ([`RawAny::taking_borrowed`]) may be handed an
-//! object that its arguments keep alive, uncounted ([`call_status::BORROWED`]). That is what makes a native
-//! function that returns one of its arguments as cheap as a C function of Python's: nobody counts.
+//! A result is owned. But for one kind: of a function that has a [`LendCall`](crate::abi::LendCall) a caller who
+//! holds the arguments may take an object that they keep alive, uncounted. That is what makes a native function that
+//! returns one of its arguments as cheap as a C function of Python's: nobody counts.
 
 use crate::abi::{RawAny, call_status};
 use crate::any::{Any, AnyView};
@@ -50,8 +50,8 @@ pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) ->
     status
 }
 
-/// Writes a result that the arguments keep alive: as it is, if it is an object and the caller takes borrowed
-/// ones; else an owned copy.
+/// Writes a result that the arguments keep alive, as a [`LendCall`](crate::abi::LendCall) does: as it is, if it is an
+/// object; else an owned copy.
 ///
 /// # Errors
 ///
@@ -59,18 +59,11 @@ pub unsafe fn return_packed(outcome: Result<Any, Error>, result: *mut RawAny) ->
 ///
 /// # Safety
 ///
-/// `args` and `result` are what a [`SafeCall`](crate::abi::SafeCall) was given; the view lives as long as the call's
-/// arguments are borrowed.
+/// `result` is what the call was given; the view lives as long as the call's arguments are borrowed.
 #[inline(always)]
-pub unsafe fn return_borrowed(
-    view: AnyView<'_>,
-    args: *const RawAny,
-    result: *mut RawAny,
-) -> Result<i32, Error> {
-    // SAFETY: the caller's contract: its caller wrote a value there.
-    let asked = unsafe { (*result).takes_borrowed(args) };
+pub unsafe fn return_borrowed(view: AnyView<'_>, result: *mut RawAny) -> Result<i32, Error> {
     let raw = view.raw();
-    if let (true, Some(object)) = (asked, raw.as_object()) {
+    if let Some(object) = raw.as_object() {
         // In parts: who reads it at once finds it in the processor's store queue.
         // SAFETY: room for one value.
         unsafe { result.write(RawAny::object(raw.type_index, object.as_ptr())) };
@@ -82,7 +75,7 @@ pub unsafe fn return_borrowed(
     Ok(call_status::OK)
 }
 
-/// What a packed call that answered [`BORROWED`](call_status::BORROWED) left, for a caller that asked for it.
+/// What a packed call that answered [`BORROWED`](call_status::BORROWED) left.
 ///
 /// # Errors
 ///
@@ -90,7 +83,7 @@ pub unsafe fn return_borrowed(
 ///
 /// # Safety
 ///
-/// `raw` is what the call left, and whoever asked holds the arguments for `'a`.
+/// `raw` is what the call left, and the caller holds the arguments for `'a`.
 pub unsafe fn borrowed_outcome<'a>(raw: RawAny) -> Result<AnyView<'a>, Error> {
     match lie_in(&raw) {
         Some(lie) => Err(lie.into_error(&raw)),

@@ -6,7 +6,7 @@
 
 mod common;
 
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use common::heap::{Heap, failing, live};
 use common::sweep::{no_block, refusals, sweep};
@@ -260,11 +260,11 @@ fn values_for_fields_and_foreign_outcomes() {
     let lied = || outcome(0, RawAny::object(1 << 20, null_mut())).unwrap_err();
     assert!(sweep_error("RuntimeError", lied) >= 1);
     assert_eq!(sweep(|| outcome(0, RawAny::int(3)), no_memory), 0);
-    // A borrowed text is copied for those who cannot borrow it; where that fails nothing is written.
+    // A borrowed text is copied; where that fails nothing is written.
     let given_back = || {
         let mut result = RawAny::NONE;
         // SAFETY: room for a value; the literal lives for ever.
-        let status = unsafe { return_borrowed(view, null(), &raw mut result) }
+        let status = unsafe { return_borrowed(view, &raw mut result) }
             .inspect_err(|_| assert_eq!(result.type_index, index::NONE))?;
         outcome(status, result)
     };

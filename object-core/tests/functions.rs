@@ -9,7 +9,7 @@ use std::ffi::c_void;
 
 use common::heap::{Heap, live};
 use common::{Drops, Told, baseline};
-use object_core::abi::{RawAny, call_status};
+use object_core::abi::{RawAny, SafeCall, call_status};
 use object_core::{
     Any, AnyView, Error, Function, FunctionObj, ObjectArc, ObjectHeader, borrowed_outcome, header,
     packed_outcome, type_index,
@@ -154,17 +154,17 @@ fn a_payload_that_panics_when_it_is_dropped_is_caught_too() {
     assert_eq!(error.kind(), "PanicError");
 }
 
-/// What a raw call leaves where the caller wrote `first(args)`, and its status.
+/// What a raw call by one of a function's entry points leaves, and its status.
 fn call_raw(
     function: &Function,
     args: &[AnyView<'_>],
-    first: fn(*const RawAny) -> RawAny,
+    entry: fn(&FunctionObj) -> SafeCall,
 ) -> (i32, RawAny) {
-    let mut result = first(args.as_ptr().cast());
+    let mut result = RawAny::NONE;
     let object = ObjectArc::as_ptr(function.as_object());
     // SAFETY: a live function, and views have RawAny's layout.
     let status = unsafe {
-        (object.as_ref().safe_call())(
+        entry(object.as_ref())(
             object.as_ptr().cast(),
             args.as_ptr().cast(),
             args.len() as i32,
@@ -174,10 +174,8 @@ fn call_raw(
     (status, result)
 }
 
-static ELSEWHERE: [u8; 16] = [0; 16];
-
 #[test]
-fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
+fn what_the_arguments_keep_alive_is_counted_only_for_those_who_want_to_own_it() {
     let before = baseline();
     let first = Function::from_packed_borrowed(|args| match args {
         [first, ..] => Ok(*first),
@@ -185,7 +183,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
     });
     let point = ObjectArc::new(common::Point::at(1, 2));
     let args = [AnyView::object(&point)];
-    let (status, lent) = call_raw(&first, &args, RawAny::taking_borrowed);
+    let (status, lent) = call_raw(&first, &args, FunctionObj::lend_call);
     assert_eq!(status, call_status::BORROWED);
     assert_eq!(
         lent.as_object().unwrap(),
@@ -199,26 +197,21 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
         &point
     ));
 
-    let (status, owned) = call_raw(&first, &args, |_| RawAny::NONE);
+    let (status, owned) = call_raw(&first, &args, FunctionObj::safe_call);
     assert_eq!(
         (status, ObjectArc::strong_count(&point)),
         (call_status::OK, 2)
     );
     // SAFETY: the call's result, which is ours.
     drop(unsafe { packed_outcome(status, owned) }.unwrap());
-    // Nor is it asked for by who passes on a place that he was given, nor by what happens to be there.
-    for there in [
-        |_| RawAny::taking_borrowed((&raw const ELSEWHERE).cast()),
-        |args| RawAny {
-            type_index: type_index::SMALL_STR,
-            ..RawAny::taking_borrowed(args)
-        },
-    ] {
-        let (status, owned) = call_raw(&first, &args, there);
-        assert_eq!(status, call_status::OK);
-        // SAFETY: the call's result, which is ours.
-        drop(unsafe { packed_outcome(status, owned) }.unwrap());
-    }
+    // One that does not lend has one entry point.
+    let own = function(|_| Ok(Any::NONE));
+    let (status, nothing) = call_raw(&own, &args, FunctionObj::lend_call);
+    assert_eq!(
+        (status, nothing.type_index),
+        (call_status::OK, type_index::NONE)
+    );
+    drop(own);
     let kept = first.call_packed(&args).unwrap();
     assert_eq!(ObjectArc::strong_count(&point), 2);
     drop(kept);
@@ -240,7 +233,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
         (long.view(), call_status::BORROWED),
         (raw_text, call_status::OK),
     ] {
-        let (answer, result) = call_raw(&first, &[view], RawAny::taking_borrowed);
+        let (answer, result) = call_raw(&first, &[view], FunctionObj::lend_call);
         assert_eq!(answer, status, "{view:?}");
         if answer == call_status::OK {
             // SAFETY: the call's result, which is ours.
@@ -256,7 +249,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
     place.value.pointer = (&raw mut moved).cast();
     // SAFETY: the place is there, and the object in it the call's to take.
     let moved_view = unsafe { AnyView::from_raw(place) };
-    let (status, taken) = call_raw(&first, &[moved_view], RawAny::taking_borrowed);
+    let (status, taken) = call_raw(&first, &[moved_view], FunctionObj::lend_call);
     assert_eq!(status, call_status::OK, "who moves it in has it no more");
     // SAFETY: the call's result, which is ours.
     drop(unsafe { packed_outcome(status, taken) }.unwrap());
@@ -266,7 +259,7 @@ fn what_the_arguments_keep_alive_is_counted_only_for_those_who_do_not_ask() {
 
     let refused = first.call_packed(&[]).unwrap_err();
     assert_eq!(refused.to_string(), "TypeError: first() takes an argument");
-    let (status, error) = call_raw(&first, &[], RawAny::taking_borrowed);
+    let (status, error) = call_raw(&first, &[], FunctionObj::lend_call);
     assert_eq!(status, call_status::FAILED);
     // SAFETY: the call's error, which is ours.
     drop(unsafe { packed_outcome(status, error) }.unwrap_err());

@@ -161,7 +161,7 @@ fn bodies_hold_what_c_reads_at_their_offsets() {
         call.as_object().safe_call() as usize,
         "safe_call"
     );
-    assert_eq!(at(body, 32), 0, "native_call");
+    assert_eq!(at(body, 32), 0, "lend_call");
 
     let carrier = ObjectArc::new(OpaqueObj::new(64 as *mut _));
     assert_eq!(

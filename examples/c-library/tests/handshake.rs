@@ -144,6 +144,7 @@ fn tables() {
             "call",
             "choose",
             "lend",
+            "pick",
             "first_object",
             "first_value",
             "odd_with",

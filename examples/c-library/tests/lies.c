@@ -56,7 +56,7 @@ static int32_t borrowed(void *self, const tb_RawAny *args, int32_t n, tb_RawAny 
     return 0;
 }
 
-/* Says that it lends a lie, whether it was asked to or not. */
+/* Lends a lie. */
 static int64_t chosen;
 static int32_t choose(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
     (void)self;
@@ -86,17 +86,42 @@ static int32_t mislabel(void *self, const tb_RawAny *args, int32_t n, tb_RawAny 
     return 0;
 }
 
-/* No lies: the first field of its argument, an object or a value, which the argument keeps alive. */
+/* No lies: which of its arguments is named, the first field of its argument, an object or a value: what the
+   arguments keep alive. */
+static int32_t pick(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    *result = args[args[0].value.i64 % n];
+    return result->type_index < TB_TYPE_STATIC_OBJECT_BEGIN ? TB_CALL_OK : TB_CALL_BORROWED;
+}
 static int32_t first_object(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
-    tb_RawAny value = tb_object(*(tb_ObjectHeader **)((char *)args[0].value.object + 24));
     (void)self;
     (void)n;
-    return tb_return_borrowed(table, &value, args, result);
+    *result = tb_object(*(tb_ObjectHeader **)((char *)args[0].value.object + 24));
+    return TB_CALL_BORROWED;
 }
 static int32_t first_value(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
     (void)self;
     (void)n;
-    return tb_return_borrowed(table, (tb_RawAny *)((char *)args[0].value.object + 24), args, result);
+    *result = *(tb_RawAny *)((char *)args[0].value.object + 24);
+    return result->type_index < TB_TYPE_STATIC_OBJECT_BEGIN ? TB_CALL_OK : TB_CALL_BORROWED;
+}
+
+/* What the others call: counted. */
+static int32_t counted(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    int32_t status = ((tb_FunctionObj *)self)->lend_call(self, args, n, result);
+    if (status != TB_CALL_BORROWED) return status;
+    tb_keep(table, result);
+    return TB_CALL_OK;
+}
+
+static int32_t register_lender(tb_ByteSlice name, tb_SafeCall call, tb_RawAny *error) {
+    tb_ObjectHeader *function = tb_make_function(table, counted, NULL, NULL);
+    int32_t failed;
+    if (function == NULL) return tb_fail_memory(table, error);
+    ((tb_FunctionObj *)function)->lend_call = call;
+    failed = table->function_register(name, function, 0) != 0;
+    table->dec_ref(function);
+    return failed ? tb_fail(table, error, "ValueError", "a lender's name is taken") : 0;
 }
 
 /* forward(function, maker): hands the place of its own result on to another call, whose argument is nobody's
@@ -155,9 +180,7 @@ static const tb_Export exports[] = {
     {"lies.give", give, NULL, NULL},         {"lies.fail", fail, NULL, NULL},
     {"lies.borrowed", borrowed, NULL, NULL}, {"lies.int_for_error", int_for_error, NULL, NULL},
     {"lies.mislabel", mislabel, NULL, NULL}, {"lies.call", call, NULL, NULL},
-    {"lies.choose", choose, NULL, NULL},     {"lies.lend", lend, NULL, NULL},
-    {"lies.first_object", first_object, NULL, NULL},
-    {"lies.first_value", first_value, NULL, NULL},
+    {"lies.choose", choose, NULL, NULL},
     {"lies.odd_with", odd_with, NULL, NULL}, {"lies.forward", forward, NULL, NULL},
     {"lies.fail_with_2", fail_with_2, NULL, NULL},
 };
@@ -185,7 +208,11 @@ static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
     if (MODE == NO_SIZE) desc.size = 8;
     if (MODE == NO_FIELDS) desc.num_methods = 2; /* and no methods */
     if (MODE >= FIELD_OUTSIDE) return tb_register_type(tb, &desc, error) < 0;
-    return tb_register_functions(tb, exports, sizeof exports / sizeof exports[0], error);
+    return tb_register_functions(tb, exports, sizeof exports / sizeof exports[0], error) != 0 ||
+           register_lender(tb_text("lies.lend"), lend, error) != 0 ||
+           register_lender(tb_text("lies.pick"), pick, error) != 0 ||
+           register_lender(tb_text("lies.first_object"), first_object, error) != 0 ||
+           register_lender(tb_text("lies.first_value"), first_value, error) != 0;
 }
 
 int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply) {

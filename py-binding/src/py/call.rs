@@ -123,8 +123,8 @@ unsafe fn call_few<const N: usize, const ARGS: bool>(
             }
         }
         let first = raws.as_ptr().cast::<RawAny>();
-        let mut result = RawAny::taking_borrowed(first);
-        let call = function.cast::<FunctionObj>().as_ref().safe_call();
+        let mut result = RawAny::NONE;
+        let call = function.cast::<FunctionObj>().as_ref().lend_call();
         let status = call(function.as_ptr().cast(), first, N as i32, &raw mut result);
         let face = face_among::<N, ARGS>(&wrappers, &result);
         if status == call_status::BORROWED {
