@@ -73,6 +73,15 @@ static int32_t lend(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *res
     return TB_CALL_BORROWED;
 }
 
+/* The same lie for those who want to own it. */
+static int32_t lie_counted(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *result) {
+    (void)self;
+    (void)args;
+    (void)n;
+    *result = lie(chosen);
+    return TB_CALL_OK;
+}
+
 /* An object, said to be of another type. */
 static const tb_RuntimeTable *table;
 tb_ObjectHeader *mislabelled;
@@ -114,8 +123,8 @@ static int32_t counted(void *self, const tb_RawAny *args, int32_t n, tb_RawAny *
     return TB_CALL_OK;
 }
 
-static int32_t register_lender(tb_ByteSlice name, tb_SafeCall call, tb_RawAny *error) {
-    tb_ObjectHeader *function = tb_make_function(table, counted, NULL, NULL);
+static int32_t register_lender(tb_ByteSlice name, tb_SafeCall call, tb_SafeCall own, tb_RawAny *error) {
+    tb_ObjectHeader *function = tb_make_function(table, own, NULL, NULL);
     int32_t failed;
     if (function == NULL) return tb_fail_memory(table, error);
     ((tb_FunctionObj *)function)->lend_call = call;
@@ -209,10 +218,10 @@ static int32_t load(const tb_RuntimeTable *tb, tb_RawAny *error) {
     if (MODE == NO_FIELDS) desc.num_methods = 2; /* and no methods */
     if (MODE >= FIELD_OUTSIDE) return tb_register_type(tb, &desc, error) < 0;
     return tb_register_functions(tb, exports, sizeof exports / sizeof exports[0], error) != 0 ||
-           register_lender(tb_text("lies.lend"), lend, error) != 0 ||
-           register_lender(tb_text("lies.pick"), pick, error) != 0 ||
-           register_lender(tb_text("lies.first_object"), first_object, error) != 0 ||
-           register_lender(tb_text("lies.first_value"), first_value, error) != 0;
+           register_lender(tb_text("lies.lend"), lend, lie_counted, error) != 0 ||
+           register_lender(tb_text("lies.pick"), pick, counted, error) != 0 ||
+           register_lender(tb_text("lies.first_object"), first_object, counted, error) != 0 ||
+           register_lender(tb_text("lies.first_value"), first_value, counted, error) != 0;
 }
 
 int32_t tieback_library_init(const tb_RuntimeTable *tb, tb_LibraryReply *reply) {

@@ -162,7 +162,7 @@ def test_what_is_no_value_is_an_error(which):
         lies.int_for_error()
     lies.choose(which)
     note = Note("lent to it")
-    for args in ((note,), (note, note), (note, 1, note), ()):
+    for args in ((note,), (note, note), (note, 1, note), (), (1, 2, 3, 4)):
         with pytest.raises(RuntimeError, match="a function returned"):
             lies.lend(*args)
     assert use_count(note) == 1 and lies.first_value(note) == "lent to it"
