@@ -17,6 +17,7 @@ c = load("c_library")
 lies = load("lies")
 Account = type(c.open("first", 0))
 # Here, as a type and its methods are there for ever.
+OWN_ECHO = tieback.get_global_func("testing.echo")
 ODD = lies.odd_with(lambda *args, **named: (args, named))
 
 
@@ -216,9 +217,8 @@ def test_a_method_can_be_a_callable_of_pythons():
 
 def test_what_is_borrowed_does_not_outlive_an_inner_call():
     """A function that hands the place of its result on to another call, whose arguments it drops after."""
-    own_echo = tieback.get_global_func("testing.echo")
     for _ in range(20):
-        came = lies.forward(own_echo, tieback.convert(lambda: Note("made for the inner call")))
+        came = lies.forward(OWN_ECHO, tieback.convert(lambda: Note("made for the inner call")))
         others = [Note(str(n)) for n in range(8)]
         assert came.text == "made for the inner call" and use_count(came) == 1
         del others
