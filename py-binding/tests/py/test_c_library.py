@@ -16,8 +16,8 @@ from tieback.testing import use_count
 c = load("c_library")
 lies = load("lies")
 Account = type(c.open("first", 0))
-# Here, as a type and its methods are there for ever.
 OWN_ECHO = tieback.get_global_func("testing.echo")
+# Here, as a type and its methods are there for ever.
 ODD = lies.odd_with(lambda *args, **named: (args, named))
 
 
