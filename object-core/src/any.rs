@@ -251,34 +251,6 @@ impl AnyView<'_> {
         }
     }
 
-    /// The object, if it is of type `wanted`: a reference of its own, or the one that was moved. A
-    /// moved object that is of another type stays where it was.
-    ///
-    /// # Errors
-    ///
-    /// The number of the type that came.
-    pub(crate) fn object_of(self, wanted: i32) -> Result<ObjectRef, i32> {
-        let got = self.type_index();
-        if let Some(object) = self.0.as_object() {
-            if is_object_of(got, wanted) {
-                // SAFETY: alive for the view.
-                return Ok(unsafe { ObjectRef::from_borrowed(object) });
-            }
-            return Err(got);
-        }
-        let Some(object) = self.take_moved() else {
-            return Err(self.moved().map_or(got, |_| index::NONE));
-        };
-        let got = ObjectArc::header(&object).type_index();
-        if is_object_of(got, wanted) {
-            return Ok(object);
-        }
-        self.give_back(object);
-        Err(got)
-    }
-}
-
-impl AnyView<'_> {
     /// The object, if it is of type `wanted` and the view's own: a handle that nobody has counted.
     ///
     /// # Errors
@@ -292,6 +264,27 @@ impl AnyView<'_> {
             // the borrow.
             return Ok(unsafe { &*(&raw const self.0.value.object).cast::<ObjectRef>() });
         }
+        Err(got)
+    }
+
+    /// The object, if it is of type `wanted`: a reference of its own, or the one that was moved. A
+    /// moved object that is of another type stays where it was.
+    ///
+    /// # Errors
+    ///
+    /// The number of the type that came.
+    pub(crate) fn object_of(self, wanted: i32) -> Result<ObjectRef, i32> {
+        if self.0.as_object().is_some() {
+            return self.handle_of(wanted).cloned();
+        }
+        let Some(object) = self.take_moved() else {
+            return Err(self.moved().map_or(self.type_index(), |_| index::NONE));
+        };
+        let got = ObjectArc::header(&object).type_index();
+        if is_object_of(got, wanted) {
+            return Ok(object);
+        }
+        self.give_back(object);
         Err(got)
     }
 }

@@ -13,7 +13,9 @@ use crate::error_kinds::{NewError, RegisterError};
 use crate::errors::Error;
 use crate::header::{ObjectHeader, flags};
 use crate::object::{Extends, Object};
-use crate::packed::{borrowed_outcome, catch, packed_outcome, return_borrowed, return_error};
+use crate::packed::{
+    borrowed_outcome, catch, packed_outcome, return_borrowed, return_error, return_packed,
+};
 use crate::runtime::runtime;
 use crate::table::function_status;
 use crate::type_index;
@@ -180,7 +182,7 @@ impl Function {
     ///
     /// ```
     /// # #[cfg(feature = "default-backing")] {
-    /// use object_core::{Any, AnyView, Error, Function, Str};
+    /// use object_core::{Any, Error, Function};
     ///
     /// let longer = Function::from_packed_borrowed(|args| match args {
     ///     [a, b] if b.as_bytes().map(<[u8]>::len) > a.as_bytes().map(<[u8]>::len) => Ok(*b),
@@ -356,23 +358,15 @@ unsafe extern "C" fn call_closure<F>(
 where
     F: Fn(&[AnyView<'_>]) -> Result<Any, Error> + Send + Sync + 'static,
 {
-    // SAFETY: SafeCall's contract: this entry point is only in ClosureObj<F>s, and the caller holds
-    // the function for the call.
-    let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
-    // SAFETY: SafeCall's contract.
-    let args = unsafe { borrowed(args, num_args) };
-    let outcome = catch(|| {
-        let value = (closure.call)(args)?;
+    let written = |call: &F, args: &[AnyView<'_>]| {
+        let value = call(args)?;
         // Written here, where it was made: a value that is carried through an outcome is copied.
         // SAFETY: SafeCall's contract: room for one value.
         unsafe { result.write(Any::into_raw(value)) };
-        Ok(())
-    });
-    match outcome {
-        Ok(()) => call_status::OK,
-        // SAFETY: as above.
-        Err(error) => unsafe { return_error(error, result) },
-    }
+        Ok(call_status::OK)
+    };
+    // SAFETY: SafeCall's contract, and this entry point is only in ClosureObj<F>s.
+    unsafe { run(function, args, num_args, result, written) }
 }
 
 /// As [`call_closure`], of a closure that returns what its arguments keep alive.
@@ -385,15 +379,33 @@ unsafe extern "C" fn lend_closure<F>(
 where
     F: for<'a> Fn(&[AnyView<'a>]) -> Result<AnyView<'a>, Error> + Send + Sync + 'static,
 {
-    // SAFETY: as in `call_closure`.
-    let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
-    // SAFETY: SafeCall's contract.
-    let views = unsafe { borrowed(args, num_args) };
     // SAFETY: SafeCall's contract: room for one value. The view lives as long as the arguments are borrowed: while
     // the caller holds them.
-    match catch(|| unsafe { return_borrowed((closure.call)(views)?, result) }) {
+    let lent = |call: &F, args: &[AnyView<'_>]| unsafe { return_borrowed(call(args)?, result) };
+    // SAFETY: as in `call_closure`.
+    unsafe { run(function, args, num_args, result, lent) }
+}
+
+/// Runs a closure that writes its result itself and answers a status; what it raises, or a panic, is written here.
+///
+/// # Safety
+///
+/// [`SafeCall`]'s contract, and the function is a `ClosureObj<F>`.
+#[inline(always)]
+unsafe fn run<F>(
+    function: *mut c_void,
+    args: *const RawAny,
+    num_args: i32,
+    result: *mut RawAny,
+    written: impl FnOnce(&F, &[AnyView<'_>]) -> Result<i32, Error>,
+) -> i32 {
+    // SAFETY: the caller's contract; the caller's caller holds the function for the call.
+    let closure = unsafe { &*function.cast::<ClosureObj<F>>() };
+    // SAFETY: SafeCall's contract.
+    let args = unsafe { borrowed(args, num_args) };
+    match catch(|| written(&closure.call, args)) {
         Ok(status) => status,
-        // SAFETY: as above.
+        // SAFETY: SafeCall's contract: room for one value.
         Err(error) => unsafe { return_error(error, result) },
     }
 }
@@ -409,16 +421,12 @@ unsafe extern "C" fn call_lender(
     // long as the arguments, which the caller holds.
     unsafe {
         let lend = (*function.cast::<FunctionObj>()).lend_call();
-        match lend(function, args, num_args, result) {
-            call_status::BORROWED => match borrowed_outcome(result.read()).and_then(|view| Ok(view.try_to_owned()?)) {
-                Ok(owned) => {
-                    result.write(Any::into_raw(owned));
-                    call_status::OK
-                }
-                Err(error) => return_error(error, result),
-            },
-            status => status,
+        let status = lend(function, args, num_args, result);
+        if status != call_status::BORROWED {
+            return status;
         }
+        let lent = borrowed_outcome(result.read());
+        return_packed(lent.and_then(|view| Ok(view.try_to_owned()?)), result)
     }
 }
 

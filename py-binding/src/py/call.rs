@@ -22,7 +22,7 @@ use crate::py::into::pass;
 use crate::py::out::{value_into_python, value_to_python};
 use crate::py::raise::{Exc, Pending, Raised, name_place, raise};
 use crate::py::refs::{QUIET, dec_kept, lend};
-use crate::py::scalars::small_int_of;
+use crate::py::scalars::put_plain;
 use crate::py::share::settle_lent;
 use crate::py::wrapper::{Loan, storage, take_back};
 
@@ -372,35 +372,6 @@ unsafe fn put_object(place: *mut RawAny, object: NonNull<ObjectHeader>) {
         } else {
             place.write(RawAny::object(number, object.as_ptr()));
         }
-    }
-}
-
-/// Writes a number, a bool or None, of no class below. False: it is none, or an int that does not fit, and nothing
-/// was done.
-///
-/// # Safety
-///
-/// Attached; room for a value; a live object.
-#[inline(never)]
-unsafe fn put_plain(place: *mut RawAny, arg: *mut ffi::PyObject) -> bool {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let raw = if ffi::PyLong_CheckExact(arg) != 0 {
-            match small_int_of(arg) {
-                Some(number) => RawAny::int(number),
-                None => return false,
-            }
-        } else if ffi::PyFloat_CheckExact(arg) != 0 {
-            RawAny::float(ffi::PyFloat_AsDouble(arg))
-        } else if arg == ffi::Py_None() {
-            RawAny::NONE
-        } else if ffi::PyBool_Check(arg) != 0 {
-            RawAny::bool(arg == ffi::Py_True())
-        } else {
-            return false;
-        };
-        place.write(raw);
-        true
     }
 }
 

@@ -79,11 +79,6 @@ mod imp {
     pub(crate) fn let_go() {
         unlock();
     }
-
-    pub(crate) fn open() {
-        // Whoever has it is not in this process.
-        unlock();
-    }
 }
 
 #[cfg(not(all(unix, not(Py_3_12))))]
@@ -101,8 +96,6 @@ mod imp {
     }
 
     pub(crate) fn let_go() {}
-
-    pub(crate) fn open() {}
 }
 
 /// Makes this thread's state, which counts as one that was there before. False: the interpreter will do so.
@@ -134,14 +127,9 @@ pub(crate) fn hold() -> bool {
     imp::hold()
 }
 
-/// After a fork that [`hold`] came before, in the parent.
+/// After a fork: in the parent if [`hold`] came about, in the child whether it did or not, as nobody else is there
+/// to give it back.
 pub(crate) fn let_go() {
     // Quiet: nothing of Python's is touched.
     imp::let_go();
-}
-
-/// In the child, whether it was held or not: nobody else is there to give it back.
-pub(crate) fn open() {
-    // Quiet: nothing of Python's is touched.
-    imp::open();
 }

@@ -35,7 +35,7 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     // Quiet: nothing of Python's is touched.
     STATES.store(false, Ordering::Relaxed);
-    first_state::open();
+    first_state::let_go();
     let_go_queue();
 }
 

@@ -29,6 +29,7 @@ use crate::py::moved::{as_moved, twice};
 use crate::py::nesting::Level;
 use crate::py::raise::{Exc, Raised, name_place, no_memory, raise, type_name};
 use crate::py::scalars::made;
+use crate::py::scalars::put_plain;
 pub(crate) use crate::py::scalars::{bytes_of, index_of, int_of, small_int_of, str_of, text_of};
 use crate::py::wrapper::{Loan, glance};
 
@@ -218,12 +219,11 @@ unsafe fn own(passed: Passed) -> Any {
 unsafe fn pass_other(object: *mut ffi::PyObject, form: Form) -> Result<Passed, Raised> {
     // SAFETY: the caller's contract, in every branch.
     unsafe {
-        if object == ffi::Py_None() {
-            return Ok(Passed::plain(RawAny::NONE));
+        let mut raw = RawAny::NONE;
+        if put_plain(&raw mut raw, object) {
+            return Ok(Passed::plain(raw));
         }
-        if object == ffi::Py_True() || object == ffi::Py_False() {
-            return Ok(Passed::plain(RawAny::bool(object == ffi::Py_True())));
-        }
+        // Those of classes below, and ints that do not fit.
         if ffi::PyLong_Check(object) != 0 {
             return Ok(Passed::plain(RawAny::int(int_of(object)?)));
         }

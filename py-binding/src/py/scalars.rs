@@ -1,5 +1,6 @@
 //! Ints, strings and bytes of Python as native ones.
 
+use object_core::abi::RawAny;
 use object_core::{Bytes, NewError, Str};
 use pyo3::ffi;
 
@@ -50,6 +51,35 @@ pub(crate) unsafe fn small_int_of(object: *mut ffi::PyObject) -> Option<i64> {
     // SAFETY: the caller's contract: of an int itself this does not fail.
     let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow) };
     (overflow == 0).then_some(value)
+}
+
+/// Writes a number, a bool or None, of no class below. False: it is none, or an int that does not fit, and nothing
+/// was done.
+///
+/// # Safety
+///
+/// Attached; room for a value; a live object.
+#[inline(never)]
+pub(crate) unsafe fn put_plain(place: *mut RawAny, arg: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let raw = if ffi::PyLong_CheckExact(arg) != 0 {
+            match small_int_of(arg) {
+                Some(number) => RawAny::int(number),
+                None => return false,
+            }
+        } else if ffi::PyFloat_CheckExact(arg) != 0 {
+            RawAny::float(ffi::PyFloat_AsDouble(arg))
+        } else if arg == ffi::Py_None() {
+            RawAny::NONE
+        } else if ffi::PyBool_Check(arg) != 0 {
+            RawAny::bool(arg == ffi::Py_True())
+        } else {
+            return false;
+        };
+        place.write(raw);
+        true
+    }
 }
 
 /// The UTF-8 of a str, alive as long as the object.
