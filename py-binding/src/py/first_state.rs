@@ -6,7 +6,15 @@
 //! if another thread was putting its state on the list just then, the child waits for ever. So such a state is made
 //! here, under a lock that a fork takes too. From 3.12 on the interpreter makes its own lock anew first.
 //!
-//! (It is taken off the list by a thread that holds the GIL, so not while another one forks.)
+//! (It is taken off the list by a thread that holds the GIL, so not while another one forks. But its memory is freed
+//! after that, and tracemalloc has a lock of its own.)
+//!
+//! # Who waits for whom
+//!
+//! Whoever has our lock may wait for the GIL: where memory is traced, each allocation does. So nobody waits for ours
+//! with the GIL, but for a fork that the interpreter does not know of, and that gives up. Nor does anybody wait for ever: what is
+//! run before a fork, behind us, may itself wait for a thread that attaches. Who waited in vain goes the interpreter's own
+//! way, at its risk.
 
 #[cfg(all(unix, not(Py_3_12)))]
 mod imp {
@@ -14,11 +22,15 @@ mod imp {
 
     use pyo3::ffi;
 
+    pub(crate) const NEEDED: bool = true;
+
     /// Taken by whoever makes a state, and by whoever forks.
     static MAKING: AtomicBool = AtomicBool::new(false);
 
-    /// How often a fork tries: a state is made in microseconds, unless by the very thread that forks, in a signal
-    /// handler. Then the child has to do without.
+    /// How often somebody looks who stands in nobody's way meanwhile: for a second or two.
+    const LOOKS: u32 = 1 << 22;
+    /// How often who forks with the GIL looks: a state is made in microseconds, unless it waits for that GIL, or is
+    /// made by the very thread that forks, in a signal handler. Then the child has to do without.
     const TRIES: u32 = 1 << 20;
 
     fn try_lock() -> bool {
@@ -32,24 +44,30 @@ mod imp {
         MAKING.store(false, Ordering::Release);
     }
 
+    fn lock(looks: u32) -> bool {
+        (0..looks).any(|_| {
+            let held = try_lock();
+            if !held {
+                std::thread::yield_now();
+            }
+            held
+        })
+    }
+
     unsafe extern "C" {
         /// -2 if nothing is traced. Needs no GIL.
         fn PyTraceMalloc_Untrack(domain: core::ffi::c_uint, address: usize) -> core::ffi::c_int;
     }
 
-    /// Whether tracemalloc is at work, which waits for the GIL at each allocation.
+    /// Whether tracemalloc is at work.
     fn is_traced() -> bool {
         // SAFETY: nothing is known of that address in a domain that nobody has.
         unsafe { PyTraceMalloc_Untrack(0x7462, 0) != -2 }
     }
 
     pub(crate) unsafe fn make(home: *mut ffi::PyInterpreterState) -> bool {
-        if is_traced() {
-            return false; // the interpreter's own way, and its own risk
-        }
-        // Quiet: untraced, making a state waits for no GIL.
-        while !try_lock() {
-            std::thread::yield_now();
+        if !lock(LOOKS) {
+            return false;
         }
         // SAFETY: the caller's contract; the thread has no state, so this becomes its own.
         let state = unsafe { ffi::PyThreadState_New(home) };
@@ -59,21 +77,32 @@ mod imp {
 
     pub(crate) unsafe fn end() {
         // SAFETY: the caller's contract: this thread's state, which nobody uses any more; it is attached until the
-        // second of these, which takes it off the list and lets the GIL go.
+        // last of these, which takes it off the list, lets the GIL go, and frees it.
         unsafe {
             ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
+            let held = is_traced() && hold_attached();
             ffi::PyThreadState_DeleteCurrent();
+            if held {
+                unlock();
+            }
         }
     }
 
     pub(crate) fn hold() -> bool {
-        (0..TRIES).any(|_| {
-            let held = try_lock();
-            if !held {
-                std::thread::yield_now();
-            }
+        lock(TRIES)
+    }
+
+    pub(crate) unsafe fn hold_attached() -> bool {
+        if try_lock() {
+            return true;
+        }
+        // SAFETY: the caller's contract; attached again at once.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            let held = lock(LOOKS);
+            ffi::PyEval_RestoreThread(state);
             held
-        })
+        }
     }
 
     pub(crate) fn let_go() {
@@ -85,6 +114,8 @@ mod imp {
 mod imp {
     use pyo3::ffi;
 
+    pub(crate) const NEEDED: bool = false;
+
     pub(crate) unsafe fn make(_: *mut ffi::PyInterpreterState) -> bool {
         false
     }
@@ -92,6 +123,10 @@ mod imp {
     pub(crate) unsafe fn end() {}
 
     pub(crate) fn hold() -> bool {
+        false
+    }
+
+    pub(crate) unsafe fn hold_attached() -> bool {
         false
     }
 
@@ -120,11 +155,24 @@ pub(crate) unsafe fn end() {
     unsafe { imp::end() };
 }
 
-/// Before a fork: nobody is in the middle of [`make`], until [`let_go`] on both sides. False if that did not come
+/// Whether there is anything to hold across a fork.
+pub(crate) use imp::NEEDED;
+
+/// Before a fork: nobody is in the middle of [`make`] or [`end`], until [`let_go`] on both sides. False if that did not come
 /// about, or there is no need.
 pub(crate) fn hold() -> bool {
     // Quiet: nothing of Python's is touched.
     imp::hold()
+}
+
+/// [`hold`] for who may let others run meanwhile, so that it does come about.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn hold_attached() -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { imp::hold_attached() }
 }
 
 /// After a fork: in the parent if [`hold`] came about, in the child whether it did or not, as nobody else is there

@@ -1,7 +1,10 @@
 //! What is held across a fork, so that the child finds it whole: the queue of what is to be settled, and where the
 //! interpreter does not see to it itself its list of threads.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::ffi::c_ulong;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pyo3::ffi;
 
 use crate::py::first_state;
 use crate::py::share;
@@ -14,27 +17,55 @@ unsafe extern "C" {
     ) -> core::ffi::c_int;
 }
 
-/// The thread that forks has the queue, and may make states: C's library lets one fork at a time.
+/// The thread that forks has the queue: C's library lets one fork at a time.
 static QUEUE: AtomicBool = AtomicBool::new(false);
-static STATES: AtomicBool = AtomicBool::new(false);
+/// The thread that may make states, and is about to fork; 0 is none. Written by the one who may.
+static STATES: AtomicUsize = AtomicUsize::new(0);
+
+fn me() -> usize {
+    // SAFETY: callable at any time.
+    let me: c_ulong = unsafe { ffi::PyThread_get_thread_ident() };
+    me as usize
+}
+
+/// The interpreter is about to fork this process: the place to wait, as others may run meanwhile.
+///
+/// # Safety
+///
+/// Attached.
+pub(crate) unsafe fn comes() {
+    // SAFETY: the caller's contract.
+    if unsafe { first_state::hold_attached() } {
+        STATES.store(me(), Ordering::Relaxed);
+    }
+}
+
+/// It has, or could not: in the parent.
+pub(crate) fn is_over() {
+    if STATES.load(Ordering::Relaxed) == me() {
+        STATES.store(0, Ordering::Relaxed);
+        first_state::let_go();
+    }
+}
 
 extern "C" fn before() {
     // Quiet: nothing of Python's is touched.
     QUEUE.store(share::hold_queue(), Ordering::Relaxed);
-    STATES.store(first_state::hold(), Ordering::Relaxed);
+    // Not if the interpreter said that this comes.
+    if STATES.load(Ordering::Relaxed) != me() && first_state::hold() {
+        STATES.store(me(), Ordering::Relaxed);
+    }
 }
 
 extern "C" fn in_parent() {
     // Quiet: nothing of Python's is touched.
-    if STATES.swap(false, Ordering::Relaxed) {
-        first_state::let_go();
-    }
+    is_over();
     let_go_queue();
 }
 
 extern "C" fn in_child() {
     // Quiet: nothing of Python's is touched.
-    STATES.store(false, Ordering::Relaxed);
+    STATES.store(0, Ordering::Relaxed);
     first_state::let_go();
     let_go_queue();
 }

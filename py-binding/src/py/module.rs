@@ -16,8 +16,8 @@ use crate::py::hang;
 use crate::py::raise::Raised;
 use crate::py::{
     allocator, array, attached, blocks, callback, capsule, carrier, classes, collect, descriptor,
-    error_type, errors, fields, fork, iterate, list, list_methods, look, map, map_methods, method,
-    moved, passes, pyclass, reflect, registry, share, slots, spare, testing,
+    error_type, errors, fields, first_state, fork, iterate, list, list_methods, look, map,
+    map_methods, method, moved, passes, pyclass, reflect, registry, share, slots, spare, testing,
 };
 
 /// Where a process's runtime table is found by whoever comes later.
@@ -93,6 +93,21 @@ fn close_gate() {
     hang::ready();
     // SAFETY: called attached, by atexit.
     unsafe { attached::close_gate() };
+}
+
+/// Before a fork.
+#[pyfunction]
+fn before_fork() {
+    hang::ready();
+    // SAFETY: called attached, by os.register_at_fork.
+    unsafe { fork::comes() };
+}
+
+/// In the parent, forked or not.
+#[pyfunction]
+fn after_fork_in_parent() {
+    hang::ready();
+    fork::is_over();
 }
 
 /// In a forked child.
@@ -240,6 +255,8 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(testing::spare_blocks, module)?,
         wrap_pyfunction!(close_gate, module)?,
         wrap_pyfunction!(after_fork, module)?,
+        wrap_pyfunction!(before_fork, module)?,
+        wrap_pyfunction!(after_fork_in_parent, module)?,
     ] {
         module.add_function(function)?;
     }
@@ -252,6 +269,10 @@ pub(crate) fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if os.hasattr("register_at_fork")? {
         let hooks = PyDict::new(py);
         hooks.set_item("after_in_child", module.getattr("after_fork")?)?;
+        if first_state::NEEDED {
+            hooks.set_item("before", module.getattr("before_fork")?)?;
+            hooks.set_item("after_in_parent", module.getattr("after_fork_in_parent")?)?;
+        }
         os.call_method("register_at_fork", (), Some(&hooks))?;
     }
     Ok(())
