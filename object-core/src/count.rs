@@ -48,9 +48,10 @@
 //! unsafe. Reading is not.
 
 use crate::halves;
+use crate::limit::{abort, is_flagged};
 use crate::primitive::sync::atomic::{AtomicU64, Ordering};
 
-pub use crate::outcome::{Released, Taken};
+pub use crate::outcome::{Rare, Released, Taken};
 
 const STRONG_ONE: u64 = 1;
 const STRONG_MASK: u64 = 0xFFFF_FFFF;
@@ -165,10 +166,27 @@ impl Counts {
     #[inline]
     #[must_use]
     pub unsafe fn inc_strong(&self) -> bool {
+        // SAFETY: the caller's contract.
+        unsafe { self.inc_noting() }.is_some_and(Rare::must_settle)
+    }
+
+    /// [`inc_strong`](Self::inc_strong) for code that is to have no call in it: whether something rare was found, for
+    /// the caller to [ask](Rare::must_settle) elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    #[must_use]
+    pub unsafe fn inc_noting(&self) -> Option<Rare> {
         // Relaxed: see the module's head.
         let (strong, rest) = halves::add(&self.0);
         // One test for both rare cases: the highest bit of the one half is the limit, of the other bit 63.
-        is_flagged(strong | rest) && inc_rare(strong)
+        if is_flagged(strong | rest) {
+            Some(Rare(strong))
+        } else {
+            None
+        }
     }
 
     /// [`dec_strong`](Self::dec_strong) of a busy object; a bit 63 that is set from here on is not seen.
@@ -458,35 +476,4 @@ impl Counts {
         #[cfg(not(tieback_tsan))]
         crate::primitive::sync::atomic::fence(Ordering::Acquire);
     }
-}
-
-/// Whether the highest bit of a half is set.
-#[inline]
-fn is_flagged(half: u32) -> bool {
-    half >> 31 != 0
-}
-
-/// Of how many an increment found, past the limit or with bit 63 set: whether the runtime has to settle.
-#[cold]
-#[inline(never)]
-fn inc_rare(strong: u32) -> bool {
-    if is_flagged(strong) {
-        abort("an object has more than 2^31 strong references");
-    }
-    strong == 1
-}
-
-/// Ends the process: a count that ran over would free an object that is in use.
-#[cold]
-#[inline(never)]
-pub(crate) fn abort(why: &str) -> ! {
-    // Aborts with or without std: there is no other portable way in core.
-    struct Stop;
-    impl Drop for Stop {
-        fn drop(&mut self) {
-            panic!("the process ends here");
-        }
-    }
-    let _stop = Stop; // a panic while panicking aborts
-    panic!("{why}");
 }

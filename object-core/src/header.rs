@@ -10,7 +10,8 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use crate::bits::Bits;
-use crate::count::{Counts, abort};
+use crate::count::Counts;
+use crate::limit::abort;
 
 /// Drops the body (bit [`DELETE_BODY`]), frees the space (bit [`DELETE_SPACE`]), or both.
 ///
@@ -221,9 +222,10 @@ impl ObjectHeader {
         self.flags() & flags::HEADED != 0
     }
 
-    /// Whether references to the object come and go, as far as is known.
+    /// Whether references to the object come and go, as far as is known: a hint, which may be missing.
     #[inline]
-    pub(crate) fn is_busy(&self) -> bool {
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
         self.flags() & flags::BUSY != 0
     }
 

@@ -59,6 +59,7 @@ extern crate std;
 
 #[allow(unsafe_code)]
 mod halves;
+mod limit;
 mod outcome;
 mod primitive;
 

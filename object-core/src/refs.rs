@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use crate::anchor::settled;
-use crate::count::{Released, Taken};
+use crate::count::{Rare, Released, Taken};
 use crate::drops;
 use crate::header::ObjectHeader;
 use crate::type_index;
@@ -16,8 +16,35 @@ use crate::type_index;
 #[inline]
 pub unsafe fn inc_ref(object: NonNull<ObjectHeader>) {
     // SAFETY: the caller's contract.
-    if unsafe { inc_unsettled(object) } {
+    if let Some(rare) = unsafe { inc_ref_noting(object) } {
         // SAFETY: as above; just counted.
+        unsafe { settle_rare(object, rare) };
+    }
+}
+
+/// [`inc_ref`] for code that is to have no call in it: what is left to be done, if that is something rare, is the
+/// caller's, who jumps to [`settle_rare`].
+///
+/// # Safety
+///
+/// As there. What is left is done before anything else that can run foreign code.
+#[inline]
+#[must_use]
+pub unsafe fn inc_ref_noting(object: NonNull<ObjectHeader>) -> Option<Rare> {
+    // SAFETY: alive by the caller's contract.
+    unsafe { object.as_ref().counts().inc_noting() }
+}
+
+/// What [`inc_ref_noting`] left to be done.
+///
+/// # Safety
+///
+/// It said so of this object; the caller owns the reference that it added.
+#[cold]
+#[inline(never)]
+pub unsafe fn settle_rare(object: NonNull<ObjectHeader>, rare: Rare) {
+    if rare.must_settle() {
+        // SAFETY: the caller's contract.
         unsafe { settle_inc(object) };
     }
 }
@@ -181,7 +208,7 @@ pub(crate) unsafe fn is_function(object: *const ObjectHeader) -> bool {
 /// The count said so to this caller, who does not touch the object afterwards (but for a weak reference
 /// of its own).
 #[inline(never)]
-pub(crate) unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
+pub unsafe fn settle_release(object: NonNull<ObjectHeader>, released: Released) {
     match released {
         Released::Held => {}
         // SAFETY: the count told this thread, and it alone, that the object is dead.

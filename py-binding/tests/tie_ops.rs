@@ -10,7 +10,8 @@ use py_binding::tie::lock::{Free, Gil, Lock, assert_none_held, peek};
 use py_binding::tie::step::Storage;
 use py_binding::tie::word::{State, Wrapper};
 use py_binding::tie::{
-    Adopted, Host, Object, adopt, dealloc, entrust, hit, introduce, release, wrap,
+    Adopted, Host, Object, adopt, dealloc, entrust, hit, introduce, put_away, release, rewrap,
+    rewrap_plain, wrap,
 };
 
 use ops_model::*;
@@ -120,8 +121,20 @@ impl<L: Lock> Model<L> {
         let dying = |w: Wrapper| face(w).count.get() == 0;
         body.strong.set(body.strong.get() + 1);
         let moves = self.seen.borrow()[MOVED];
-        // SAFETY: the reference just made is given.
-        let Ok(shown) = (unsafe { wrap(self, object) }) else {
+        // SAFETY: the reference just made is given, to the first that takes it.
+        let again = unsafe {
+            match self.rng.below(if body.tied { 3 } else { 1 }) {
+                0 => None,
+                1 => rewrap(self, &body.word, object),
+                _ => rewrap_plain(self, &body.word, object),
+            }
+        };
+        if let Some(kept) = again {
+            assert_eq!(before, Some(State::Inactive(kept)), "nothing was kept");
+            self.note(PUT_BACK);
+        }
+        // SAFETY: as above.
+        let Some(shown) = again.or_else(|| unsafe { wrap(self, object) }.ok()) else {
             return;
         };
         give(shown);
@@ -158,6 +171,15 @@ impl<L: Lock> Model<L> {
         // SAFETY: its count is 0.
         if face.followed.get() && unsafe { entrust(self, wrapper) } {
             return;
+        }
+        if self.rng.one_in(2) {
+            // SAFETY: its count is 0.
+            if let Some(object) = unsafe { put_away(self, wrapper) } {
+                self.note(PUT_AWAY);
+                // SAFETY: the wrapper's, which was handed out.
+                unsafe { self.dec_object(object) };
+                return;
+            }
         }
         // SAFETY: its count is 0.
         if unsafe { dealloc(self, wrapper) } == Storage::Keep {
@@ -310,7 +332,7 @@ fn random_programs_keep_the_invariants_where_words_are_shared() {
 
 fn random_programs<L: Lock>() {
     let programs = if cfg!(miri) { 10 } else { 3000 };
-    let mut seen = [0; 11];
+    let mut seen = [0; DOORS];
     for seed in 1..=programs {
         let model = Model::<L>::new(seed);
         for _ in 0..80 {
@@ -322,8 +344,13 @@ fn random_programs<L: Lock>() {
         }
     }
     for (what, count) in seen.iter().enumerate() {
+        let is_there = match what {
+            WAITED => L::SHARED,
+            PUT_AWAY | PUT_BACK => !L::SHARED,
+            _ => true,
+        };
         assert!(
-            (*count > 0) == (what != WAITED || L::SHARED) || cfg!(miri),
+            (*count > 0) == is_there || cfg!(miri),
             "no program came through door {what}: {seen:?}"
         );
     }

@@ -2,9 +2,12 @@
 
 use core::ptr::NonNull;
 
+use object_core::ObjectHeader;
+use object_core::count::Released;
+use object_core::refs::settle_release;
 use pyo3::ffi;
 
-use crate::py::attached::drain;
+use crate::py::attached::{drain, is_drained};
 use crate::py::classes;
 use crate::py::collect::pass_is_over;
 use crate::py::counts::{self, Count};
@@ -13,8 +16,8 @@ use crate::py::host::Cpython;
 use crate::py::refs::is_collected;
 use crate::py::share::entrusted;
 use crate::py::wrapper::{as_wrapper, storage};
-use crate::tie::dealloc;
 use crate::tie::step::Storage;
+use crate::tie::{dealloc, put_away};
 
 /// Whether the object of a wrapper can be part of a cycle that the collector is to see.
 unsafe fn can_be_cyclic(wrapper: *mut ffi::PyObject) -> bool {
@@ -34,9 +37,43 @@ pub(crate) unsafe extern "C" fn wrapper_dealloc(object: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(object);
         if is_collected(class) || (*class).tp_finalize.is_some() {
             watched_dealloc(object, class);
+        } else if let Some(native) = put_away(&Cpython, as_wrapper(object)) {
+            counts::add_attached(Count::Kept, 1);
+            give_back(native.cast());
         } else {
-            settle(object);
+            settle_apart(object);
         }
+    }
+}
+
+/// Gives an object its reference back, and does what waits; of a busy one without a call.
+///
+/// # Safety
+///
+/// Attached; the caller owns the reference.
+#[inline(always)]
+unsafe fn give_back(object: NonNull<ObjectHeader>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match object.as_ref().counts().dec_busy() {
+            Released::Held if is_drained() => {}
+            released => end(object, released),
+        }
+    }
+}
+
+/// What is due when a wrapper's reference is given back. A C function, which does not unwind: so it is jumped to.
+///
+/// # Safety
+///
+/// As [`settle_release`]; attached.
+#[inline(never)]
+unsafe extern "C" fn end(object: NonNull<ObjectHeader>, released: Released) {
+    // Quiet: what jumps here has entered.
+    // SAFETY: the caller's contract.
+    unsafe {
+        settle_release(object, released);
+        drain();
     }
 }
 

@@ -9,6 +9,7 @@ use object_core::refs::dec_ref;
 use pyo3::ffi;
 
 use crate::py::allocator::{far, near};
+use crate::py::begin;
 use crate::py::classes;
 use crate::py::counts::{self, Count};
 use crate::py::kept;
@@ -46,12 +47,12 @@ fn python(wrapper: Wrapper) -> *mut ffi::PyObject {
 
 /// # Safety
 ///
-/// As [`refs::revive`].
+/// As [`begin::revive`].
 #[inline(never)]
 unsafe fn revive_tracked(object: *mut ffi::PyObject) {
     // SAFETY: the caller's contract; kept storage is untracked.
     unsafe {
-        refs::revive(object);
+        begin::revive(object);
         ffi::PyObject_GC_Track(object.cast());
     }
 }
@@ -177,8 +178,39 @@ unsafe impl Host for Cpython {
             if refs::is_collected(ffi::Py_TYPE(object)) {
                 revive_tracked(object);
             } else {
-                refs::revive(object);
+                begin::revive(object);
             }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn is_plain(&self, kept: Wrapper) -> bool {
+        let object = python(kept);
+        // SAFETY: the trait's contract.
+        unsafe {
+            begin::REVIVES_PLAINLY
+                && !refs::is_collected(ffi::Py_TYPE(object))
+                && wrapper::storage(object).state.load(Ordering::Relaxed) & !state::LISTED == 0
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn revive_plain(&self, kept: Wrapper) {
+        counts::add_attached(Count::Kept, -1);
+        // SAFETY: the trait's contract.
+        unsafe { begin::revive_plain(python(kept)) };
+    }
+
+    #[inline(always)]
+    unsafe fn goes_back(&self, wrapper: Wrapper, object: Object) -> bool {
+        // SAFETY: the trait's contract; storage keeps its class.
+        unsafe {
+            let said = wrapper::storage(python(wrapper))
+                .state
+                .load(Ordering::Acquire);
+            object.cast::<ObjectHeader>().as_ref().is_busy()
+                && said & (state::LISTED | state::SHARES) == state::LISTED
+                && wrapper::is_stateless(ffi::Py_TYPE(python(wrapper)))
         }
     }
 

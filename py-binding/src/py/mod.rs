@@ -16,6 +16,7 @@ mod fallible;
 mod raise;
 mod spec;
 mod refs;
+mod begin;
 mod immortal;
 mod counts;
 mod stack;

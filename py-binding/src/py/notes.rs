@@ -228,7 +228,7 @@ pub(crate) unsafe fn add(object: *mut ffi::PyObject, again: bool) {
     unsafe { imp::add(object, again) };
 }
 
-/// Has the collector follow an object that it did before that was [revived](crate::py::refs::revive): where its bits are
+/// Has the collector follow an object that it did before that was [revived](crate::py::begin::revive): where its bits are
 /// in the object, they are forgotten with that.
 ///
 /// # Safety

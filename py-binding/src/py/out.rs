@@ -4,7 +4,8 @@ use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicUsize;
 
 use object_core::abi::RawAny;
-use object_core::refs::inc_ref;
+use object_core::count::Rare;
+use object_core::refs::{inc_ref, inc_ref_noting, settle_rare};
 use object_core::{Any, AnyView, Error, ObjectArc, ObjectHeader, ObjectRef, type_index as index};
 use pyo3::{Python, ffi};
 
@@ -16,7 +17,7 @@ use crate::py::hold;
 use crate::py::host::{Cpython, tied_word};
 use crate::py::raise::{Exc, Raised, raise, raise_doomed};
 use crate::py::refs::dec_kept;
-use crate::tie::{hit, rewrap, wrap};
+use crate::tie::{hit, rewrap, rewrap_plain, wrap};
 
 /// A new Python reference to what a borrowed value shows as; NULL with an exception.
 ///
@@ -98,14 +99,53 @@ unsafe extern "C" fn tied_to_python(
     // Quiet: its callers have said so, and what may run Python code says so again.
     // SAFETY: alive by the caller's contract.
     unsafe {
-        inc_ref(object);
+        // First: what was stored shortly before it has to be through before it is done.
+        if let Some(rare) = inc_ref_noting(object) {
+            return show_rare(object, rare);
+        }
         if !is_drained() {
             return show_slowly(object);
         }
+        match rewrap_plain(&Cpython, word, object.cast()) {
+            Some(wrapper) => wrapper.as_ptr().cast(),
+            None => show_tied(object, word),
+        }
+    }
+}
+
+/// As [`show_slowly`], of a tied object.
+///
+/// # Safety
+///
+/// As there; `word` is the object's.
+#[inline(never)]
+unsafe extern "C" fn show_tied(
+    object: NonNull<ObjectHeader>,
+    word: &AtomicUsize,
+) -> *mut ffi::PyObject {
+    // Quiet: what may run Python code says so again.
+    // SAFETY: the caller's contract.
+    unsafe {
         match rewrap(&Cpython, word, object.cast()) {
             Some(wrapper) => wrapper.as_ptr().cast(),
             None => show_slowly(object),
         }
+    }
+}
+
+/// As [`show_slowly`], with a reference that is still to be settled.
+///
+/// # Safety
+///
+/// As there and as [`settle_rare`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn show_rare(object: NonNull<ObjectHeader>, rare: Rare) -> *mut ffi::PyObject {
+    hang::enter();
+    // SAFETY: the caller's contract.
+    unsafe {
+        settle_rare(object, rare);
+        show_slowly(object)
     }
 }
 

@@ -369,47 +369,6 @@ pub(crate) unsafe fn note_thread(object: *mut ffi::PyObject) {
     unsafe { imp::note_thread(object) };
 }
 
-unsafe extern "C" {
-    /// What `PyObject_Init` does, less the class; exported by every CPython.
-    fn _Py_NewReference(object: *mut ffi::PyObject);
-}
-
-/// Makes new storage an object of that class with one reference.
-///
-/// # Safety
-///
-/// Attached; the storage is the caller's alone and long enough; a live class.
-#[inline]
-pub(crate) unsafe fn begin(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
-    // SAFETY: the caller's contract.
-    unsafe {
-        if QUIET {
-            // `PyObject_Init` by name: it asks the class whether it is on the heap, as ours are.
-            ffi::Py_INCREF(class.cast());
-            (*object).ob_type = class;
-            _Py_NewReference(object);
-        } else {
-            ffi::PyObject_Init(object, class);
-        }
-    }
-}
-
-/// Makes kept storage count as a live, armed object with one reference: its class, and the reference
-/// it holds to it, were kept.
-///
-/// # Safety
-///
-/// Attached; the storage is the caller's alone and its count is 0.
-#[inline]
-pub(crate) unsafe fn revive(object: *mut ffi::PyObject) {
-    // Sets the count to 1, and tells tracemalloc and debug builds of the interpreter.
-    // SAFETY: the caller's contract; the reference is the caller's.
-    unsafe {
-        _Py_NewReference(object);
-        arm(object);
-    }
-}
-
 /// Lets other threads go on, detached meanwhile.
 ///
 /// # Safety

@@ -20,6 +20,7 @@ use object_core::count::Counts;
 use object_core::refs::dec_weak;
 use pyo3::ffi;
 
+use crate::py::begin;
 use crate::py::counts;
 use crate::py::hang;
 use crate::py::notes;
@@ -319,7 +320,7 @@ pub(crate) unsafe fn take(wrapper: *mut ffi::PyObject, object: NonNull<ObjectHea
         let state = stays | state::SHARES | state::OWNED;
         there.state.store(state, Ordering::Release);
         counts::OWNED.fetch_add(1, Ordering::Relaxed);
-        refs::revive(wrapper);
+        begin::revive(wrapper);
         // Others can have it from here on, when the word is not held any more: so that comes last, and quiet.
         notes::track_again(wrapper);
         true

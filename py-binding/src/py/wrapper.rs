@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use object_core::ObjectHeader;
 use pyo3::ffi;
 
+use crate::py::begin;
 use crate::py::counts::{self, Count};
 use crate::py::hang;
 use crate::py::kept;
@@ -41,7 +42,7 @@ pub(crate) unsafe fn allocate(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObje
             }
         }
         counts::add_attached(Count::Wrappers, 1);
-        refs::begin(object, class);
+        begin::begin(object, class);
         let wrapper = object.cast::<WrapperObject>();
         (&raw mut (*wrapper).handle).write(AtomicPtr::new(null_mut()));
         (&raw mut (*wrapper).loans).write(AtomicU32::new(0));

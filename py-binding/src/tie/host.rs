@@ -137,6 +137,37 @@ pub unsafe trait Host {
     /// The storage is kept and this caller's alone.
     unsafe fn revive(&self, wrapper: Wrapper);
 
+    /// Whether [`revive_plain`](Self::revive_plain) makes this kept wrapper live: nothing has to be done for it but
+    /// a store or two.
+    ///
+    /// # Safety
+    ///
+    /// The storage is kept and this caller's alone; words are not shared.
+    unsafe fn is_plain(&self, _kept: Wrapper) -> bool {
+        false
+    }
+
+    /// [`revive`](Self::revive) without a call.
+    ///
+    /// # Safety
+    ///
+    /// As there; [`is_plain`](Self::is_plain) said so.
+    unsafe fn revive_plain(&self, kept: Wrapper) {
+        // SAFETY: the caller's contract.
+        unsafe { self.revive(kept) };
+    }
+
+    /// Whether [`expect_kept`](Self::expect_kept) and [`is_stateless`](Self::is_stateless) are settled for this
+    /// wrapper, which dies, and others are likely to hold its object: it is kept as it was before. Never where words
+    /// are shared.
+    ///
+    /// # Safety
+    ///
+    /// The storage is the caller's alone, the object alive by its reference.
+    unsafe fn goes_back(&self, _wrapper: Wrapper, _object: Object) -> bool {
+        false
+    }
+
     /// Where words are shared: makes [`try_incref`](Self::try_incref) work on any thread from here
     /// on, until the wrapper dies. Called before a word names it.
     ///

@@ -41,11 +41,13 @@
 //! # Doors
 //!
 //! - [`wrap`]: an object is shown to Python. Never runs Python code.
-//! - [`rewrap`]: the same for storage that is kept, and nothing else; with a GIL only.
+//! - [`rewrap`]: the same for storage that is kept, and nothing else; with a GIL only. [`rewrap_plain`]: for such that is
+//!   revived without a call.
 //! - [`adopt`]: a constructor binds the wrapper it was given to the object it made.
 //! - [`introduce`]: the same, where nobody else can have the object yet.
 //! - [`dealloc`]: a wrapper's Python count reached 0. Settles the word *before* it gives its
 //!   reference back, and touches neither wrapper nor object after.
+//! - [`put_away`]: the same for storage that was kept before and is again, and nothing else; with a GIL only.
 //! - [`entrust`]: before that, where the collector has to see the wrapper: the object takes it, if others
 //!   hold the object.
 //! - [`release`]: a move hands the native reference over and empties the wrapper.
@@ -124,7 +126,7 @@ mod trim;
 
 pub use host::{Host, Object};
 pub use rebind::{Adopted, adopt, introduce, release};
-pub use teardown::{dealloc, entrust, kept_storage};
+pub use teardown::{dealloc, entrust, kept_storage, put_away};
 pub use trim::trim;
 pub use word::{State, Word, Wrapper};
-pub use wrap::{hit, rewrap, wrap};
+pub use wrap::{hit, rewrap, rewrap_plain, wrap};

@@ -14,7 +14,7 @@
 //! If step 4 was the last reference, the object's `delete_space` runs inside it and finds what step
 //! 2 left. There is no second party and no handshake.
 
-use crate::tie::host::Host;
+use crate::tie::host::{Host, Object};
 use crate::tie::lock::{Held, Lock};
 use crate::tie::step::{Storage, on_dealloc, on_delete_space};
 use crate::tie::word::{State, Word, Wrapper};
@@ -79,6 +79,36 @@ pub unsafe fn dealloc<H: Host>(host: &H, wrapper: Wrapper) -> Storage {
     // I1. SAFETY: ours to give; the last thing this function does.
     unsafe { host.dec_object(object) };
     Storage::Free
+}
+
+/// The fastest way there, where words are not shared: a wrapper that was kept before is kept again, as [`dealloc`]
+/// does it, but for step 4: the caller gives the object that is answered its reference back, as the last thing it
+/// does with either. `None`: nothing was done, go through [`dealloc`].
+///
+/// # Safety
+///
+/// As [`dealloc`].
+#[inline(always)]
+#[must_use]
+pub unsafe fn put_away<H: Host>(host: &H, wrapper: Wrapper) -> Option<Object> {
+    if H::Lock::SHARED {
+        return None;
+    }
+    // SAFETY: the storage is the caller's until it is kept; the object is alive by its reference (I3), which is the
+    // caller's from here on. Quiet throughout: nobody finds the handle before it says what it is kept for.
+    unsafe {
+        let object = host.handle(wrapper)?;
+        if !host.goes_back(wrapper, object) {
+            return None;
+        }
+        let mut held = Held::<H::Lock>::hold(host.word(object)?);
+        if !held.says(State::Active(wrapper)) {
+            return None;
+        }
+        host.keep_for(wrapper, object);
+        held.set(State::Inactive(wrapper));
+        Some(object)
+    }
 }
 
 /// What the table says of a wrapper that dies. Nearly all are canonical: asked first, so that its answer to

@@ -66,7 +66,7 @@ pub(crate) struct Model<L> {
     /// Storage whose `tp_dealloc` is under way: its count is 0 and nobody owns it but that.
     pub(crate) dying: RefCell<Vec<Wrapper>>,
     /// Which of the doors were gone through, so that a test can say that it was all there.
-    pub(crate) seen: RefCell<[usize; 11]>,
+    pub(crate) seen: RefCell<[usize; DOORS]>,
 }
 
 pub(crate) const REVIVED: usize = 0;
@@ -80,6 +80,9 @@ pub(crate) const DEFERRED: usize = 7;
 pub(crate) const FASTER: usize = 8;
 pub(crate) const WAITED: usize = 9;
 pub(crate) const TAKEN: usize = 10;
+pub(crate) const PUT_AWAY: usize = 11;
+pub(crate) const PUT_BACK: usize = 12;
+pub(crate) const DOORS: usize = 13;
 
 pub(crate) fn body(object: Object) -> &'static Body {
     // SAFETY: every object of the model is a leaked Body.
@@ -192,6 +195,22 @@ unsafe impl<L: Lock> Host for Model<L> {
             assert_none_held();
         }
         self.note(REVIVED);
+    }
+
+    unsafe fn is_plain(&self, _: Wrapper) -> bool {
+        self.rng.one_in(2)
+    }
+
+    /// Likely is not sure: also of an object that nobody else holds.
+    unsafe fn goes_back(&self, wrapper: Wrapper, object: Object) -> bool {
+        live(object);
+        there(wrapper).stateless.get() && self.rng.one_in(2)
+    }
+
+    /// Takes the handle's place.
+    unsafe fn keep_for(&self, wrapper: Wrapper, object: Object) {
+        live(object);
+        there(wrapper).handle.set(None);
     }
 
     unsafe fn arm(&self, wrapper: Wrapper) {
