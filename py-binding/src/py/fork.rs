@@ -4,8 +4,6 @@
 use core::ffi::c_ulong;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pyo3::ffi;
-
 use crate::py::first_state;
 use crate::py::share;
 
@@ -15,6 +13,8 @@ unsafe extern "C" {
         parent: extern "C" fn(),
         child: extern "C" fn(),
     ) -> core::ffi::c_int;
+    /// PyO3 has it for some versions of CPython only.
+    fn PyThread_get_thread_ident() -> c_ulong;
 }
 
 /// The thread that forks has the queue: C's library lets one fork at a time.
@@ -24,8 +24,7 @@ static STATES: AtomicUsize = AtomicUsize::new(0);
 
 fn me() -> usize {
     // SAFETY: callable at any time.
-    let me: c_ulong = unsafe { ffi::PyThread_get_thread_ident() };
-    me as usize
+    unsafe { PyThread_get_thread_ident() as usize }
 }
 
 /// The interpreter is about to fork this process: the place to wait, as others may run meanwhile.
