@@ -7,7 +7,7 @@
 //! The locks of containers and slots are as many as there are objects, and are not taken: a child finds
 //! those shut that a thread had shut in the moment of the fork (`docs/design.md`, hazard 10).
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{functions, type_table};
 
@@ -17,10 +17,21 @@ const TRIES: u32 = 1 << 20;
 
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// What is held across a fork, by the thread that forks: C's library lets one fork at a time.
-static HELD: spin::Mutex<Option<Held>> = spin::Mutex::new(None);
+/// Which thread holds the lock of functions' names across its fork, and which that of types'; 0 is none. Several can
+/// fork at the same time (newer C libraries let others go on between two of these functions): then one has it, and
+/// the others' children find the table whole as well.
+// Relaxed: written by whoever has the lock.
+static FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
+static TYPES: AtomicUsize = AtomicUsize::new(0);
 
-type Held = (Option<functions::Shut>, Option<type_table::Shut>);
+/// A number that no other living thread has.
+fn me() -> usize {
+    std::thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    // Without a destructor: it is there as long as the thread is.
+    HERE.with(|here| core::ptr::from_ref(here).addr())
+}
 
 unsafe extern "C" {
     fn pthread_atfork(
@@ -30,10 +41,10 @@ unsafe extern "C" {
     ) -> core::ffi::c_int;
 }
 
-fn tried<T>(lock: fn() -> Option<T>) -> Option<T> {
-    (0..TRIES).find_map(|spins| {
+fn tried(lock: fn() -> bool) -> bool {
+    (0..TRIES).any(|spins| {
         let held = lock();
-        if held.is_none() {
+        if !held {
             crate::primitive::relax(spins);
         }
         held
@@ -41,20 +52,39 @@ fn tried<T>(lock: fn() -> Option<T>) -> Option<T> {
 }
 
 extern "C" fn before() {
-    *HELD.lock() = Some((tried(functions::hold), tried(type_table::hold)));
+    if tried(functions::hold) {
+        FUNCTIONS.store(me(), Ordering::Relaxed);
+    }
+    if tried(type_table::hold) {
+        TYPES.store(me(), Ordering::Relaxed);
+    }
 }
 
 extern "C" fn in_parent() {
-    drop(HELD.lock().take());
+    if FUNCTIONS.load(Ordering::Relaxed) == me() {
+        FUNCTIONS.store(0, Ordering::Relaxed);
+        // SAFETY: held by this thread.
+        unsafe { functions::let_go() };
+    }
+    if TYPES.load(Ordering::Relaxed) == me() {
+        TYPES.store(0, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { type_table::let_go() };
+    }
 }
 
 extern "C" fn in_child() {
-    let mut held = HELD.lock();
-    if held.as_ref().is_some_and(|(functions, _)| functions.is_some()) {
-        // SAFETY: the process is this thread; the lock is held.
-        unsafe { functions::forget_readers() };
+    if FUNCTIONS.swap(0, Ordering::Relaxed) != 0 {
+        // SAFETY: the process is this thread; the lock is held, by it or by one that was about to fork too.
+        unsafe {
+            functions::forget_readers();
+            functions::let_go();
+        }
     }
-    drop(held.take());
+    if TYPES.swap(0, Ordering::Relaxed) != 0 {
+        // SAFETY: as above.
+        unsafe { type_table::let_go() };
+    }
 }
 
 /// From here on forks find the tables whole. Without memory for it they go on as before.
@@ -62,5 +92,29 @@ pub(crate) fn watch() {
     if !WATCHED.swap(true, Ordering::Relaxed) {
         // SAFETY: functions of this library, which is never unloaded.
         unsafe { pthread_atfork(before, in_parent, in_child) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One thread stands before its fork, with both locks; another forks meanwhile, without.
+    #[test]
+    fn who_forks_beside_another_leaves_it_what_it_holds() {
+        let holds = |who: usize| {
+            FUNCTIONS.load(Ordering::Relaxed) == who && TYPES.load(Ordering::Relaxed) == who
+        };
+        before();
+        assert!(holds(me()));
+        std::thread::spawn(|| {
+            before();
+            in_parent();
+        })
+        .join()
+        .expect("the other thread has forked");
+        assert!(holds(me()) && !functions::is_unlocked() && !type_table::is_unlocked());
+        in_parent();
+        assert!(holds(0));
     }
 }

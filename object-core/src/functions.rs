@@ -146,14 +146,40 @@ pub(crate) unsafe extern "C" fn about(
     1
 }
 
-/// The lock, held.
+/// The guard of a lock that is held across a fork.
+///
+/// # Invariants
+///
+/// Touched by whoever has the lock.
 #[cfg(all(unix, feature = "std"))]
-pub(crate) struct Shut(#[expect(dead_code)] spin::RwLockWriteGuard<'static, Option<ByName>>);
+struct Guard(core::cell::UnsafeCell<Option<spin::RwLockWriteGuard<'static, Option<ByName>>>>);
 
-/// Takes the lock, if nobody has it, until what it answers is dropped.
+// SAFETY: by the invariant, one thread at a time.
 #[cfg(all(unix, feature = "std"))]
-pub(crate) fn hold() -> Option<Shut> {
-    FUNCTIONS.try_write().map(Shut)
+unsafe impl Sync for Guard {}
+
+#[cfg(all(unix, feature = "std"))]
+static GUARD: Guard = Guard(core::cell::UnsafeCell::new(None));
+
+/// Takes the lock, if nobody has it, until somebody [lets go](let_go).
+#[cfg(all(unix, feature = "std"))]
+pub(crate) fn hold() -> bool {
+    let guard = FUNCTIONS.try_write();
+    let held = guard.is_some();
+    if held {
+        // SAFETY: the lock is ours. INVARIANT: so is this.
+        unsafe { *GUARD.0.get() = guard };
+    }
+    held
+}
+
+/// # Safety
+///
+/// The lock was [held](hold), by this thread or by one that is not in this process, and is not used.
+#[cfg(all(unix, feature = "std"))]
+pub(crate) unsafe fn let_go() {
+    // SAFETY: the caller's contract: the lock is ours, or left to us, until this guard is dropped.
+    drop(unsafe { (*GUARD.0.get()).take() });
 }
 
 /// In a forked child, the lock [held](hold): readers that found it shut had counted themselves for a moment

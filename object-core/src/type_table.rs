@@ -400,14 +400,19 @@ pub(crate) unsafe extern "C" fn index_of_key(key: ByteSlice) -> i32 {
     with_names(|names| names.by_key.get(key).copied().unwrap_or(-1)).unwrap_or(-1)
 }
 
-/// The lock, held.
+/// Takes the lock, if nobody has it, until somebody [lets go](let_go).
 #[cfg(all(unix, feature = "std"))]
-pub(crate) struct Shut(#[expect(dead_code)] spin::MutexGuard<'static, Option<Names>>);
+pub(crate) fn hold() -> bool {
+    NAMES.try_lock().map(core::mem::forget).is_some()
+}
 
-/// Takes the lock, if nobody has it, until what it answers is dropped.
+/// # Safety
+///
+/// The lock was [held](hold), by this thread or by one that is not in this process, and is not used.
 #[cfg(all(unix, feature = "std"))]
-pub(crate) fn hold() -> Option<Shut> {
-    NAMES.try_lock().map(Shut)
+pub(crate) unsafe fn let_go() {
+    // SAFETY: the caller's contract: the guard that would do so was forgotten.
+    unsafe { NAMES.force_unlock() };
 }
 
 /// Whether nobody holds the lock.

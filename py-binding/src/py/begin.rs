@@ -46,11 +46,12 @@ pub(crate) unsafe fn revive(object: *mut ffi::PyObject) {
 }
 
 /// Whether [`revive_plain`] does all that [`revive`] does. Debug builds of the interpreter count all references there
-/// are, and 3.13 tells whoever traces them; 3.14 has flags beside the count. To tracemalloc such a wrapper
+/// are, some have a list of all objects, and 3.13 tells whoever traces them; 3.14 has flags beside the count. To tracemalloc such a wrapper
 /// was allocated where it was made, and not where it was last revived.
 pub(crate) const REVIVES_PLAINLY: bool = cfg!(all(
     not(Py_3_13),
     not(py_sys_config = "Py_REF_DEBUG"),
+    not(py_sys_config = "Py_TRACE_REFS"),
     not(Py_GIL_DISABLED)
 ));
 

@@ -12,46 +12,76 @@
 //! # Who waits for whom
 //!
 //! Whoever has our lock may wait for the GIL: where memory is traced, each allocation does. So nobody waits for ours
-//! with the GIL, but for a fork that the interpreter does not know of, and that gives up. Nor does anybody wait for ever: what is
-//! run before a fork, behind us, may itself wait for a thread that attaches. Who waited in vain goes the interpreter's own
-//! way, at its risk.
+//! with the GIL, but for a fork that the interpreter has not announced, and that only for a moment: by then who has the
+//! lock waits for the GIL, if anybody, and not inside of the interpreter's locks.
+//!
+//! Nor does anybody wait for ever: between the announcement and the fork other hooks run, which may themselves wait for
+//! a thread that attaches. Who waited in vain goes the interpreter's own way, at its risk, and has those who come
+//! later not wait at all.
 
 #[cfg(all(unix, not(Py_3_12)))]
 mod imp {
-    use core::sync::atomic::{AtomicBool, Ordering};
+    use core::sync::atomic::{AtomicU8, Ordering};
+    use std::time::{Duration, Instant};
 
     use pyo3::ffi;
 
     pub(crate) const NEEDED: bool = true;
 
-    /// Taken by whoever makes a state, and by whoever forks.
-    static MAKING: AtomicBool = AtomicBool::new(false);
+    /// Who has the lock.
+    static LOCK: AtomicU8 = AtomicU8::new(NOBODY);
+    const NOBODY: u8 = 0;
+    /// A thread that makes a state, in microseconds.
+    const MAKES: u8 = 1;
+    /// One that makes or frees a state, and may wait for the GIL.
+    const TRACED: u8 = 2;
+    /// One that forks.
+    const FORKS: u8 = 3;
+    /// The same, and somebody has waited for it in vain.
+    const IN_VAIN: u8 = 4;
 
-    /// How often somebody looks who stands in nobody's way meanwhile: for a second or two.
-    const LOOKS: u32 = 1 << 22;
-    /// How often who forks with the GIL looks: a state is made in microseconds, unless it waits for that GIL, or is
-    /// made by the very thread that forks, in a signal handler. Then the child has to do without.
-    const TRIES: u32 = 1 << 20;
+    /// As long as a fork may take.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    /// Until who is at work stands where it waits for the GIL.
+    const MOMENT: Duration = Duration::from_micros(500);
 
-    fn try_lock() -> bool {
+    /// Answers who has it.
+    fn try_lock(who: u8) -> Result<(), u8> {
         // Acquire: pairs with the Release of whoever gave it back.
         let (done, failed) = (Ordering::Acquire, Ordering::Relaxed);
-        MAKING.compare_exchange(false, true, done, failed).is_ok()
+        LOCK.compare_exchange(NOBODY, who, done, failed).map(|_| ())
     }
 
-    fn unlock() {
-        // Release: what was done under it is seen by whoever takes it next.
-        MAKING.store(false, Ordering::Release);
-    }
-
-    fn lock(looks: u32) -> bool {
-        (0..looks).any(|_| {
-            let held = try_lock();
-            if !held {
-                std::thread::yield_now();
+    /// For as long as `patience` says of who has it, which may change.
+    fn wait(who: u8, patience: fn(u8) -> Duration) -> Result<(), u8> {
+        let mut began = None;
+        loop {
+            let Err(has) = try_lock(who) else {
+                return Ok(());
+            };
+            if began.get_or_insert_with(Instant::now).elapsed() >= patience(has) {
+                return Err(has);
             }
-            held
-        })
+            std::thread::yield_now();
+        }
+    }
+
+    /// Without the GIL.
+    fn lock(who: u8) -> bool {
+        let patience = |has| {
+            if has == IN_VAIN {
+                Duration::ZERO
+            } else {
+                PATIENCE
+            }
+        };
+        let waited = wait(who, patience);
+        if waited == Err(FORKS) {
+            // Relaxed, whether it comes about or not: nothing is handed over.
+            let (done, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            let _ = LOCK.compare_exchange(FORKS, IN_VAIN, done, failed);
+        }
+        waited.is_ok()
     }
 
     unsafe extern "C" {
@@ -65,13 +95,29 @@ mod imp {
         unsafe { PyTraceMalloc_Untrack(0x7462, 0) != -2 }
     }
 
+    /// # Safety
+    ///
+    /// Attached.
+    unsafe fn lock_attached(who: u8) -> bool {
+        if try_lock(who).is_ok() {
+            return true;
+        }
+        // SAFETY: the caller's contract; attached again at once.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            let held = lock(who);
+            ffi::PyEval_RestoreThread(state);
+            held
+        }
+    }
+
     pub(crate) unsafe fn make(home: *mut ffi::PyInterpreterState) -> bool {
-        if !lock(LOOKS) {
+        if !lock(if is_traced() { TRACED } else { MAKES }) {
             return false;
         }
         // SAFETY: the caller's contract; the thread has no state, so this becomes its own.
         let state = unsafe { ffi::PyThreadState_New(home) };
-        unlock();
+        let_go();
         !state.is_null()
     }
 
@@ -80,33 +126,26 @@ mod imp {
         // last of these, which takes it off the list, lets the GIL go, and frees it.
         unsafe {
             ffi::PyThreadState_Clear(ffi::PyThreadState_Get());
-            let held = is_traced() && hold_attached();
+            let held = is_traced() && lock_attached(TRACED);
             ffi::PyThreadState_DeleteCurrent();
             if held {
-                unlock();
+                let_go();
             }
         }
     }
 
     pub(crate) fn hold() -> bool {
-        lock(TRIES)
+        wait(FORKS, |has| if has == MAKES { PATIENCE } else { MOMENT }).is_ok()
     }
 
-    pub(crate) unsafe fn hold_attached() -> bool {
-        if try_lock() {
-            return true;
-        }
-        // SAFETY: the caller's contract; attached again at once.
-        unsafe {
-            let state = ffi::PyEval_SaveThread();
-            let held = lock(LOOKS);
-            ffi::PyEval_RestoreThread(state);
-            held
-        }
+    pub(crate) unsafe fn hold_early() -> bool {
+        // SAFETY: the caller's contract.
+        is_traced() && unsafe { lock_attached(FORKS) }
     }
 
     pub(crate) fn let_go() {
-        unlock();
+        // Release: what was done under it is seen by whoever takes it next.
+        LOCK.store(NOBODY, Ordering::Release);
     }
 }
 
@@ -126,7 +165,7 @@ mod imp {
         false
     }
 
-    pub(crate) unsafe fn hold_attached() -> bool {
+    pub(crate) unsafe fn hold_early() -> bool {
         false
     }
 
@@ -165,14 +204,15 @@ pub(crate) fn hold() -> bool {
     imp::hold()
 }
 
-/// [`hold`] for who may let others run meanwhile, so that it does come about.
+/// [`hold`] where a fork is announced and others may still run, so that it does come about. False: it did not, or
+/// [`hold`] is as good.
 ///
 /// # Safety
 ///
 /// Attached.
-pub(crate) unsafe fn hold_attached() -> bool {
+pub(crate) unsafe fn hold_early() -> bool {
     // SAFETY: the caller's contract.
-    unsafe { imp::hold_attached() }
+    unsafe { imp::hold_early() }
 }
 
 /// After a fork: in the parent if [`hold`] came about, in the child whether it did or not, as nobody else is there

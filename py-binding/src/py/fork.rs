@@ -2,7 +2,7 @@
 //! interpreter does not see to it itself its list of threads.
 
 use core::ffi::c_ulong;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::py::first_state;
 use crate::py::share;
@@ -17,10 +17,16 @@ unsafe extern "C" {
     fn PyThread_get_thread_ident() -> c_ulong;
 }
 
-/// The thread that forks has the queue: C's library lets one fork at a time.
-static QUEUE: AtomicBool = AtomicBool::new(false);
-/// The thread that may make states, and is about to fork; 0 is none. Written by the one who may.
+/// Which thread has the queue for its fork; 0 is none. Several can fork at the same time: newer C libraries let others go
+/// on between two of the functions below. Then one has it, and the others' children find it whole as well.
+// Relaxed, all of these: written by whoever has what they tell of.
+static QUEUE: AtomicUsize = AtomicUsize::new(0);
+/// Which has the lock of [`first_state`], from here on.
 static STATES: AtomicUsize = AtomicUsize::new(0);
+/// Which has it since the interpreter announced a fork,
+static EARLY: AtomicUsize = AtomicUsize::new(0);
+/// and how many such announcements ago: one hook may fork while another fork's hooks run.
+static DEPTH: AtomicUsize = AtomicUsize::new(0);
 
 fn me() -> usize {
     // SAFETY: callable at any time.
@@ -33,46 +39,53 @@ fn me() -> usize {
 ///
 /// Attached.
 pub(crate) unsafe fn comes() {
+    if EARLY.load(Ordering::Relaxed) == me() {
+        DEPTH.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the caller's contract.
-    if unsafe { first_state::hold_attached() } {
-        STATES.store(me(), Ordering::Relaxed);
+    } else if unsafe { first_state::hold_early() } {
+        DEPTH.store(1, Ordering::Relaxed);
+        EARLY.store(me(), Ordering::Relaxed);
     }
 }
 
 /// It has, or could not: in the parent.
 pub(crate) fn is_over() {
-    if STATES.load(Ordering::Relaxed) == me() {
-        STATES.store(0, Ordering::Relaxed);
+    if EARLY.load(Ordering::Relaxed) == me() && DEPTH.fetch_sub(1, Ordering::Relaxed) == 1 {
+        EARLY.store(0, Ordering::Relaxed);
         first_state::let_go();
     }
 }
 
 extern "C" fn before() {
     // Quiet: nothing of Python's is touched.
-    QUEUE.store(share::hold_queue(), Ordering::Relaxed);
-    // Not if the interpreter said that this comes.
-    if STATES.load(Ordering::Relaxed) != me() && first_state::hold() {
+    if EARLY.load(Ordering::Relaxed) != me() && first_state::hold() {
         STATES.store(me(), Ordering::Relaxed);
+    }
+    if share::hold_queue() {
+        QUEUE.store(me(), Ordering::Relaxed);
     }
 }
 
 extern "C" fn in_parent() {
     // Quiet: nothing of Python's is touched.
-    is_over();
-    let_go_queue();
+    if QUEUE.load(Ordering::Relaxed) == me() {
+        QUEUE.store(0, Ordering::Relaxed);
+        share::let_go_queue();
+    }
+    if STATES.load(Ordering::Relaxed) == me() {
+        STATES.store(0, Ordering::Relaxed);
+        first_state::let_go();
+    }
 }
 
 extern "C" fn in_child() {
     // Quiet: nothing of Python's is touched.
-    STATES.store(0, Ordering::Relaxed);
-    first_state::let_go();
-    let_go_queue();
-}
-
-fn let_go_queue() {
-    if QUEUE.swap(false, Ordering::Relaxed) {
+    if QUEUE.swap(0, Ordering::Relaxed) != 0 {
         share::let_go_queue();
     }
+    STATES.store(0, Ordering::Relaxed);
+    EARLY.store(0, Ordering::Relaxed);
+    first_state::let_go();
 }
 
 /// From here on forks are watched; once, at import.

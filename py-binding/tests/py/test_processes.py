@@ -235,6 +235,97 @@ assert sorted(took)[250] < 1, took
         )
 
     @WAITS
+    @pytest.mark.parametrize("traced", [False, True])
+    def test_in_hooks_of_others(self, traced):
+        """What others run before a fork may wait for threads that attach, and may fork: nobody waits for long."""
+        ran_cleanly(
+            """
+import os, time, tracemalloc
+if %s:
+    tracemalloc.start()
+hooks, took = [], []
+def before():  # registered before ours, and so run after it
+    if hooks:
+        hook, began = hooks.pop(), time.perf_counter()
+        hook()
+        took.append(time.perf_counter() - began)
+os.register_at_fork(before=before)
+from tie_support import *
+def forked():
+    pid = os.fork()
+    if pid == 0:
+        assert lib.call_on_thread(lambda y: y, 2) == 2
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+def attach():
+    for n in range(20):
+        assert lib.call_on_thread(lambda y: y, n) == n
+for hook in (attach, forked):
+    hooks.append(hook)
+    forked()
+    attach()  # nothing was left shut
+assert took[0] < 3 and took[1] < 1, took
+"""
+            % traced
+        )
+
+    @WAITS
+    def test_that_the_interpreter_does_not_announce(self):
+        """`subprocess` forks with the GIL, for which whoever attaches where memory is traced may wait."""
+        ran_cleanly(
+            """
+import os, subprocess, time, tracemalloc
+from tie_support import *
+lib.call_on_thread(lambda y: y, 1)
+tracemalloc.start()
+for _ in range(3):
+    lib.call_until_stopped(lambda: None)
+took = []
+for n in range(40):
+    began = time.perf_counter()
+    subprocess.run(["true"], user=os.getuid(), check=True)
+    took.append(time.perf_counter() - began)
+lib.stop()
+assert max(took) < 2, took
+"""
+        )
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's name for it is called")
+    def test_of_two_threads_at_the_same_time(self):
+        """A newer glibc lets another thread fork while one stands between two functions that are called before a
+        fork: what the one holds is not given up by the other."""
+        ran_cleanly(
+            """
+import ctypes, sys, threading
+c = ctypes.CDLL(None)
+try:
+    watch = c["__register_atfork"]
+except AttributeError:
+    sys.exit()  # another C library
+stands, forked = threading.Event(), threading.Event()
+@ctypes.CFUNCTYPE(None)
+def before():  # registered before ours, and so called after it
+    if threading.current_thread().name == "slow" and not stands.is_set():
+        stands.set()
+        assert forked.wait(30)
+watch(before, None, c._exit, None)  # a child ends at once
+from tie_support import *
+x = Referable(1)
+number = lib.hold(x)
+def fork():
+    assert c.fork() > 0
+slow = threading.Thread(target=fork, name="slow")
+slow.start()
+assert stands.wait(30)
+fork()
+forked.set()
+slow.join()
+lib.release_on_thread(number)  # waits in the queue whose lock forks take
+y = Referable(2)
+"""
+        )
+
+    @WAITS
     def test_while_threads_are_in_the_gate(self):
         """Rust threads attach and drop all the time; in the child they are gone, wherever they were, and
         the gate is open and empty: it uses everything, and ends."""
