@@ -97,7 +97,10 @@ pub(crate) fn watch() {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use core::sync::atomic::Ordering;
+
+    use super::{FUNCTIONS, TYPES, before, in_parent, me};
+    use crate::{functions, type_table};
 
     /// One thread stands before its fork, with both locks; another forks meanwhile, without.
     #[test]

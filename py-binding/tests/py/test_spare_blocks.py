@@ -13,7 +13,7 @@ import pytest
 
 from interpreter import FREE
 import tieback
-from test_processes import needs_fork
+from forking import needs_fork
 from tie_support import ran_cleanly
 from tieback import _core
 from tieback.dataclasses import py_class

@@ -14,7 +14,7 @@ import pytest
 
 from interpreter import FREE
 import tieback
-from test_processes import needs_fork
+from forking import needs_fork
 from tie_support import TIED, STATEFUL, Leaf, Slotted, at_rest, crowd, lib, ran_cleanly, state_of
 
 pytestmark = pytest.mark.usefixtures("nothing_kept_before")
