@@ -51,8 +51,8 @@ pub unsafe fn hit<H: Host>(host: &H, word: &AtomicUsize) -> Option<Wrapper> {
 #[inline(always)]
 #[must_use]
 pub unsafe fn rewrap<H: Host>(host: &H, word: &AtomicUsize, object: Object) -> Option<Wrapper> {
-    // SAFETY: the caller's contract; quiet.
-    unsafe { put_back::<H>(word, object, |_| true, host, |kept| host.revive(kept)) }
+    // SAFETY: the caller's contract.
+    unsafe { put_back::<H, false>(host, word, object) }
 }
 
 /// [`rewrap`] for wrappers that are revived without a call; for others `None`, too.
@@ -67,24 +67,20 @@ pub unsafe fn rewrap_plain<H: Host>(
     word: &AtomicUsize,
     object: Object,
 ) -> Option<Wrapper> {
-    // SAFETY: the caller's contract; `put_back` asks for kept storage, and revives what is plain.
-    unsafe {
-        let plain = |kept| host.is_plain(kept);
-        put_back::<H>(word, object, plain, host, |kept| host.revive_plain(kept))
-    }
+    // SAFETY: the caller's contract.
+    unsafe { put_back::<H, true>(host, word, object) }
 }
 
+/// Both of these.
+///
 /// # Safety
 ///
-/// As [`rewrap`]. `fits` is asked of kept storage that is the caller's alone; of such that it takes, `revive` makes
-/// a live wrapper.
+/// As [`rewrap`].
 #[inline(always)]
-unsafe fn put_back<H: Host>(
+unsafe fn put_back<H: Host, const PLAIN: bool>(
+    host: &H,
     word: &AtomicUsize,
     object: Object,
-    fits: impl FnOnce(Wrapper) -> bool,
-    host: &H,
-    revive: impl FnOnce(Wrapper),
 ) -> Option<Wrapper> {
     if H::Lock::SHARED {
         return None;
@@ -93,16 +89,23 @@ unsafe fn put_back<H: Host>(
     let State::Inactive(kept) = held.state() else {
         return None;
     };
-    if !fits(kept) {
+    // SAFETY: kept storage is its object's alone, and the word is held.
+    if PLAIN && !unsafe { host.is_plain(kept) } {
         return None;
     }
-    // SAFETY: kept storage is its object's alone, and the word is held. I3: the caller's reference goes with
-    // the handle.
+    // SAFETY: as above. I3: the caller's reference goes with the handle.
     unsafe { host.set_handle(kept, Some(object)) };
     held.set(State::Active(kept));
     drop(held);
     // Last, so that nothing is left to be done behind it: nobody looks at the word while we are attached.
-    revive(kept);
+    // SAFETY: as above.
+    unsafe {
+        if PLAIN {
+            host.revive_plain(kept);
+        } else {
+            host.revive(kept);
+        }
+    }
     Some(kept)
 }
 

@@ -9,6 +9,16 @@ import pytest
 from forking import BEGIN, WAITS, needs_fork
 from tie_support import ran_cleanly
 
+# Threads that attach all the time, where memory is traced.
+TRACED = """
+import time, tracemalloc
+lib.call_on_thread(lambda y: y, 1)
+tracemalloc.start()
+for _ in range(3):
+    lib.call_until_stopped(lambda: None)
+took = []
+"""
+
 
 @needs_fork
 class TestForkAtWork:
@@ -39,7 +49,7 @@ lib.stop()
         ran_cleanly(
             BEGIN
             + """
-import signal, time, tracemalloc
+import signal
 busy = []
 for _ in range(2):
     busy.append(os.fork())
@@ -48,11 +58,9 @@ for _ in range(2):
         signal.alarm(100)
         while True:
             pass
-lib.call_on_thread(lambda y: y, 1)
-tracemalloc.start()
-for _ in range(3):
-    lib.call_until_stopped(lambda: None)
-took = []
+"""
+            + TRACED
+            + """
 for n in range(500):
     began = time.perf_counter()
     pid = os.fork()
@@ -110,13 +118,11 @@ assert took[0] < 3 and took[1] < 1, took
         """`subprocess` forks with the GIL, for which whoever attaches where memory is traced may wait."""
         ran_cleanly(
             """
-import os, subprocess, time, tracemalloc
+import os, subprocess
 from tie_support import *
-lib.call_on_thread(lambda y: y, 1)
-tracemalloc.start()
-for _ in range(3):
-    lib.call_until_stopped(lambda: None)
-took = []
+"""
+            + TRACED
+            + """
 for n in range(40):
     began = time.perf_counter()
     subprocess.run(["true"], user=os.getuid(), check=True)
