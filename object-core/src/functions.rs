@@ -196,6 +196,10 @@ pub(crate) unsafe fn forget_readers() {
     }
 }
 
+/// Held by tests that hold the locks of names, or ask whether somebody does: they are the process's.
+#[cfg(test)]
+pub(crate) static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// Whether nobody holds the lock.
 #[cfg(test)]
 pub(crate) fn is_unlocked() -> bool {
