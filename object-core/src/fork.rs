@@ -105,7 +105,7 @@ mod tests {
     /// One thread stands before its fork, with both locks; another forks meanwhile, without.
     #[test]
     fn who_forks_beside_another_leaves_it_what_it_holds() {
-        let _alone = functions::ALONE.lock().unwrap();
+        let _alone = functions::ALONE.lock();
         let holds = |who: usize| {
             FUNCTIONS.load(Ordering::Relaxed) == who && TYPES.load(Ordering::Relaxed) == who
         };

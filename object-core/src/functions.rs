@@ -198,7 +198,7 @@ pub(crate) unsafe fn forget_readers() {
 
 /// Held by tests that hold the locks of names, or ask whether somebody does: they are the process's.
 #[cfg(test)]
-pub(crate) static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+pub(crate) static ALONE: spin::Mutex<()> = spin::Mutex::new(());
 
 /// Whether nobody holds the lock.
 #[cfg(test)]

@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn functions_with_bit_63_are_counted_outside_of_every_lock() {
-        let _alone = functions::ALONE.lock().unwrap();
+        let _alone = functions::ALONE.lock();
         // SAFETY: plain words and function pointers.
         let own = unsafe { core::ptr::read(&raw const OWN) };
         let table = Box::leak(Box::new(RuntimeTable {
